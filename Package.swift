@@ -1,0 +1,73 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The manifest is the architecture diagram: a target imports only what stands above it in this list.
+let package = Package(
+  name: "moondance",
+  platforms: [.macOS(.v15)],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "CLua", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
+    .target(
+      name: "CBytes",
+      cxxSettings: [.unsafeFlags(["-fno-exceptions", "-fno-rtti"])],
+      linkerSettings: [.linkedLibrary("isal"), .linkedLibrary("crypto"), .linkedLibrary("simdjson")]),
+    .target(name: "Events", dependencies: ["CBytes"]),
+    .target(name: "Platform", dependencies: ["Events"]),
+    .target(
+      name: "CLuaHost", dependencies: ["CLua"],
+      cxxSettings: [.unsafeFlags(["-fno-exceptions", "-fno-rtti"])],
+      linkerSettings: [.linkedLibrary("simdjson")]),
+    .target(name: "LuaRuntime", dependencies: ["CLuaHost", "CLua", "Events"]),
+    .target(name: "LogStorage", dependencies: ["Platform", "Events", "CBytes"]),
+    .target(
+      name: "Scripts", dependencies: ["LuaRuntime", "Events", "CBytes"],
+      resources: [.embedInCode("Prelude")]),
+    .target(
+      name: "Engine",
+      dependencies: [
+        "Scripts", "LogStorage", "Platform", "Events",
+        .product(name: "DequeModule", package: "swift-collections"),
+      ]),
+    .target(name: "Wire"),
+    .target(name: "Client", dependencies: ["Wire"]),
+    .target(
+      name: "HTTPAPI",
+      dependencies: [
+        "Engine", "Wire",
+        .product(name: "Hummingbird", package: "hummingbird"),
+      ]),
+    .target(
+      name: "Daemon",
+      dependencies: [
+        "HTTPAPI", "Engine",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ]),
+    .target(
+      name: "Command",
+      dependencies: [
+        "Daemon", "Client", "LogStorage", "Scripts",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .executableTarget(name: "moondance", dependencies: ["Command"]),
+  ],
+  cxxLanguageStandard: .cxx17
+)
+
+for target in package.targets where ![.system, .plugin, .binary].contains(target.type) && !target.name.hasPrefix("C") || target.name == "Client" || target.name == "Command" {
+  target.swiftSettings = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ]
+}

@@ -1,0 +1,27 @@
+#include "CBytes.h"
+
+#define XXH_INLINE_ALL
+#include <isa-l/crc.h>
+#include <openssl/sha.h>
+#include <xxhash.h>
+
+uint32_t md_crc32c(uint32_t seed, const void *bytes, size_t length) {
+  // ISA-L takes an int length and a non-const pointer, and leaves the two inversions to the caller.
+  unsigned char *at = (unsigned char *)bytes;
+  uint32_t crc = ~seed;
+  while (length > 0) {
+    int step = length > (1u << 30) ? (1 << 30) : (int)length;
+    crc = crc32_iscsi(at, step, crc);
+    at += step;
+    length -= (size_t)step;
+  }
+  return ~crc;
+}
+
+uint64_t md_hash64(const void *bytes, size_t length, uint64_t seed) {
+  return XXH3_64bits_withSeed(bytes, length, seed);
+}
+
+void md_sha256(const void *bytes, size_t length, uint8_t *out) {
+  SHA256((const unsigned char *)bytes, length, out);
+}

@@ -1,0 +1,22 @@
+// Byte-level primitives that Swift cannot express well: checksum, stable hash, content hash.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// CRC-32C (Castagnoli, as in RFC 3720) of `length` bytes, continuing from `seed` (0 for a fresh checksum).
+uint32_t md_crc32c(uint32_t seed, const void *_Nullable bytes, size_t length);
+
+/// XXH3-64 with a seed: stable over versions and machines, so it may be stored in files.
+uint64_t md_hash64(const void *_Nullable bytes, size_t length, uint64_t seed);
+
+/// SHA-256 of `length` bytes into `out` (32 bytes).
+void md_sha256(const void *_Nullable bytes, size_t length, uint8_t *_Nonnull out);
+
+#ifdef __cplusplus
+}
+#endif

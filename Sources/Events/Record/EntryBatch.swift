@@ -1,0 +1,109 @@
+/// What the engine needs to know of an encoded entry without decoding it again.
+@frozen
+package struct EntryInfo: Sendable {
+  /// Where the entry begins in the bytes it came with.
+  package var offset: UInt32
+  package var length: UInt32
+  package var typeHash: UInt64
+  package var subjectHash: UInt64
+  /// Of (source, id) when it came with an identity from outside, else 0: such an entry is deduplicated.
+  package var identityHash: UInt64
+
+  @inlinable
+  package init(offset: UInt32, length: UInt32, typeHash: UInt64, subjectHash: UInt64, identityHash: UInt64) {
+    self.offset = offset
+    self.length = length
+    self.typeHash = typeHash
+    self.subjectHash = subjectHash
+    self.identityHash = identityHash
+  }
+}
+
+/// Encoded entries on their way into the log: position-free record bytes and what is known of each.
+///
+/// `@unchecked Sendable`: one thread builds it and then hands it over; nobody changes it afterwards.
+package final class EntryBatch: @unchecked Sendable {
+  package var bytes: ByteWriter
+  package var infos: [EntryInfo] = []
+  package let hash: StableHash
+
+  package init(hash: StableHash, capacity: Int = 1024) {
+    self.hash = hash
+    bytes = ByteWriter(capacity: capacity)
+  }
+
+  package var count: Int { infos.count }
+
+  package func entry(_ index: Int) -> EntryView { EntryView(bytes.bytes.baseAddress! + Int(infos[index].offset)) }
+
+  /// Encodes the fixed part, type, subject and data of an entry. Call `addAttribute` for each attribute, then `end`.
+  package func begin(
+    kind: RecordKind, type: UnsafeRawBufferPointer, subject: UnsafeRawBufferPointer,
+    data: UnsafeRawBufferPointer, encoding: DataEncoding,
+    cause: UInt64 = 0, root: UInt64 = 0, depth: UInt16 = 0, contractVersion: UInt16 = 0
+  ) {
+    precondition(type.count <= 255 && subject.count <= 65535, "names are checked before they are encoded")
+    let start = bytes.count
+    bytes.append(kind.rawValue)
+    bytes.append(UInt8(0))
+    bytes.append(depth)
+    bytes.append(UInt32(0))
+    bytes.append(cause)
+    bytes.append(root)
+    bytes.append(UInt32(data.count))
+    bytes.append(UInt32(0))
+    bytes.append(UInt16(subject.count))
+    bytes.append(contractVersion)
+    bytes.append(UInt8(type.count))
+    bytes.append(encoding.rawValue)
+    bytes.append(UInt16(0))
+    bytes.append(type)
+    bytes.append(subject)
+    bytes.append(data)
+    infos.append(
+      EntryInfo(
+        offset: UInt32(start), length: UInt32(bytes.count - start),
+        typeHash: hash(type), subjectHash: hash(subject), identityHash: 0))
+  }
+
+  package func addAttribute(_ name: AttributeName, _ value: UnsafeRawBufferPointer, as type: AttributeType = .string) {
+    bytes.append(name.rawValue)
+    addValue(value, as: type)
+  }
+
+  /// An extension attribute; its name is at most 255 bytes.
+  package func addAttribute(
+    named name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, as type: AttributeType = .string
+  ) {
+    bytes.append(UInt8(0))
+    bytes.append(UInt8(name.count))
+    bytes.append(name)
+    addValue(value, as: type)
+  }
+
+  private func addValue(_ value: UnsafeRawBufferPointer, as type: AttributeType) {
+    bytes.append(type.rawValue)
+    bytes.append(UInt32(value.count))
+    bytes.append(value)
+  }
+
+  /// Closes the entry. `identityHash` is `hash.identity(source:id:)` for an entry with an identity from outside.
+  package func end(identityHash: UInt64 = 0) {
+    let last = infos.count - 1
+    let start = Int(infos[last].offset)
+    let withoutAttributes = Int(infos[last].length)
+    let length = bytes.count - start
+    bytes.patch(UInt32(length), at: start + 4)
+    bytes.patch(UInt32(length - withoutAttributes), at: start + 28)
+    infos[last].length = UInt32(length)
+    infos[last].identityHash = identityHash
+  }
+
+  /// A mark to go back to: what was encoded after it is forgotten.
+  package var mark: (bytes: Int, entries: Int) { (bytes.count, infos.count) }
+
+  package func truncate(to mark: (bytes: Int, entries: Int)) {
+    bytes.truncate(to: mark.bytes)
+    infos.removeLast(infos.count - mark.entries)
+  }
+}
