@@ -1,0 +1,190 @@
+internal import Events
+internal import Platform
+internal import Synchronization
+
+/// The journal in files of this host (docs/faults, L1–L4).
+///
+/// The engine's thread writes groups, and begins a new segment when the active one is full, without waiting: the new
+/// file lives under a temporary name until the sync thread has sealed the old one. The sync thread makes everything
+/// appended so far durable, again and again, and reports.
+///
+/// `@unchecked Sendable`: `active` and `activeEnd` belong to the engine's thread, what FileJournal+Sync.swift says
+/// belongs to the sync thread, and everything both touch is in `shared`.
+package final class FileJournal: Journal, @unchecked Sendable {
+  let fileSystem: any FileSystem
+  let clock: any HostClock
+  let options: LogOptions
+  let folder: String
+  let identity: LogIdentity
+  let epoch: UInt32
+  let catalog: LogCatalog
+
+  private var active: SegmentWriter
+  private var activeEnd: Int
+
+  let shared: Mutex<Shared>
+  /// Rung when there is something to sync.
+  let work = Doorbell()
+  /// Rung when there may be room again, or when the journal has ended.
+  let room = Doorbell()
+  /// Rung once, to cut a pause of the sync thread short.
+  let stopping = Doorbell()
+  var thread: NamedThread?
+
+  // The sync thread.
+  var lastSync: UInt64 = 0
+
+  struct Shared {
+    /// From the oldest segment that is not sealed to the active one, with what has been written to each.
+    var writers: [(writer: SegmentWriter, written: Written)]
+    var durable: DurablePoint
+    var appended: DurablePoint
+    var ended: JournalError?
+    /// A seal or a name found no room: nothing is appended until it does.
+    var blocked: FileError?
+    var isStopping = false
+    var report: (@Sendable (JournalReport) -> Void)?
+
+    /// Bytes appended and not durable.
+    var unsynced: Int {
+      writers.reduce(0) { $0 + $1.written.end - max($1.written.syncedEnd, SegmentHeader.size) }
+    }
+  }
+
+  /// How far a segment is written.
+  struct Written {
+    /// The end of the last commit.
+    var end: Int
+    /// Everything before is durable.
+    var syncedEnd: Int
+    /// The last commit.
+    var point: DurablePoint
+  }
+
+  init(
+    fileSystem: any FileSystem, clock: any HostClock, options: LogOptions, folder: String, identity: LogIdentity,
+    epoch: UInt32, catalog: LogCatalog, active: SegmentWriter
+  ) {
+    self.fileSystem = fileSystem
+    self.clock = clock
+    self.options = options
+    self.folder = folder
+    self.identity = identity
+    self.epoch = epoch
+    self.catalog = catalog
+    self.active = active
+    activeEnd = active.segment.end
+    let point = active.segment.next.point
+    let written = Written(end: activeEnd, syncedEnd: activeEnd, point: point)
+    shared = Mutex(Shared(writers: [(active, written)], durable: point, appended: point))
+  }
+
+  package var durable: DurablePoint { shared.withLock { $0.durable } }
+
+  package func start(_ report: @escaping @Sendable (JournalReport) -> Void) {
+    shared.withLock { shared in
+      precondition(shared.report == nil, "a journal is started once")
+      shared.report = report
+    }
+    if options.ownThreads { thread = NamedThread.start(name: "log-sync", stackBytes: 256 << 10) { self.syncLoop() } }
+  }
+
+  package func hasRoom(for bytes: Int) -> Bool {
+    shared.withLock { $0.unsynced + bytes <= identity.limits.maxUnsyncedBytes && $0.blocked == nil }
+  }
+
+  package func append(_ group: LogChunk) throws(JournalError) {
+    try waitForRoom(group.byteCount)
+    if isFull(for: group.byteCount) { try roll() }
+    precondition(
+      group.bytes.isEmpty == false && active.segment.next.problem(of: CommitHeader(group.bytes.baseAddress!)) == nil,
+      "a group follows the one before it")
+    do throws(FileError) {
+      try active.file.write(group.bytes, at: activeEnd)
+    } catch {
+      throw cutBack(after: error)
+    }
+    active.segment.note(group.commits, at: activeEnd)
+    activeEnd += group.byteCount
+    let point = group.next.point
+    shared.withLock { shared in
+      shared.appended = point
+      shared.writers[shared.writers.count - 1].written.end = activeEnd
+      shared.writers[shared.writers.count - 1].written.point = point
+    }
+    work.ring()
+  }
+
+  /// A segment is named after its first position, so it is not sealed before it has an entry.
+  private func isFull(for bytes: Int) -> Bool {
+    activeEnd + bytes + SegmentSeal.size > options.segmentBytes
+      && active.segment.next.position > active.segment.firstPosition
+  }
+
+  private func waitForRoom(_ bytes: Int) throws(JournalError) {
+    while true {
+      let (ended, blocked, hasRoom, appended) = shared.withLock { shared in
+        (
+          shared.ended, shared.blocked, shared.unsynced + bytes <= identity.limits.maxUnsyncedBytes,
+          shared.appended.commit > shared.durable.commit
+        )
+      }
+      if let ended { throw ended }
+      if let blocked { throw .noSpace(blocked) }
+      if hasRoom { return }
+      precondition(appended, "a group is at most maxUnsyncedBytes long")
+      if options.ownThreads { room.wait() } else { syncOnce() }
+    }
+  }
+
+  /// Begins a new segment; the sync thread seals the old one and gives the new one its name (L4).
+  private func roll() throws(JournalError) {
+    var first = active.segment.next
+    first.epoch = epoch
+    let header = SegmentHeader(identity: identity, first: first, created: clock.wallMicroseconds())
+    do throws(FileError) {
+      let writer = try SegmentWriter.make(header, folder: folder, in: fileSystem)
+      active = writer
+      activeEnd = SegmentHeader.size
+      catalog.append(writer.segment)
+      let written = Written(end: activeEnd, syncedEnd: 0, point: first.point)
+      shared.withLock { $0.writers.append((writer, written)) }
+    } catch {
+      if error.isOutOfSpace || error.isOutOfDescriptors { throw .noSpace(error) }
+      throw end(.failed(error))
+    }
+  }
+
+  /// A write has failed (L2): when the disk is full, the file ends again where the group began, durably, so that no
+  /// part of the group can come back. Everything else ends the journal.
+  private func cutBack(after error: FileError) -> JournalError {
+    guard error.isOutOfSpace else { return end(.failed(error)) }
+    do throws(FileError) {
+      try active.file.truncate(to: activeEnd)
+      try active.file.syncData()
+      return .noSpace(error)
+    } catch {
+      return end(.failed(error))
+    }
+  }
+
+  /// Ends the journal for good; only the first call counts, and only it reports.
+  @discardableResult
+  func end(_ error: JournalError) -> JournalError {
+    let (first, report) = shared.withLock { shared in
+      let first = shared.ended == nil
+      if first { shared.ended = error }
+      return (shared.ended!, first ? shared.report : nil)
+    }
+    report?(.ended(first))
+    room.ring()
+    return first
+  }
+}
+
+extension CommitExpectation {
+  /// The commit before the one expected.
+  var point: DurablePoint {
+    DurablePoint(commit: number - 1, position: Position(position.rawValue - 1), time: time)
+  }
+}

@@ -1,0 +1,30 @@
+/// How a log is opened. The first three are taken when the log is made and are read from it afterwards.
+package struct LogOptions: Sendable {
+  package var clockMode = ClockMode.host
+  /// The `source` of events made here; nil: `moondance:<log id>`.
+  package var name: String?
+  package var limits = LogLimits()
+
+  /// A segment that would grow beyond this is sealed.
+  package var segmentBytes = 256 << 20
+  /// At least this long between two syncs, in nanoseconds; acknowledgements still wait for them.
+  package var syncSpacing: UInt64 = 0
+  /// Without threads of its own the log is worked by whoever calls `FileJournal.syncOnce` and `LogIndexer.workOnce`.
+  package var ownThreads = true
+  /// What else is known to have been durable, such as the position of a view: a log that ends before is refused.
+  package var claims: [DurableClaim] = []
+
+  package init() {}
+}
+
+/// Somebody who has seen durable entries up to a position.
+package struct DurableClaim: Sendable {
+  /// For people: "views.db", "the snapshot 1234.snap".
+  package var who: String
+  package var position: UInt64
+
+  package init(who: String, position: UInt64) {
+    self.who = who
+    self.position = position
+  }
+}
