@@ -79,7 +79,9 @@ struct ShardRunner {
     if let entry = unit.entry { return entry }
     do {
       let position = Position(unit.position)
-      let chunk = try log.chunk(from: position, limitBytes: 1, through: position)
+      guard let chunk = try log.chunk(from: position, limitBytes: 1, through: position) else {
+        throw LogError(.position, "position \(position) is not in the log")
+      }
       shard.readBack[index] = chunk
       return chunk.entry(position)
     } catch {

@@ -1,3 +1,4 @@
+import Events
 package import LogStorage
 
 extension ControlState {
@@ -7,7 +8,7 @@ extension ControlState {
   }
 
   package mutating func apply(_ header: CommitHeader) throws(FoldError) {
-    for record in header.records { try apply(record: record, commit: header.number) }
+    for record in header.records { try apply(record: record.whole, commit: header.number) }
     finish(commit: header.number, lastPosition: header.lastPosition.rawValue, time: header.time)
   }
 }

@@ -1,3 +1,4 @@
+import DequeModule
 package import Events
 
 /// The control state as bytes, for snapshots and for comparing folds. The order is fixed, so equal states give equal

@@ -1,3 +1,4 @@
+import DequeModule
 package import Events
 
 /// Everything the host knows besides the events themselves: a fold of the log's control records, and nothing else

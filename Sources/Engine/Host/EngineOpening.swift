@@ -1,4 +1,4 @@
-package import Events
+import Events
 package import LogStorage
 import Scripts
 
@@ -16,6 +16,7 @@ extension ControlState {
         told = header.number
         progress(told)
       }
+      return true
     }
     self = folded
   }
@@ -28,8 +29,9 @@ extension ControlState {
       let patterns = readers[index].hearing.compactMap { TypePattern($0) }
       var cursor = readers[index].cursor
       search: while cursor < position {
-        let chunk = try log.chunk(from: Position(cursor + 1), limitBytes: 1 << 20, through: Position(position))
-        guard chunk.count > 0 else { break }
+        guard let chunk = try log.chunk(from: Position(cursor + 1), through: Position(position)), chunk.count > 0 else {
+          break
+        }
         for at in max(chunk.firstPosition.rawValue, cursor + 1)...chunk.lastPosition.rawValue {
           let entry = chunk.entry(Position(at))
           let type = entry.type.text

@@ -43,8 +43,10 @@ final class LogThread: Sendable {
 
   private func fetchNow(_ request: FetchRequest) {
     do {
-      let chunk = try log.chunk(
-        from: Position(request.from), limitBytes: EngineCore.fetchBytes, through: Position(request.through))
+      guard
+        let chunk = try log.chunk(
+          from: Position(request.from), limitBytes: EngineCore.fetchBytes, through: Position(request.through))
+      else { throw LogError(.position, "position \(request.from) is not in the log") }
       answer(.fetched(reader: request.reader, .chunk(chunk)))
     } catch {
       answer(.fetched(reader: request.reader, .failed("\(error)")))

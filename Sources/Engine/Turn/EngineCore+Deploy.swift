@@ -1,3 +1,4 @@
+import DequeModule
 import Events
 import LogStorage
 import Scripts

@@ -1,4 +1,5 @@
 import Events
+import LogStorage
 
 /// `run --clock events`: commit times come from the events of an imported history, so a commit holds events of one time.
 extension EngineCore {
@@ -31,6 +32,6 @@ extension EngineCore {
   /// The event's own time in µs; 0 when it has none.
   private func eventTime(of entry: EntryView) -> Int64 {
     guard let text = entry.attributes[.time] else { return 0 }
-    return Timestamp.parse(text) ?? 0
+    return Timestamp.microseconds(text) ?? 0
   }
 }

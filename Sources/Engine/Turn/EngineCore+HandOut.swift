@@ -1,6 +1,7 @@
 import Events
 import HeapModule
 import LogStorage
+import Scripts
 
 /// Forming batches and handing them out.
 extension EngineCore {

@@ -54,7 +54,7 @@ extension EngineCore {
         break
       }
       switch check(job, groupBegan: groupBegan, isFirst: !isOpen && accepted.isEmpty) {
-      case .lookUp(let identities, let subjectHead): park(job, identities: identities, subjectHead: subjectHead)
+      case .lookUp(let unsure, let subjectHead): park(job, identities: unsure, subjectHead: subjectHead)
       case .wait: waiting.append(job)
       case .refuse(let outcome): job.answer(outcome)
       case .accept(let duplicates): accepted.append(frame(job, duplicates: duplicates, &isOpen))
@@ -135,11 +135,11 @@ extension EngineCore {
     return last == expecting.rawValue ? nil : .refuse(.expectationFailed(actual: Position(last)))
   }
 
-  private func park(_ job: AppendJob, identities: [Int], subjectHead: Bool) {
+  private func park(_ job: AppendJob, identities unsure: [Int], subjectHead: Bool) {
     job.stream?.isLookingUp = true
     job.lookedUpIn = (identities.segment, framer.nextPosition)
     hands.lookUp(
-      LookupRequest(job: job, identities: identities, subjectHead: subjectHead, through: durablePosition))
+      LookupRequest(job: job, identities: unsure, subjectHead: subjectHead, through: durablePosition))
   }
 
   private func frame(_ job: AppendJob, duplicates: [Int: UInt64], _ isOpen: inout Bool) -> AcceptedAppend {
@@ -167,7 +167,10 @@ extension EngineCore {
 
   /// Appends runs of entries that are no duplicates.
   func appendNew(of batch: EntryBatch, _ range: Range<Int>, _ duplicates: [Int: UInt64]) {
-    if duplicates.isEmpty { return framer.append(batch, range) }
+    if duplicates.isEmpty {
+      framer.append(batch, range)
+      return
+    }
     var run = range.lowerBound
     for index in range where duplicates[index] != nil {
       if run < index { framer.append(batch, run..<index) }

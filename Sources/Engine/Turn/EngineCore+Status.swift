@@ -1,4 +1,6 @@
 import Events
+import LogStorage
+import Scripts
 
 extension EngineCore {
   func status() -> HostStatus {

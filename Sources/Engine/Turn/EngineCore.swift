@@ -1,5 +1,5 @@
 import DequeModule
-package import Events
+import Events
 import HeapModule
 package import LogStorage
 import Scripts
