@@ -19,11 +19,12 @@ package actor ScriptLoader {
   }
 
   /// Loads now. A folder that does not load changes nothing but `status`.
-  package func reload() async -> ReloadOutcome {
+  /// `control`: at the start of the daemon, what the log says.
+  package func reload(after control: ControlState? = nil) async -> ReloadOutcome {
     let previous = last
     let task = Task { [folder, engine, console] in
       _ = await previous?.value
-      let outcome = await Self.load(folder, engine)
+      let outcome = await Self.load(folder, engine, control)
       Self.tell(outcome, console)
       return outcome
     }
@@ -31,7 +32,9 @@ package actor ScriptLoader {
     return await task.value
   }
 
-  private static func load(_ folder: FolderReader, _ engine: RunningEngine) async -> ReloadOutcome {
+  private static func load(
+    _ folder: FolderReader, _ engine: RunningEngine, _ control: ControlState?
+  ) async -> ReloadOutcome {
     let reading = folder.read()
     guard reading.errors.isEmpty else {
       let errors = reading.errors.map(\.description)
@@ -45,7 +48,9 @@ package actor ScriptLoader {
       return .refused(errors: errors)
     case .success(let scripts):
       do {
-        return await engine.deploy(scripts, resolvedStarts: try starts(of: scripts, in: engine.reader))
+        var cursors = try starts(of: scripts, in: engine.reader)
+        if let control { cursors.merge(try control.cursorsPassingUnheard(with: scripts, in: engine.reader)) { $1 } }
+        return await engine.deploy(scripts, cursors: cursors)
       } catch {
         return .refused(errors: ["the log cannot be read to find where a consumer begins: \(error)"])
       }

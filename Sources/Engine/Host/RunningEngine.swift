@@ -153,11 +153,11 @@ extension RunningEngine {
   }
 
   /// Makes `scripts` the running generation.
-  package func deploy(_ scripts: Generation, resolvedStarts: [String: UInt64]) async -> ReloadOutcome {
+  package func deploy(_ scripts: Generation, cursors: [String: UInt64] = [:]) async -> ReloadOutcome {
     await withCheckedContinuation { continuation in
       inbox.put(
         .deploy(
-          DeployJob(scripts: scripts, resolvedStarts: resolvedStarts) { continuation.resume(returning: $0) }))
+          DeployJob(scripts: scripts, cursors: cursors) { continuation.resume(returning: $0) }))
     }
   }
 

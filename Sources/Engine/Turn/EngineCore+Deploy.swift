@@ -71,7 +71,7 @@ extension EngineCore {
         changes.append(change)
         continue
       }
-      if let change = self.change(of: reader, to: consumer, hearing: hearing) { changes.append(change) }
+      if let change = self.change(of: reader, to: consumer, hearing: hearing, job) { changes.append(change) }
     }
     let declared = Set(job.scripts.consumers.map(\.name))
     for reader in control.readers where reader.life != .removed && reader.kind == .consumer {
@@ -83,7 +83,9 @@ extension EngineCore {
     return changes
   }
 
-  private func change(of reader: ReaderState, to consumer: ConsumerDeclaration, hearing: [String]) -> ReaderChange? {
+  private func change(
+    of reader: ReaderState, to consumer: ConsumerDeclaration, hearing: [String], _ job: DeployJob
+  ) -> ReaderChange? {
     let what: ReaderChange.What
     if reader.life == .removed {
       what = .returned
@@ -95,7 +97,9 @@ extension EngineCore {
       return nil
     }
     var change = ReaderChange(what, reader: reader.number)
-    if what == .hearingChanged { change.cursor = runtimes[Int(reader.number) - 1].liveCursor }
+    if what == .hearingChanged {
+      change.cursor = job.cursors[reader.name] ?? runtimes[Int(reader.number) - 1].liveCursor
+    }
     if reader.hearing != hearing { change.hearing = hearing }
     change.scriptHash = consumer.scriptHash
     if reader.keyRule != consumer.key.fingerprint { change.keyRule = consumer.key.fingerprint }
@@ -108,7 +112,7 @@ extension EngineCore {
     case .now: control.position
     case .start: 0
     case .position(let position): max(position.rawValue, 1) - 1
-    case .time: job.resolvedStarts[consumer.name] ?? control.position
+    case .time: job.cursors[consumer.name] ?? control.position
     }
   }
 
@@ -140,7 +144,7 @@ extension EngineCore {
       let reader = control.readers[index]
       if change.what == .created {
         addRuntime(of: reader)
-      } else if change.what == .returned, runtimes[index].out == nil, runtimes[index].finished == 0 {
+      } else if change.what == .returned || job.cursors[reader.name] != nil, runtimes[index].out == nil, runtimes[index].finished == 0 {
         runtimes[index].scanned = reader.cursor
         runtimes[index].committed = reader.cursor
       }

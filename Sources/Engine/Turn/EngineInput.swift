@@ -27,15 +27,16 @@ package enum FetchResult: Sendable {
 /// `@unchecked Sendable`: handed over by its maker; the engine thread alone touches it afterwards.
 package final class DeployJob: @unchecked Sendable {
   package let scripts: Generation
-  /// Where consumers with `from = TIME` begin: their cursors, by name.
-  package let resolvedStarts: [String: UInt64]
+  /// Cursors that only the log could tell, by name: of new consumers with `from = TIME`, and at start of those that
+  /// hear other types than before.
+  package let cursors: [String: UInt64]
   /// What it does to the readers, while its commit is framed.
   var changes: [ReaderChange] = []
   private var complete: ((ReloadOutcome) -> Void)?
 
-  package init(scripts: Generation, resolvedStarts: [String: UInt64], complete: @escaping (ReloadOutcome) -> Void) {
+  package init(scripts: Generation, cursors: [String: UInt64], complete: @escaping (ReloadOutcome) -> Void) {
     self.scripts = scripts
-    self.resolvedStarts = resolvedStarts
+    self.cursors = cursors
     self.complete = complete
   }
 
