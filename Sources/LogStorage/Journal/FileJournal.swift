@@ -8,16 +8,17 @@ internal import Synchronization
 /// file lives under a temporary name until the sync thread has sealed the old one. The sync thread makes everything
 /// appended so far durable, again and again, and reports.
 ///
-/// `@unchecked Sendable`: `active` and `activeEnd` belong to the engine's thread, what FileJournal+Sync.swift says
-/// belongs to the sync thread, and everything both touch is in `shared`.
+/// `@unchecked Sendable`: `active` and `activeEnd` belong to the engine's thread, `syncer` to the sync thread, and what
+/// both touch is in `shared`.
 package final class FileJournal: Journal, @unchecked Sendable {
   let fileSystem: any FileSystem
   let clock: any HostClock
   let options: LogOptions
-  let folder: String
+  let folder: LogFolder
   let identity: LogIdentity
   let epoch: UInt32
   let catalog: LogCatalog
+  let indexer: LogIndexer
 
   private var active: SegmentWriter
   private var activeEnd: Int
@@ -30,19 +31,21 @@ package final class FileJournal: Journal, @unchecked Sendable {
   /// Rung once, to cut a pause of the sync thread short.
   let stopping = Doorbell()
   var thread: NamedThread?
-
-  // The sync thread.
-  var lastSync: UInt64 = 0
+  /// The sync thread's, or of whoever calls `syncOnce`.
+  var syncer: Syncer
 
   struct Shared {
     /// From the oldest segment that is not sealed to the active one, with what has been written to each.
     var writers: [(writer: SegmentWriter, written: Written)]
     var durable: DurablePoint
+    var durableChain: CommitChain
     var appended: DurablePoint
     var ended: JournalError?
     /// A seal or a name found no room: nothing is appended until it does.
     var blocked: FileError?
     var isStopping = false
+    /// The witness is to be written without waiting for its time.
+    var isWitnessWanted = false
     var report: (@Sendable (JournalReport) -> Void)?
 
     /// Bytes appended and not durable.
@@ -57,13 +60,14 @@ package final class FileJournal: Journal, @unchecked Sendable {
     var end: Int
     /// Everything before is durable.
     var syncedEnd: Int
-    /// The last commit.
+    /// The last commit, and its CRCs.
     var point: DurablePoint
+    var chain: CommitChain
   }
 
   init(
-    fileSystem: any FileSystem, clock: any HostClock, options: LogOptions, folder: String, identity: LogIdentity,
-    epoch: UInt32, catalog: LogCatalog, active: SegmentWriter
+    fileSystem: any FileSystem, clock: any HostClock, options: LogOptions, folder: LogFolder, identity: LogIdentity,
+    epoch: UInt32, catalog: LogCatalog, indexer: LogIndexer, active: SegmentWriter, witness: WitnessWriter
   ) {
     self.fileSystem = fileSystem
     self.clock = clock
@@ -72,45 +76,57 @@ package final class FileJournal: Journal, @unchecked Sendable {
     self.identity = identity
     self.epoch = epoch
     self.catalog = catalog
+    self.indexer = indexer
     self.active = active
-    activeEnd = active.segment.end
-    let point = active.segment.next.point
-    let written = Written(end: activeEnd, syncedEnd: activeEnd, point: point)
-    shared = Mutex(Shared(writers: [(active, written)], durable: point, appended: point))
+    let (end, next) = active.segment.written
+    activeEnd = end
+    syncer = Syncer(witness: witness, witnessedAt: clock.monotonicNanoseconds())
+    let written = Written(end: end, syncedEnd: end, point: next.point, chain: next.chain)
+    shared = Mutex(
+      Shared(writers: [(active, written)], durable: next.point, durableChain: next.chain, appended: next.point))
   }
 
   package var durable: DurablePoint { shared.withLock { $0.durable } }
+
+  /// The first position of the segment that is being written. The engine's thread.
+  var activeFirstPosition: Position { active.segment.firstPosition }
 
   package func start(_ report: @escaping @Sendable (JournalReport) -> Void) {
     shared.withLock { shared in
       precondition(shared.report == nil, "a journal is started once")
       shared.report = report
     }
+    indexer.start(
+      ownThread: options.ownThreads, clock: clock, failed: { [weak self] in self?.end(.failed($0)) },
+      absorbed: { [weak self] in self?.room.ring() })
     if options.ownThreads { thread = NamedThread.start(name: "log-sync", stackBytes: 256 << 10) { self.syncLoop() } }
   }
 
   package func hasRoom(for bytes: Int) -> Bool {
-    shared.withLock { $0.unsynced + bytes <= identity.limits.maxUnsyncedBytes && $0.blocked == nil }
+    let limit = identity.limits.maxUnsyncedBytes
+    return shared.withLock { $0.unsynced + bytes <= limit && $0.blocked == nil } && indexer.backlogBytes <= limit
   }
 
   package func append(_ group: LogChunk) throws(JournalError) {
     try waitForRoom(group.byteCount)
     if isFull(for: group.byteCount) { try roll() }
     precondition(
-      group.bytes.isEmpty == false && active.segment.next.problem(of: CommitHeader(group.bytes.baseAddress!)) == nil,
-      "a group follows the one before it")
+      active.segment.next.problem(of: CommitHeader(group.base)) == nil, "a group follows the one before it")
     do throws(FileError) {
       try active.file.write(group.bytes, at: activeEnd)
     } catch {
       throw cutBack(after: error)
     }
-    active.segment.note(group.commits, at: activeEnd)
     activeEnd += group.byteCount
-    let point = group.next.point
+    active.segment.note(group.commits)
+    indexer.appended(group, to: active.segment)
+    let next = group.next
     shared.withLock { shared in
-      shared.appended = point
-      shared.writers[shared.writers.count - 1].written.end = activeEnd
-      shared.writers[shared.writers.count - 1].written.point = point
+      shared.appended = next.point
+      let last = shared.writers.count - 1
+      shared.writers[last].written.end = activeEnd
+      shared.writers[last].written.point = next.point
+      shared.writers[last].written.chain = next.chain
     }
     work.ring()
   }
@@ -123,17 +139,16 @@ package final class FileJournal: Journal, @unchecked Sendable {
 
   private func waitForRoom(_ bytes: Int) throws(JournalError) {
     while true {
-      let (ended, blocked, hasRoom, appended) = shared.withLock { shared in
-        (
-          shared.ended, shared.blocked, shared.unsynced + bytes <= identity.limits.maxUnsyncedBytes,
-          shared.appended.commit > shared.durable.commit
-        )
-      }
+      let (ended, blocked) = shared.withLock { ($0.ended, $0.blocked) }
       if let ended { throw ended }
       if let blocked { throw .noSpace(blocked) }
-      if hasRoom { return }
-      precondition(appended, "a group is at most maxUnsyncedBytes long")
-      if options.ownThreads { room.wait() } else { syncOnce() }
+      if hasRoom(for: bytes) { return }
+      if options.ownThreads {
+        room.wait()
+      } else {
+        syncOnce()
+        indexer.workOnce()
+      }
     }
   }
 
@@ -143,16 +158,18 @@ package final class FileJournal: Journal, @unchecked Sendable {
     first.epoch = epoch
     let header = SegmentHeader(identity: identity, first: first, created: clock.wallMicroseconds())
     do throws(FileError) {
-      let writer = try SegmentWriter.make(header, folder: folder, in: fileSystem)
+      let writer = try SegmentWriter.make(header, folder: folder.log, in: fileSystem)
       active = writer
       activeEnd = SegmentHeader.size
       catalog.append(writer.segment)
-      let written = Written(end: activeEnd, syncedEnd: 0, point: first.point)
+      indexer.began(writer.segment)
+      let written = Written(end: activeEnd, syncedEnd: 0, point: first.point, chain: first.chain)
       shared.withLock { $0.writers.append((writer, written)) }
     } catch {
       if error.isOutOfSpace || error.isOutOfDescriptors { throw .noSpace(error) }
       throw end(.failed(error))
     }
+    work.ring()
   }
 
   /// A write has failed (L2): when the disk is full, the file ends again where the group began, durably, so that no
@@ -172,9 +189,9 @@ package final class FileJournal: Journal, @unchecked Sendable {
   @discardableResult
   func end(_ error: JournalError) -> JournalError {
     let (first, report) = shared.withLock { shared in
-      let first = shared.ended == nil
-      if first { shared.ended = error }
-      return (shared.ended!, first ? shared.report : nil)
+      let isFirst = shared.ended == nil
+      if isFirst { shared.ended = error }
+      return (shared.ended!, isFirst ? shared.report : nil)
     }
     report?(.ended(first))
     room.ring()

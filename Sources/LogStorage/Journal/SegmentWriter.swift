@@ -32,7 +32,7 @@ final class SegmentWriter: @unchecked Sendable {
       try file.write(bytes)
       let reading = try fileSystem.open(temporary, .read)
       return SegmentWriter(
-        segment: Segment(header: header, path: path, at: temporary, file: reading), file: file, isNamed: false)
+        segment: Segment(header, path: path, file: reading), file: file, isNamed: false)
     } catch {
       // Nothing refers to the file; when removing it fails too, the next opening removes it.
       try? fileSystem.remove(temporary)

@@ -10,11 +10,46 @@ extension LogReader {
       .corrupt, "\(segment.path) at offset \(offset): a commit cannot be read: \(problem); \(Advice.damage)")
   }
 
+  /// Where commits of a segment begin.
+  func places(of segment: Segment) throws(LogError) -> [CommitPlace] {
+    if let places = segment.places { return places }
+    return try repairingIndex(of: segment) {
+      if let places = segment.places { return places }
+      guard let file = segment.index.file else { throw IndexFile.Damaged() }
+      let places = try file.places()
+      segment.setPlaces(places)
+      return places
+    }
+  }
+
+  /// Runs a look-up; when the segment's index file is missing or damaged, builds it again from the segment first.
+  func repairingIndex<Value>(of segment: Segment, _ body: () throws -> Value) throws(LogError) -> Value {
+    try explaining("reading an index of the log") {
+      do {
+        return try body()
+      } catch is IndexFile.Damaged {
+        _ = try builder.rebuild(segment)
+        do {
+          return try body()
+        } catch is IndexFile.Damaged {
+          throw LogError(
+            .inputOutput, "\(builder.path(of: segment)) was built again and is damaged again: check the disk")
+        }
+      }
+    }
+  }
+
+  func nextCommit(of scanner: inout CommitScanner, in segment: Segment) throws(LogError) -> CommitScanner.Step {
+    let step = try explaining("reading the log") { try scanner.next() }
+    if case .bad(let problem, let offset) = step { throw Self.damage(problem, in: segment, at: offset) }
+    return step
+  }
+
   /// A scanner that begins at a place of a segment; what comes before it is not checked again.
   func scanner(
     in segment: Segment, at place: CommitPlace, end: Int, blockBytes: Int = 1 << 20
   ) throws(LogError) -> CommitScanner {
-    let file = try explaining("reading the log") { try segment.file(in: fileSystem) }
+    let file = try explaining("reading the log") { try segment.file(builder.cache) }
     var expected = segment.header.first
     if place.offset > SegmentHeader.size {
       expected = try Self.expectation(at: place, in: segment, file: file)
@@ -58,66 +93,5 @@ extension LogReader {
         return builder.chunk()
       }
     }
-  }
-}
-
-/// Builds a chunk of commits that have been checked.
-struct ChunkBuilder {
-  private let hash: StableHash
-  private let memory: ChunkMemory
-  private(set) var byteCount = 0
-  private var places: ContiguousArray<EntryPlace> = []
-  private var identities: ContiguousArray<IdentityPlace> = []
-  private var lastCommitOffset = 0
-
-  init(hash: StableHash, capacity: Int) {
-    self.hash = hash
-    memory = ChunkMemory(capacity: capacity)
-  }
-
-  var isEmpty: Bool { byteCount == 0 }
-
-  mutating func append(_ commit: CommitHeader) {
-    let length = commit.wholeLength
-    if byteCount + length > memory.capacity { memory.grow(to: byteCount + length, keeping: byteCount) }
-    (memory.base + byteCount).copyMemory(from: commit.base, byteCount: length)
-    let start = byteCount
-    var offset = start + CommitHeader.size
-    for record in CommitHeader(memory.base + start).records {
-      if record.takesPosition { add(record, at: offset, in: start) }
-      offset += record.length
-    }
-    lastCommitOffset = start
-    byteCount += length
-  }
-
-  private mutating func add(_ record: RecordView, at offset: Int, in commitOffset: Int) {
-    // An entry of a kind that this version may skip has a position and nothing that it could be found by.
-    let entry: EntryView? = record.kind == nil ? nil : record.entry
-    if let entry, let identity = hash.identity(of: entry) {
-      identities.append(IdentityPlace(hash: identity, ordinal: UInt32(places.count)))
-    }
-    places.append(
-      EntryPlace(
-        offset: UInt32(offset), commitOffset: UInt32(commitOffset),
-        typeHash: entry.map { hash($0.type) } ?? 0, subjectHash: entry.map { hash($0.subject) } ?? 0))
-  }
-
-  /// Nil when nothing was appended.
-  func chunk() -> LogChunk? {
-    if isEmpty { return nil }
-    return LogChunk(
-      memory: memory, byteCount: byteCount, places: places, identities: identities,
-      lastCommitOffset: lastCommitOffset)
-  }
-}
-
-extension StableHash {
-  /// The hash of the identity an entry came with: it has one when it has both an id and a source attribute.
-  func identity(of entry: EntryView) -> UInt64? {
-    let attributes = entry.attributes
-    if attributes.bytes.isEmpty { return nil }
-    guard let id = attributes[.id], let source = attributes[.source] else { return nil }
-    return identity(source: source, id: id)
   }
 }

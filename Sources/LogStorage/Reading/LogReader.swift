@@ -6,14 +6,14 @@ internal import Platform
 /// Reads see what is written, synced or not: the caller bounds them by `through`. An I/O error stays an error that
 /// names file and offset, and so does a bad commit: nothing is ever skipped.
 package final class LogReader: Sendable {
-  let fileSystem: any FileSystem
   package let identity: LogIdentity
   let catalog: LogCatalog
+  let builder: IndexBuilder
 
-  init(fileSystem: any FileSystem, identity: LogIdentity, catalog: LogCatalog) {
-    self.fileSystem = fileSystem
+  init(identity: LogIdentity, catalog: LogCatalog, builder: IndexBuilder) {
     self.identity = identity
     self.catalog = catalog
+    self.builder = builder
   }
 
   /// The first position of the log.
@@ -35,7 +35,7 @@ package final class LogReader: Sendable {
     }
     let (end, next) = segment.written
     if position >= next.position { return nil }
-    let place = segment.place { $0.position <= position } ?? segment.firstPlace
+    let place = try places(of: segment).last { $0.position <= position } ?? segment.firstPlace
     return try chunk(in: segment, at: place, end: end, from: position, limitBytes: limitBytes, through: through)
   }
 
@@ -46,7 +46,7 @@ package final class LogReader: Sendable {
     while let segment = catalog.segment(where: { $0.firstCommit <= number }) {
       let (end, next) = segment.written
       if number >= next.number { return }
-      let place = segment.place { $0.number <= number } ?? segment.firstPlace
+      let place = try places(of: segment).last { $0.number <= number } ?? segment.firstPlace
       var scanner = try scanner(in: segment, at: place, end: end)
       scan: while true {
         let step = try explaining("reading the log") { try scanner.next() }
@@ -65,5 +65,21 @@ package final class LogReader: Sendable {
         throw LogError(.corrupt, "\(segment.path) ends before commit \(number); \(Advice.damage)")
       }
     }
+  }
+
+  /// The last commit whose time is at or before `time` (µs since 1970) and the last position up to it: commit times
+  /// never go back, so this is the longest prefix of the log with commit time ≤ `time`. Commit 0: none.
+  package func prefix(until time: Int64) throws -> DurablePoint {
+    var last = DurablePoint(commit: 0, position: .start, time: .min)
+    guard let segment = catalog.segment(where: { $0.header.first.time <= time }) else { return last }
+    last = segment.header.first.point
+    let (end, next) = segment.written
+    if next.time <= time { return next.point }
+    let place = try places(of: segment).last { $0.time <= time } ?? segment.firstPlace
+    var scanner = try scanner(in: segment, at: place, end: end)
+    while case .commit(let commit, _) = try nextCommit(of: &scanner, in: segment), commit.time <= time {
+      last = DurablePoint(commit: commit.number, position: commit.lastPosition, time: commit.time)
+    }
+    return last
   }
 }

@@ -13,31 +13,47 @@ struct CommitPlace: Sendable, Equatable {
   var time: Int64
 }
 
-/// One segment file, as readers and the journal share it. Any thread.
+/// One segment file, as readers, journal and index share it. Any thread.
 final class Segment: Sendable {
   let header: SegmentHeader
-  /// Where the file will be once it is named.
+  /// Where the file is once it is named.
   let path: String
+  let index: SegmentIndex
+  /// Whether this process writes it, or went on writing it: until it has an index file, its identities are known to
+  /// the engine's `IdentityIndex`.
+  let growsHere: Bool
 
-  struct State: ~Copyable {
-    /// Where the file is now.
-    var path: String
+  private struct State {
     /// The end of the last commit that is written.
     var end: Int
     /// What the commit after that one must agree with.
     var next: CommitExpectation
-    var isSealed = false
-    var places: [CommitPlace] = []
-    /// Open for reading; for a sealed segment only after the first use.
+    var isSealed: Bool
+    /// Nil: they are in the index file.
+    var places: [CommitPlace]?
+    /// Open for reading from before it was named until it is sealed.
     var file: (any File)?
   }
 
   private let state: Mutex<State>
 
-  init(header: SegmentHeader, path: String, at current: String, file: (any File)?) {
+  /// A segment that is written, or that opening will look through.
+  init(_ header: SegmentHeader, path: String, file: any File) {
     self.header = header
     self.path = path
-    state = Mutex(State(path: current, end: SegmentHeader.size, next: header.first, file: file))
+    growsHere = true
+    index = SegmentIndex(first: header.first.position, isGrowing: true)
+    state = Mutex(
+      State(end: SegmentHeader.size, next: header.first, isSealed: false, places: [], file: file))
+  }
+
+  /// A sealed segment.
+  init(_ header: SegmentHeader, path: String, seal: SegmentSeal) {
+    self.header = header
+    self.path = path
+    growsHere = false
+    index = SegmentIndex(first: header.first.position, isGrowing: false)
+    state = Mutex(State(end: seal.offset, next: seal.next, isSealed: true, places: nil, file: nil))
   }
 
   var firstPosition: Position { header.first.position }
@@ -46,54 +62,57 @@ final class Segment: Sendable {
   var next: CommitExpectation { state.withLock { $0.next } }
   /// The end of the last commit that is written, and what the next one must agree with.
   var written: (end: Int, next: CommitExpectation) { state.withLock { ($0.end, $0.next) } }
+  var isSealed: Bool { state.withLock { $0.isSealed } }
   /// Where the first commit is.
   var firstPlace: CommitPlace {
     CommitPlace(offset: SegmentHeader.size, number: firstCommit, position: firstPosition, time: header.first.time)
   }
-  var isSealed: Bool { state.withLock { $0.isSealed } }
+  /// Nil: they are in the index file.
+  var places: [CommitPlace]? { state.withLock { $0.places } }
 
-  /// Commits have been written, or found, at `offset`: one after the other in `bytes`.
-  func note(_ commits: CommitSequence, at offset: Int) {
+  /// Commits have been written, or found, at the end.
+  func note(_ commits: CommitSequence) {
     state.withLock { state in
-      var at = offset
       for commit in commits {
-        if at >= (state.places.last?.offset ?? -CommitPlace.spacing) + CommitPlace.spacing {
-          state.places.append(
-            CommitPlace(offset: at, number: commit.number, position: commit.firstPosition, time: commit.time))
+        if let places = state.places,
+          state.end >= (places.last?.offset ?? -CommitPlace.spacing) + CommitPlace.spacing
+        {
+          state.places!.append(
+            CommitPlace(
+              offset: state.end, number: commit.number, position: commit.firstPosition, time: commit.time))
         }
-        at += commit.wholeLength
+        state.end += commit.wholeLength
         state.next.advance(over: commit)
       }
-      state.end = at
     }
   }
 
-  func wasNamed() { state.withLock { $0.path = path } }
-
-  func wasSealed() { state.withLock { $0.isSealed = true } }
-
-  /// The last place before or at which `matches` holds; matches must hold for a prefix of the places.
-  func place(where matches: (CommitPlace) -> Bool) -> CommitPlace? {
+  /// The file has its final name and its seal; from now on it is opened when it is used.
+  func wasSealed() {
     state.withLock { state in
-      var low = 0
-      var high = state.places.count
-      while low < high {
-        let middle = (low + high) / 2
-        if matches(state.places[middle]) { low = middle + 1 } else { high = middle }
-      }
-      return low > 0 ? state.places[low - 1] : nil
+      state.isSealed = true
+      state.file = nil
     }
   }
+
+  func setPlaces(_ places: [CommitPlace]) { state.withLock { $0.places = places } }
 
   /// The file, opened for reading.
-  func file(in fileSystem: any FileSystem) throws(FileError) -> any File {
-    let (file, path) = state.withLock { ($0.file, $0.path) }
-    if let file { return file }
-    let opened = try fileSystem.open(path, .read)
-    return state.withLock { state in
-      if let file = state.file { return file }
-      state.file = opened
-      return opened
+  func file(_ cache: FileCache) throws(FileError) -> any File {
+    if let file = state.withLock({ $0.file }) { return file }
+    return try cache.file(path)
+  }
+}
+
+extension [CommitPlace] {
+  /// The last place that `matches` holds for; it must hold for a first part of them.
+  func last(matching matches: (CommitPlace) -> Bool) -> CommitPlace? {
+    var low = 0
+    var high = count
+    while low < high {
+      let middle = (low + high) / 2
+      if matches(self[middle]) { low = middle + 1 } else { high = middle }
     }
+    return low > 0 ? self[low - 1] : nil
   }
 }

@@ -9,6 +9,8 @@ package struct LogOptions: Sendable {
   package var segmentBytes = 256 << 20
   /// At least this long between two syncs, in nanoseconds; acknowledgements still wait for them.
   package var syncSpacing: UInt64 = 0
+  /// At most once in this many nanoseconds the witness file is written while commits become durable.
+  package var witnessSpacing: UInt64 = 1_000_000_000
   /// Without threads of its own the log is worked by whoever calls `FileJournal.syncOnce` and `LogIndexer.workOnce`.
   package var ownThreads = true
   /// What else is known to have been durable, such as the position of a view: a log that ends before is refused.
