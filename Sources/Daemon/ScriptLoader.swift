@@ -62,7 +62,7 @@ package actor ScriptLoader {
     var starts: [String: UInt64] = [:]
     for consumer in scripts.consumers {
       guard case .time(let time) = consumer.from else { continue }
-      starts[consumer.name] = try log.lastPosition(committedBy: time).rawValue
+      starts[consumer.name] = try log.prefix(until: time).position.rawValue
     }
     return starts
   }

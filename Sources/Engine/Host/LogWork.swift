@@ -21,7 +21,7 @@ struct LogWork: Sendable {
   func lookUp(_ request: LookupRequest) -> EngineInput {
     let job = request.job
     do {
-      for index in request.identities { job.lookedUp[index] = try identity(of: job.batch, index) }
+      for asked in request.identities { job.lookedUp[asked.index] = try identity(of: job.batch, asked) }
       if request.subjectHead { job.subjectHead = try head(of: job.batch.entry(0).subject, through: request.through) }
     } catch {
       job.readFailure = "\(error)"
@@ -29,13 +29,14 @@ struct LogWork: Sendable {
     return .lookedUp(job)
   }
 
-  private func identity(of batch: EntryBatch, _ index: Int) throws -> IdentityAnswer {
-    let entry = batch.entry(index)
+  private func identity(of batch: EntryBatch, _ asked: LookupRequest.Identity) throws -> IdentityAnswer {
+    let entry = batch.entry(asked.index)
     guard let source = entry.attributes[.source], let id = entry.attributes[.id],
-      let found = try log.find(source: source, id: id, hash: batch.infos[index].identityHash)
+      let found = try log.find(
+        source: source, id: id, hash: batch.infos[asked.index].identityHash, candidates: asked.candidates)
     else { return .unknown }
-    return found.withEntry { known in
-      known.hasContent(of: entry)
+    return found.entry.withUnsafeBytes { known in
+      EntryView(known.baseAddress!).hasContent(of: entry)
         ? .same(position: found.position.rawValue) : .different(position: found.position.rawValue)
     }
   }
@@ -43,7 +44,17 @@ struct LogWork: Sendable {
   private func head(
     of subject: UnsafeRawBufferPointer, through: UInt64
   ) throws -> (last: UInt64, through: UInt64) {
-    let last = try log.lastPosition(ofSubject: subject, through: Position(through))
-    return (last?.rawValue ?? 0, through)
+    // The last event is probably a recent one, so the look goes back in growing steps.
+    var span: UInt64 = 4096
+    while true {
+      let from = through > span ? through - span : 0
+      var last: UInt64 = 0
+      try log.entries(ofSubject: subject, from: Position(from), through: Position(through)) { position, entry, _ in
+        if entry.rawKind == RecordKind.event.rawValue { last = position.rawValue }
+        return true
+      }
+      if last > 0 || from == 0 { return (last, through) }
+      span *= 16
+    }
   }
 }

@@ -12,8 +12,8 @@ package final class AppendJob: @unchecked Sendable {
 
   /// For each entry that may be a duplicate, what the log says of its identity.
   var lookedUp: [Int: IdentityAnswer] = [:]
-  /// When it went to look: the active segment, and the next position then. What came later was not seen.
-  var lookedUpIn: (segment: UInt64, next: Position)?
+  /// When it went to look: the state of the identity index, and the next position. What came later was not seen.
+  var lookedUpIn: (sealings: Int, next: Position)?
   /// The last event of the subject, as the reader thread found it, and up to which position it looked.
   var subjectHead: (last: UInt64, through: UInt64)?
 

@@ -6,8 +6,6 @@ import LogStorage
 struct AcceptedAppend {
   var job: AppendJob
   var outcome: AppendOutcome
-  /// Its events that are new: a range of positions, empty when all were duplicates.
-  var positions: Range<UInt64>
 }
 
 extension EngineCore {
@@ -78,7 +76,7 @@ extension EngineCore {
   private func check(_ job: AppendJob, groupBegan: Position, isFirst: Bool) -> Check {
     // Nothing of this turn may come between the look at the subject's last event and the append.
     if job.expecting != nil, !isFirst { return .wait }
-    if let lookedUp = job.lookedUpIn, lookedUp.segment != identities.segment { job.forgetAnswers() }
+    if let lookedUp = job.lookedUpIn, lookedUp.sealings != identities.sealings { job.forgetAnswers() }
     var unknown: [Int] = []
     var duplicates: [Int: UInt64] = [:]
     for (index, info) in job.batch.infos.enumerated() where info.identityHash != 0 {
@@ -86,13 +84,14 @@ extension EngineCore {
       case .same(let position): duplicates[index] = position
       case .different(let position): return .refuse(.conflict(index: index, position: Position(position)))
       case .unknown:
-        guard let newest = identities.newest(info.identityHash) else { continue }
+        guard let newest = identities.candidates(info.identityHash).last else { continue }
         if newest >= groupBegan { return .wait }
         // Appended by another request while the reader thread was looking.
         if let lookedUp = job.lookedUpIn, newest >= lookedUp.next { unknown.append(index) }
       case nil:
-        if let newest = identities.newest(info.identityHash), newest >= groupBegan { return .wait }
-        if identities.mightContain(info.identityHash) { unknown.append(index) }
+        guard identities.mightContain(info.identityHash) else { continue }
+        if let newest = identities.candidates(info.identityHash).last, newest >= groupBegan { return .wait }
+        unknown.append(index)
       }
     }
     let needsHead = job.expecting != nil && job.subjectHead == nil
@@ -137,9 +136,12 @@ extension EngineCore {
 
   private func park(_ job: AppendJob, identities unsure: [Int], subjectHead: Bool) {
     job.stream?.isLookingUp = true
-    job.lookedUpIn = (identities.segment, framer.nextPosition)
+    job.lookedUpIn = (identities.sealings, framer.nextPosition)
+    let asked = unsure.map { index in
+      LookupRequest.Identity(index: index, candidates: identities.candidates(job.batch.infos[index].identityHash))
+    }
     hands.lookUp(
-      LookupRequest(job: job, identities: unsure, subjectHead: subjectHead, through: durablePosition))
+      LookupRequest(job: job, identities: asked, subjectHead: subjectHead, through: durablePosition))
   }
 
   private func frame(_ job: AppendJob, duplicates: [Int: UInt64], _ isOpen: inout Bool) -> AcceptedAppend {
@@ -152,13 +154,11 @@ extension EngineCore {
       isOpen = true
       appendNew(of: batch, 0..<batch.count, duplicates)
     }
-    let end = framer.nextPosition.rawValue
     noteIdentities(of: batch, from: start, duplicates)
     let (first, last) = firstAndLast(of: batch, from: start, duplicates)
     return AcceptedAppend(
       job: job,
-      outcome: .appended(first: first, last: last, count: batch.count, duplicates: duplicates.count),
-      positions: start..<end)
+      outcome: .appended(first: first, last: last, count: batch.count, duplicates: duplicates.count))
   }
 
   func beginDoorCommit(time: Int64) {
@@ -206,13 +206,6 @@ extension EngineCore {
       }
     }
     return (Position(positions.first ?? 0), Position(positions.last ?? 0))
-  }
-
-  func forgetIdentities(of append: AcceptedAppend) {
-    guard !append.positions.isEmpty else { return }
-    for info in append.job.batch.infos where info.identityHash != 0 {
-      identities.remove(info.identityHash, from: Position(append.positions.lowerBound))
-    }
   }
 
   /// The group is appended: answers wait until it is durable.

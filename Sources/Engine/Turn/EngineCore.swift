@@ -14,7 +14,7 @@ package final class EngineCore {
   let hash: StableHash
   unowned let hands: any EngineHands
   let journal: any Journal
-  let identities: IdentityIndex
+  var identities: IdentityIndex
 
   var framer: CommitFramer
   package private(set) var control: ControlState
@@ -129,6 +129,7 @@ package final class EngineCore {
     let cursors = committed.isEmpty && accepted.isEmpty && frameCursors()
     guard framer.hasCommits else {
       framer.rollback()
+      identities.groupFailed()
       answerWithoutCommit(accepted)
       if cursors { wroteCursors = true }
       return
@@ -138,6 +139,7 @@ package final class EngineCore {
       try journal.append(chunk)
     } catch .noSpace {
       framer.rollback()
+      identities.groupFailed()
       outOfSpace(deploy: deploy, accepted: accepted, finished: committed)
       return
     } catch {
@@ -147,6 +149,7 @@ package final class EngineCore {
     logBytes += UInt64(chunk.byteCount)
     unsynced.append((chunk.lastCommit, chunk.byteCount))
     unsyncedBytes += chunk.byteCount
+    identities.groupAppended(to: journal)
     tail.append(chunk, durable: durablePosition)
     fold(chunk)
     if let deploy { goLive(deploy) }
@@ -182,10 +185,7 @@ package final class EngineCore {
   private func outOfSpace(deploy: DeployJob?, accepted: [AcceptedAppend], finished batches: [Batch]) {
     if appendAgainAt == nil { hands.warn("the disk is full: appends are refused until there is room") }
     appendAgainAt = now + settings.fullDiskPause
-    for append in accepted {
-      forgetIdentities(of: append)
-      append.job.answer(.noSpace)
-    }
+    for append in accepted { append.job.answer(.noSpace) }
     for job in appends { job.answer(.noSpace) }
     appends = []
     for batch in batches.reversed() { finished.prepend(batch) }

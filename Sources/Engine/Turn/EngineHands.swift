@@ -24,9 +24,14 @@ package struct FetchRequest: Sendable {
 }
 
 package struct LookupRequest: Sendable {
+  /// An entry of the job whose identity may be known, and where.
+  package struct Identity: Sendable {
+    package var index: Int
+    package var candidates: [Position]
+  }
+
   package var job: AppendJob
-  /// Indexes of entries whose identity may be known.
-  package var identities: [Int]
+  package var identities: [Identity]
   package var subjectHead: Bool
   /// Durable entries only are in the index.
   package var through: UInt64
