@@ -33,7 +33,7 @@ struct BenchHost {
 
   func stop() async throws {
     _ = try await engine.stop()
-    opened.close()
+    try opened.close()
     try FileManager.default.removeItem(atPath: folder)
   }
 

@@ -1,5 +1,6 @@
 import Events
 import LogStorage
+import Platform
 import TestKit
 import Testing
 

@@ -1,5 +1,7 @@
 import Events
 import LogStorage
+import Platform
+import Scripts
 import TestKit
 import Testing
 

@@ -102,7 +102,8 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
     return clock.monotonicNanoseconds() + UInt64(min(wait, 3_600_000_000)) * 1000
   }
 
-  /// Finishes what is accepted, writes the cursors down, syncs and ends the threads. Returns the control state, for a
+  /// Finishes what is accepted, writes the cursors down and ends the engine's threads; all of it is durable then, and the
+  /// journal may be closed. Returns the control state, for a
   /// last snapshot; throws what ended the journal, if it ended badly.
   package func stop() async throws(JournalError) -> ControlState {
     inbox.put(.stop)
@@ -117,7 +118,6 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
     workers.stop()
     for thread in threads { thread.join() }
     try ended.withLock { $0.result }?.get()
-    try journal.stop()
     return core.control
   }
 }

@@ -20,12 +20,11 @@ extension EngineCore {
 
   /// Comes back from the reader thread with what the log says of its identities.
   func resume(_ job: AppendJob) {
-    if let stream = job.stream {
-      stream.isLookingUp = false
-      while let later = stream.waiting.popLast() { appends.prepend(later) }
-    }
-    if let failure = job.readFailure { return job.answer(.readFailed(failure)) }
-    appends.prepend(job)
+    if let failure = job.readFailure { job.answer(.readFailed(failure)) } else { resumed.append(job) }
+    guard let stream = job.stream else { return }
+    stream.isLookingUp = false
+    resumed.append(contentsOf: stream.waiting)
+    stream.waiting = []
   }
 
   /// Frames the accepted requests of this turn as one commit of the door.
@@ -34,6 +33,8 @@ extension EngineCore {
     var waiting: Deque<AppendJob> = []
     var isOpen = false
     let groupBegan = framer.nextPosition
+    appends = resumed + appends
+    resumed = []
     while let job = appends.popFirst() {
       if let stream = job.stream {
         if stream.hasFailed {

@@ -32,6 +32,8 @@ package final class EngineCore {
   var eventClock: Int64 = 0
   var scratch = ByteWriter(capacity: 4096)
   var appends: Deque<AppendJob> = []
+  /// Came back from the reader thread in this turn; they are older than what waits in `appends`.
+  var resumed: Deque<AppendJob> = []
   var finished: Deque<Batch> = []
   var deploys: Deque<DeployJob> = []
   var unanswered: Deque<(commit: UInt64, job: AppendJob, outcome: AppendOutcome)> = []
@@ -43,6 +45,7 @@ package final class EngineCore {
   var unsyncedBytes = 0
   /// Set while the disk is full: no append before this time (µs).
   var appendAgainAt: Int64?
+  var wasDiskFull = false
   var isStopping = false
   /// On the way to a stop: the live cursors are in the log, so that the next start has nothing to read again.
   var wroteCursors = false
@@ -73,6 +76,7 @@ package final class EngineCore {
   /// - Throws: when the journal failed for good; the process must end.
   package func turn(_ inputs: [EngineInput], wall: Int64, monotonic: Int64) throws(JournalError) {
     now = clock.time(wall: wall, monotonic: monotonic)
+    if let pause = appendAgainAt, now >= pause { appendAgainAt = nil }
     for input in inputs { try take(input) }
     collectDueRetries()
     handOutNextAtOnce()
@@ -85,6 +89,7 @@ package final class EngineCore {
   package var nextDue: Int64? {
     var due: Int64?
     if hasWorkToAppend, unsyncedBytes <= settings.unsyncedLimit { due = appendAgainAt ?? now }
+    if let appendAgainAt { due = min(due ?? .max, appendAgainAt) }
     if let retry = retries.min?.due { due = min(due ?? .max, retry) }
     for runtime in runtimes where runtime.fetchAgainAt > 0 { due = min(due ?? .max, runtime.fetchAgainAt) }
     return due
@@ -109,15 +114,13 @@ package final class EngineCore {
   var commitTime: Int64 { settings.clockIsEvents ? eventClock : now }
 
   var hasWorkToAppend: Bool {
-    !appends.isEmpty || !finished.isEmpty || !deploys.isEmpty || (mayWriteCursors && !wroteCursors)
+    !appends.isEmpty || !resumed.isEmpty || !finished.isEmpty || !deploys.isEmpty || (mayWriteCursors && !wroteCursors)
   }
 
   var mayWriteCursors: Bool { isStopping && !runtimes.contains { $0.out != nil } }
 
   private var canAppend: Bool {
-    guard hasWorkToAppend, unsyncedBytes <= settings.unsyncedLimit else { return false }
-    guard let appendAgainAt else { return true }
-    return now >= appendAgainAt
+    hasWorkToAppend && unsyncedBytes <= settings.unsyncedLimit && appendAgainAt == nil
   }
 
   /// Frames everything there is into one group, writes it, and folds it (design, section 2, steps 3 and 4).
@@ -145,7 +148,7 @@ package final class EngineCore {
     } catch {
       throw error
     }
-    appendAgainAt = nil
+    wasDiskFull = false
     logBytes += UInt64(chunk.byteCount)
     unsynced.append((chunk.lastCommit, chunk.byteCount))
     unsyncedBytes += chunk.byteCount
@@ -183,7 +186,8 @@ package final class EngineCore {
   }
 
   private func outOfSpace(deploy: DeployJob?, accepted: [AcceptedAppend], finished batches: [Batch]) {
-    if appendAgainAt == nil { hands.warn("the disk is full: appends are refused until there is room") }
+    if !wasDiskFull { hands.warn("the disk is full: appends are refused until there is room") }
+    wasDiskFull = true
     appendAgainAt = now + settings.fullDiskPause
     for append in accepted { append.job.answer(.noSpace) }
     for job in appends { job.answer(.noSpace) }
@@ -210,8 +214,8 @@ package final class EngineCore {
     guard isStopping, !isStopped else { return }
     if appendAgainAt != nil {
       // Nothing more can be written. What was not committed never happened and is done after the next start.
-      for job in appends { job.answer(.noSpace) }
-      appends = []
+      for job in resumed + appends { job.answer(.noSpace) }
+      (resumed, appends) = ([], [])
     } else if runtimes.contains(where: { $0.out != nil }) || hasWorkToAppend || !wroteCursors {
       return
     }
