@@ -146,7 +146,9 @@ extension Daemon {
 
   private func fold(_ opened: OpenedLog) throws -> ControlState {
     var control = ControlState()
-    if let snapshot = try opened.snapshots.newest() {
+    let (newest, warnings) = try opened.snapshots.newest(knownVersion: ControlState.snapshotVersion)
+    for warning in warnings { console.write("warning", "log", warning) }
+    if let snapshot = newest {
       if let state = snapshot.payload.withUnsafeBytes({ ControlState(snapshot: $0) }) {
         control = state
       } else {

@@ -47,10 +47,11 @@ final class Snapshotter: Sendable {
 
   private func write(_ control: ControlState) {
     var writer = ByteWriter(capacity: 1 << 16)
+    guard control.commit > 0 else { return }
     control.encode(into: &writer)
+    let point = DurablePoint(commit: control.commit, position: Position(control.position), time: control.time)
     do {
-      try store.write(
-        Snapshot(commit: control.commit, position: Position(control.position), payload: Array(writer.bytes)))
+      try store.save(point, version: ControlState.snapshotVersion, payload: writer.bytes)
     } catch {
       // The log is the truth; without a snapshot the next start only takes longer.
       console.write("warning", "log", "no snapshot: \(error)")

@@ -46,7 +46,7 @@ extension EngineCore {
     guard let generation, let consumer = runtimes[index].consumer, control.readers[index].life == .active else { return }
     let batch = Batch(
       reader: UInt32(index + 1), number: runtimes[index].batchNumber + 1, generation: generation, consumer: consumer,
-      now: now, from: runtimes[index].scanned)
+      now: commitTime, from: runtimes[index].scanned)
     addRetries(to: batch, index)
     addNew(to: batch, index)
     runtimes[index].scanned = batch.through
