@@ -65,6 +65,13 @@ package struct LogError: Error, Sendable, CustomStringConvertible {
     self.init(code, "\(doing): \(cause); \(advice)", cause: cause)
   }
 
+  /// A sync, a rename or the end of a file failed: nothing is known about what was written, and the process must stop
+  /// (docs/faults, L3).
+  package var isFinal: Bool {
+    guard let cause, !cause.mayPass else { return false }
+    return [.sync, .syncData, .syncFolder, .close, .rename, .write, .truncate].contains(cause.operation)
+  }
+
   package var description: String { "\(code.rawValue): \(message)" }
 }
 

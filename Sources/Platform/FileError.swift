@@ -57,6 +57,14 @@ package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
   package var isOutOfSpace: Bool { number == ENOSPC || number == EDQUOT || number == EFBIG }
   /// No more file descriptors, in this process or on this machine: may succeed later.
   package var isOutOfDescriptors: Bool { number == EMFILE || number == ENFILE }
+  /// Nothing has happened and it may succeed later: room or descriptors were used up. Never true of a sync or a close,
+  /// after which nothing is known (docs/faults, L2 and L3).
+  package var mayPass: Bool {
+    switch operation {
+    case .syncData, .sync, .syncFolder, .close: false
+    default: isOutOfSpace || isOutOfDescriptors
+    }
+  }
   /// The file or folder does not exist.
   package var isMissing: Bool { number == ENOENT }
   /// A signal came in between; the caller tries again.

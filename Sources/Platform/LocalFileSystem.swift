@@ -57,7 +57,7 @@ package final class LocalFileSystem: FileSystem {
   }
 
   package func syncFolder(_ folder: String) throws(FileError) {
-    let descriptor = try Self.descriptor(folder, O_RDONLY | O_DIRECTORY, .syncFolder)
+    let descriptor = try Self.descriptor(folder, O_RDONLY | O_DIRECTORY, .open)
     let failed = fsync(descriptor) != 0
     let number = errno
     _ = Platform.systemClose(descriptor)

@@ -43,10 +43,15 @@ package final class MemoryFileSystem: FileSystem {
     case everything
     /// Each sector, name and size by the seed.
     case some(Seed)
+
+    /// One of each, and two by chance.
+    package static func kinds(_ seed: UInt64) -> [Loss] {
+      [.nothing, .everything, .some(Seed(seed)), .some(Seed(seed &+ 0x5EED_0000_0000))]
+    }
   }
 
   struct State {
-    var folders: [String: Folder] = ["": Folder(), ".": Folder(), "/": Folder()]
+    var folders: [String: Folder] = [".": Folder(), "/": Folder()]
     var locks: [String: Int32] = [:]
     var boot = 0
     var isCrashed = false
@@ -74,8 +79,12 @@ package final class MemoryFileSystem: FileSystem {
   package func restart(losing loss: Loss) {
     state.withLock { state in
       var chooser = LossChooser(loss)
-      for path in state.folders.keys.sorted() { state.folders[path]!.crash(&chooser) }
-      state.folders = state.folders.filter { $0.value.isDurable || $0.key.count <= 1 }
+      for path in state.folders.keys.sorted() {
+        state.folders[path]!.crash(&chooser)
+        let parent = Self.split(path).folder
+        let isThere = path.count == 1 || state.folders[parent] != nil
+        if !isThere || !(state.folders[path]!.isDurable || chooser.keeps()) { state.folders[path] = nil }
+      }
       state.boot += 1
       state.isCrashed = false
       state.locks = [:]
@@ -119,7 +128,7 @@ package final class MemoryFileSystem: FileSystem {
   }
 
   static func split(_ path: String) -> (folder: String, name: String) {
-    guard let slash = path.lastIndex(of: "/") else { return ("", path) }
+    guard let slash = path.lastIndex(of: "/") else { return (".", path) }
     return (String(path[..<slash]), String(path[path.index(after: slash)...]))
   }
 
@@ -131,8 +140,9 @@ package final class MemoryFileSystem: FileSystem {
     let call = Call(index: state.trace.count, operation: operation, path: path, offset: offset, count: count)
     state.trace.append(call)
     let fault = state.plan?(call)
+    let place: Int? = operation == .read || operation == .write ? offset : nil
     switch fault {
-    case .fail(let number): throw FileError(operation, path, errno: number)
+    case .fail(let number): throw FileError(operation, path, errno: number, at: place)
     case .crash:
       state.isCrashed = true
       throw FileError(operation, path, errno: crashed)

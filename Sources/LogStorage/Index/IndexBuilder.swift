@@ -63,7 +63,7 @@ struct IndexBuilder: Sendable {
     do throws(FileError) {
       return try write(segment)
     } catch {
-      guard error.isOutOfSpace || error.isOutOfDescriptors else { throw error }
+      guard error.mayPass else { throw error }
       let run = pairs.sorted(.identity)
       return run.isEmpty ? nil : IdentityFilter(sorted: run.lazy.map(\.key))
     }

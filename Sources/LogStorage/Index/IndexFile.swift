@@ -111,6 +111,20 @@ final class IndexFile: Sendable {
     return found
   }
 
+  /// A whole run, as the verifier compares it.
+  func pairs(_ kind: IndexKind) throws -> ContiguousArray<IndexPair> {
+    let run = header.runs[kind.rawValue]
+    var all = ContiguousArray<IndexPair>()
+    all.reserveCapacity(run.count)
+    var block = [UInt8](repeating: 0, count: IndexHeader.blockBytes)
+    for number in 0..<run.blocks(of: IndexBlock.pairsPerBlock) {
+      try load(run.firstBlock + number, into: &block)
+      let pairs = Pairs(block, count: min(run.count - all.count, IndexBlock.pairsPerBlock))
+      for index in 0..<pairs.count { all.append(pairs[index]) }
+    }
+    return all
+  }
+
   /// The block in which the first pair that is not before `target` lies, or the one before it. Hashes are spread
   /// evenly, so the first guess is mostly right or next to it; halving bounds the search for the others.
   private func firstBlock(from target: IndexPair, in run: IndexHeader.Run, _ block: inout [UInt8]) throws -> Int {

@@ -76,7 +76,7 @@ package final class LogIndexer: Sendable {
         arrivals.put(.init(filter: filter, last: Position(segment.next.position.rawValue - 1)))
       } catch {
         // The tables stay in memory, so look-ups and deduplication go on.
-        if error.isOutOfSpace || error.isOutOfDescriptors { return false }
+        if error.mayPass { return false }
         failed?(error)
         return true
       }

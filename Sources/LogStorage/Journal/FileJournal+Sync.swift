@@ -22,8 +22,7 @@ extension FileJournal {
       while try step(towards: goal) { progress = true }
       try writeWitnessWhenDue()
     } catch {
-      let mayPass = error.isOutOfSpace || error.isOutOfDescriptors
-      if mayPass && [.write, .rename, .open].contains(error.operation) {
+      if error.mayPass {
         shared.withLock { $0.blocked = error }
       } else {
         end(.failed(error))
@@ -110,7 +109,7 @@ extension FileJournal {
       try syncer.witness.write(durable, chain)
     } catch {
       // A full disk costs the witness a second, no commit.
-      guard error.isOutOfSpace && error.operation == .write else { throw error }
+      guard error.mayPass else { throw error }
     }
   }
 
@@ -144,9 +143,9 @@ extension FileJournal {
     requestWitness()
     syncOnce()
     indexer.stop()
-    indexer.workOnce()
     let (ended, blocked, writers) = shared.withLock { ($0.ended, $0.blocked, $0.writers) }
     if let ended { throw ended }
+    indexer.workOnce()
     if let blocked { throw .noSpace(blocked) }
     do throws(FileError) {
       for (writer, _) in writers { try writer.file.close() }
@@ -154,5 +153,6 @@ extension FileJournal {
     } catch {
       throw end(.failed(error))
     }
+    if let ended = shared.withLock({ $0.ended }) { throw ended }
   }
 }

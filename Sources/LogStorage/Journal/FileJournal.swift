@@ -166,7 +166,7 @@ package final class FileJournal: Journal, @unchecked Sendable {
       let written = Written(end: activeEnd, syncedEnd: 0, point: first.point, chain: first.chain)
       shared.withLock { $0.writers.append((writer, written)) }
     } catch {
-      if error.isOutOfSpace || error.isOutOfDescriptors { throw .noSpace(error) }
+      if error.mayPass { throw .noSpace(error) }
       throw end(.failed(error))
     }
     work.ring()
@@ -175,7 +175,7 @@ package final class FileJournal: Journal, @unchecked Sendable {
   /// A write has failed (L2): when the disk is full, the file ends again where the group began, durably, so that no
   /// part of the group can come back. Everything else ends the journal.
   private func cutBack(after error: FileError) -> JournalError {
-    guard error.isOutOfSpace else { return end(.failed(error)) }
+    guard error.mayPass else { return end(.failed(error)) }
     do throws(FileError) {
       try active.file.truncate(to: activeEnd)
       try active.file.syncData()

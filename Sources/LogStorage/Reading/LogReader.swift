@@ -67,6 +67,20 @@ package final class LogReader: Sendable {
     }
   }
 
+  /// The CRCs of a commit; `CommitChain.start` for commit 0.
+  func chain(ofCommit number: UInt64) throws -> CommitChain {
+    var chain = CommitChain.start
+    if number == 0 { return chain }
+    var isThere = false
+    try replay(fromCommit: number) { commit in
+      chain = commit.chain
+      isThere = true
+      return false
+    }
+    if !isThere { throw LogError(.position, "the log has no commit \(number)") }
+    return chain
+  }
+
   /// The last commit whose time is at or before `time` (µs since 1970) and the last position up to it: commit times
   /// never go back, so this is the longest prefix of the log with commit time ≤ `time`. Commit 0: none.
   package func prefix(until time: Int64) throws -> DurablePoint {

@@ -26,12 +26,12 @@ struct LogOpening {
       try makeFolders()
       try fileSystem.syncFolder(folder.log)
       var surveyor = LogSurveyor(folder: folder, fileSystem: fileSystem, claims: options.claims)
-      let names = try segmentNames()
+      let names = try LogStore.segmentNames(folder, fileSystem)
       if let last = names.last { try syncTail("\(folder.log)/\(last)") }
       if let survey = try surveyor.survey(names) { return try settle(survey, lock) }
       try makeFirstSegment()
       report.isNew = true
-      guard let survey = try surveyor.survey(try segmentNames()) else {
+      guard let survey = try surveyor.survey(try LogStore.segmentNames(folder, fileSystem)) else {
         preconditionFailure("a log that was just made is there")
       }
       return try settle(survey, lock)
@@ -42,10 +42,6 @@ struct LogOpening {
     for path in [folder.log, folder.snapshots] where try fileSystem.makeFolder(path) {
       try fileSystem.syncFolder(folder.root)
     }
-  }
-
-  private func segmentNames() throws(FileError) -> [String] {
-    try fileSystem.list(folder.log).filter { SegmentName.position(ofSegment: $0) != nil }.sorted()
   }
 
   /// No decision rests on bytes that are only in the page cache (O2).
@@ -112,10 +108,14 @@ struct LogOpening {
     let journal = FileJournal(
       fileSystem: fileSystem, clock: clock, options: options, folder: folder, identity: identity, epoch: epoch,
       catalog: catalog, indexer: indexer, active: active, witness: witnessWriter)
+    let reader = LogReader(identity: identity, catalog: catalog, builder: builder)
     return OpenedLog(
       identity: identity, framer: CommitFramer(identity: identity, epoch: epoch, next: next), journal: journal,
-      reader: LogReader(identity: identity, catalog: catalog, builder: builder), identities: identities,
-      snapshots: SnapshotStore(folder: folder, fileSystem: fileSystem, identity: identity),
+      reader: reader, identities: identities,
+      snapshots: SnapshotStore(
+        folder: folder, fileSystem: fileSystem, identity: identity, reader: reader,
+        saved: { [weak journal] in journal?.requestWitness() },
+        failed: { [weak journal] in journal?.end(.failed($0)) }),
       lastCommitTime: next.number > 1 ? next.time : nil, report: report, lock: lock)
   }
 
@@ -181,7 +181,7 @@ struct LogOpening {
       if let filter = try builder.write(segment) { identities.add(filter) }
       return true
     } catch {
-      guard error.isOutOfSpace || error.isOutOfDescriptors else { throw error }
+      guard error.mayPass else { throw error }
       segment.index.forEachIdentity { identities.load($0, $1) }
       return false
     }

@@ -61,9 +61,9 @@ struct LogSurveyor {
     }
     let (header, file) = try header(lastName, after: before)
     let identity = header.identity
-    adopt(witness: loaded.best, isMissing: loaded.isMissing, identity, isNew: names.count == 1)
+    adopt(witness: loaded.best, isMissing: loaded.isMissing, identity)
     let last = Segment(header, path: "\(folder.log)/\(lastName)", file: file)
-    let claims = try SnapshotStore.claims(in: folder, fileSystem, identity: identity, warnings: &warnings)
+    let claims = try SnapshotStore.claims(in: folder, fileSystem, identity: identity)
     let tail = try readThrough(last, file, claims: claims)
     segments.append(last)
     try refuseWhenBehind(last, claims: claims)
@@ -86,7 +86,7 @@ struct LogSurveyor {
     return (header, file)
   }
 
-  private mutating func adopt(witness: Witness?, isMissing: Bool, _ identity: LogIdentity, isNew: Bool) {
+  private mutating func adopt(witness: Witness?, isMissing: Bool, _ identity: LogIdentity) {
     self.witness = nil
     guard let witness else {
       if isMissing { warnings.append("the witness file \(folder.witness) is missing and is made again") }

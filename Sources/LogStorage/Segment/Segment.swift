@@ -87,6 +87,14 @@ final class Segment: Sendable {
     }
   }
 
+  /// The verifier goes on behind damage.
+  func skip(to offset: Int, _ next: CommitExpectation) {
+    state.withLock { state in
+      state.end = offset
+      state.next = next
+    }
+  }
+
   /// The file has its final name and its seal; from now on it is opened when it is used.
   func wasSealed() {
     state.withLock { state in

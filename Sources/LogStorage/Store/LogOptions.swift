@@ -17,6 +17,18 @@ package struct LogOptions: Sendable {
   package var claims: [DurableClaim] = []
 
   package init() {}
+
+  func check() throws(LogError) {
+    if !limits.areSound || limits.maxGroupBytes > limits.maxUnsyncedBytes {
+      throw LogError(.options, "maxGroupBytes must be 4 KiB to 1 GiB, and maxUnsyncedBytes at least as much")
+    }
+    if !(4096...(2 << 30)).contains(segmentBytes) {
+      throw LogError(.options, "a segment must have 4 KiB to 2 GiB, not \(segmentBytes) bytes")
+    }
+    if let name, !(1...LogIdentity.maximumNameBytes).contains(name.utf8.count) {
+      throw LogError(.options, "the name of a log must have 1 to \(LogIdentity.maximumNameBytes) bytes: \(name)")
+    }
+  }
 }
 
 /// Somebody who has seen durable entries up to a position.

@@ -15,6 +15,8 @@ package struct OpenedLog: Sendable {
   package let lastCommitTime: Int64?
   /// What opening found and did.
   package let report: RecoveryReport
+  /// Works by itself, unless the log was opened without threads.
+  package var indexer: LogIndexer { journal.indexer }
   let lock: any FileLock
 
   package var hash: StableHash { identity.hash }
