@@ -112,15 +112,22 @@ struct SyntaxHint {
       if tokens.isSymbol(index, "="), tokens.isSymbol(index + 1, ">") {
         return "a function is written function(event) … end"
       }
-      if tokens.isSymbol(index, ")"), tokens.isSymbol(index + 1, "{"), message.contains("near '{'") {
-        return "a function has no braces: function(event) … end"
+      if tokens.isSymbol(index, ")"), tokens.isSymbol(index + 1, "{") {
+        return "blocks have no braces: function(event) … end, if … then … end"
       }
     }
     return nil
   }
 
   private func unclosed() -> String? {
-    guard message.contains("<eof>") else { return nil }
+    if let near, tokens.isSymbol(near, "}") || tokens.isSymbol(near, ")"), message.hasPrefix("unexpected symbol") {
+      return "an \"end\" is missing before the \(quoted(text(near)))"
+    }
+    if message.contains("<eof> expected near 'end'") {
+      let isSplit = tokens.all.indices.contains { tokens.isKeyword($0, "else") && tokens.isKeyword($0 + 1, "if") }
+      return isSplit ? "\"else if\" is written elseif" : "there is one \"end\" too many, here or above"
+    }
+    guard message.contains("near <eof>") else { return nil }
     if let opened = message.lastRange(of: "(to close '") {
       let rest = message[opened...].dropFirst(11)
       let word = String(rest.prefix { $0 != "'" })
