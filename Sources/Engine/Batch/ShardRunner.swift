@@ -128,9 +128,9 @@ struct ShardRunner {
     switch outcome {
     case .keys(let keys):
       for key in keys {
-        let hashed = key.withUnsafeBytes { hash($0) }
+        let hashed = hash(key)
         // One worker computes all keys of a batch, so it may write to the batch's storage.
-        shard.computedKeys.append((index, key.withUnsafeBytes { batch.storeKey($0) }, hashed))
+        shard.computedKeys.append((index, batch.storeKey(key), hashed))
       }
     case .failed(let failure):
       throw CallError(

@@ -128,24 +128,40 @@ extension EngineCore {
     runtimes[index].due = rest
   }
 
-  /// Adds what the reader hears after its cursor, from the tail or from what was read behind it.
+  /// Adds what the reader hears after its cursor, from what was read behind the tail and from the tail.
   private func addNew(to batch: Batch, _ index: Int) {
     guard runtimes[index].queued < settings.queueLimit else { return }
-    if runtimes[index].scanned + 1 >= tail.first {
-      runtimes[index].fetched = nil
-      guard let chunks = tail.chunks(from: runtimes[index].scanned + 1) else { return }
-      var budget = Self.scanLimit
-      for chunk in chunks {
-        guard scan(chunk, into: batch, index, &budget) else { return }
+    var budget = Self.scanLimit
+    defer { if budget <= 0 && batch.units.isEmpty { wantsTurn = true } }
+    if runtimes[index].scanned + 1 < tail.first {
+      if let fetched = runtimes[index].fetched {
+        guard scan(fetched, into: batch, index, &budget) else { return }
+        runtimes[index].fetched = nil
       }
-      return
+      if batch.through + 1 < tail.first { return requestFetch(index, after: batch.through) }
     }
-    if let fetched = runtimes[index].fetched {
-      var budget = Self.scanLimit
-      guard scan(fetched, into: batch, index, &budget) else { return }
-      runtimes[index].fetched = nil
+    runtimes[index].fetched = nil
+    guard let chunks = tail.chunks(from: batch.through + 1) else { return }
+    for chunk in chunks {
+      guard scan(chunk, into: batch, index, &budget) else { return }
     }
-    requestFetch(index, after: batch.through)
+  }
+
+  /// Moves the cursor of a reader that is to stop over what it does not hear.
+  func passUnheard(_ index: Int) {
+    guard runtimes[index].hearing != nil, let chunks = tail.chunks(from: runtimes[index].scanned + 1) else { return }
+    for chunk in chunks where chunk.count > 0 {
+      for at in max(chunk.firstPosition.rawValue, runtimes[index].scanned + 1)...chunk.lastPosition.rawValue {
+        let entry = chunk.entry(Position(at))
+        let hash = chunk.place(Position(at)).typeHash
+        if entry.rawKind == RecordKind.event.rawValue,
+          runtimes[index].hearing!.handler(forType: hash, of: entry) >= 0
+        {
+          return
+        }
+        runtimes[index].scanned = at
+      }
+    }
   }
 
   private func requestFetch(_ index: Int, after position: UInt64) {

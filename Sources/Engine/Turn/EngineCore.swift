@@ -46,6 +46,8 @@ package final class EngineCore {
   /// Set while the disk is full: no append before this time (µs).
   var appendAgainAt: Int64?
   var wasDiskFull = false
+  /// A reader has more to look at than one turn allows.
+  var wantsTurn = false
   var isStopping = false
   /// On the way to a stop: the live cursors are in the log, so that the next start has nothing to read again.
   var wroteCursors = false
@@ -76,6 +78,7 @@ package final class EngineCore {
   /// - Throws: when the journal failed for good; the process must end.
   package func turn(_ inputs: [EngineInput], wall: Int64, monotonic: Int64) throws(JournalError) {
     now = clock.time(wall: wall, monotonic: monotonic)
+    wantsTurn = false
     if let pause = appendAgainAt, now >= pause { appendAgainAt = nil }
     for input in inputs { try take(input) }
     collectDueRetries()
@@ -87,7 +90,7 @@ package final class EngineCore {
 
   /// When the next turn is due without any input (µs by the wall clock), or nil.
   package var nextDue: Int64? {
-    var due: Int64?
+    var due: Int64? = wantsTurn ? now : nil
     if hasWorkToAppend, unsyncedBytes <= settings.unsyncedLimit { due = appendAgainAt ?? now }
     if let appendAgainAt { due = min(due ?? .max, appendAgainAt) }
     if let retry = retries.min?.due { due = min(due ?? .max, retry) }
@@ -164,6 +167,7 @@ package final class EngineCore {
   /// On the way to a stop: writes the live cursors down. True when that is done, though there may be none to write.
   private func frameCursors() -> Bool {
     guard mayWriteCursors, !wroteCursors else { return false }
+    for index in runtimes.indices { passUnheard(index) }
     let moved = control.readers.filter { $0.life != .removed && runtimes[Int($0.number) - 1].scanned > $0.cursor }
     guard !moved.isEmpty else { return true }
     framer.beginCommit(producer: .host, generation: control.generation, time: commitTime, durable: durableCommit)
