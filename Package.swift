@@ -65,6 +65,8 @@ let package = Package(
     .target(name: "TestKit", dependencies: ["Platform", "LogStorage", "Events"], path: "Tests/TestKit"),
     .testTarget(name: "PlatformTests", dependencies: ["Platform", "TestKit"]),
     .testTarget(name: "LogStorageTests", dependencies: ["LogStorage", "Platform", "Events", "TestKit"]),
+    .testTarget(name: "LuaRuntimeTests", dependencies: ["LuaRuntime", "Events", "CLuaHost", "CLua"], resources: [.copy("Resources")]),
+    .testTarget(name: "ScriptsTests", dependencies: ["Scripts", "Events"]),
     .testTarget(
       name: "EngineTests",
       dependencies: [

@@ -123,7 +123,8 @@ struct ShardRunner {
     of unit: Unit, _ entry: EntryView, _ index: Int, _ batch: Batch, _ shard: Shard
   ) throws(CallError) {
     let worker = try worker(for: batch.generation)
-    let outcome = worker.keys(consumer: batch.consumer, event: entry, position: Position(unit.position))
+    let outcome = worker.keys(
+      consumer: batch.consumer, event: entry, position: Position(unit.position), recorded: unit.recorded)
     if worker.isDead { drop(worker) }
     switch outcome {
     case .keys(let keys):
