@@ -129,11 +129,8 @@ package struct ConsoleLogHandler: LogHandler {
     set { metadata[key] = newValue }
   }
 
-  package func log(
-    level: Logger.Level, message: Logger.Message, metadata: Logger.Metadata?, source: String, file: String,
-    function: String, line: UInt
-  ) {
-    let fields = self.metadata.merging(metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
-    console.write(level.rawValue, label, message.description, fields.map { ($0.key, "\($0.value)") })
+  package func log(event: LogEvent) {
+    let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+    console.write(event.level.rawValue, label, event.message.description, fields.map { ($0.key, "\($0.value)") })
   }
 }

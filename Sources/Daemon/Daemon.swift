@@ -2,11 +2,12 @@ import Engine
 import Events
 import Glibc
 import HTTPAPI
-package import LogStorage
+internal import LogStorage
 import Logging
 import Platform
 import Scripts
 import ServiceLifecycle
+internal import UnixSignals
 
 /// The whole host in one process: log, engine, scripts, HTTP, started in the order of their dependence and stopped in
 /// the other.
@@ -23,7 +24,7 @@ package struct Daemon: Sendable {
   /// - Throws: `DaemonError` when it cannot start, with what to do.
   package func run() async throws(DaemonError) {
     defer { console.stop() }
-    let server = try HTTPServerPlan(configuration)
+    let door = try doorConfiguration()
     let (opened, control) = try openLog()
     let snapshots = Snapshotter(store: opened.snapshots, log: opened.reader, control: control, console: console)
     let engine = makeEngine(opened, control)
@@ -32,13 +33,17 @@ package struct Daemon: Sendable {
     engine.setReloader { await loader.reload() }
     do {
       try await loadFirst(loader, engine, control)
-      try await serve(engine, opened, server, loader, snapshots)
+      try await serve(engine, door, loader, snapshots)
     } catch {
       _ = try? await engine.stop()
-      opened.close()
+      try? opened.close()
       throw error as? DaemonError ?? DaemonError("\(error)")
     }
-    opened.close()
+    do {
+      try opened.close()
+    } catch {
+      throw DaemonError("\(error)", exitCode: DaemonError.logFailed)
+    }
   }
 
   private func makeEngine(_ opened: OpenedLog, _ control: ControlState) -> RunningEngine {
@@ -84,16 +89,17 @@ package struct Daemon: Sendable {
   }
 
   private func serve(
-    _ engine: RunningEngine, _ opened: OpenedLog, _ plan: HTTPServerPlan, _ loader: ScriptLoader,
-    _ snapshots: Snapshotter
+    _ engine: RunningEngine, _ door: DoorConfiguration, _ loader: ScriptLoader, _ snapshots: Snapshotter
   ) async throws {
     var logger = Logger(label: "moondance") { [console] in ConsoleLogHandler(label: $0, console: console) }
     logger.logLevel = .warning
     let watcher = FolderWatcher(folder: configuration.handlers) {
       Task { await loader.reload() }
     }
-    let server = plan.makeServer(host: engine, logger: logger) { [console] address in
-      await console.write("info", "moondance", greeting(engine, address))
+    let server = HTTPDoor(
+      door, host: engine, reading: LogReading(log: engine.reader), version: Version.text, logger: logger
+    ) { address in
+      console.write("info", "moondance", await greeting(engine, address))
     }
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
@@ -109,7 +115,18 @@ package struct Daemon: Sendable {
     console.write("info", "moondance", "stopped")
   }
 
-  private func greeting(_ engine: RunningEngine, _ address: String) async -> String {
+  /// Who may come in, checked before anything is opened.
+  private func doorConfiguration() throws(DaemonError) -> DoorConfiguration {
+    do {
+      let tokens = try configuration.tokenFile.map { file throws(DoorError) in try TokenList(file: file) }
+      return try DoorConfiguration(
+        address: ListenAddress(host: configuration.host, port: configuration.port), tokens: tokens)
+    } catch {
+      throw DaemonError(error.message)
+    }
+  }
+
+  private func greeting(_ engine: RunningEngine, _ address: ListenAddress) async -> String {
     let status = await engine.status()
     return """
       \(Version.text) on http://\(address) · generation \(status.generation): \(status.scripts.count) scripts, \

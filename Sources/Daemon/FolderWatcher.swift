@@ -22,7 +22,8 @@ package final class FolderWatcher: Sendable {
     self.folder = folder
     self.changed = changed
     var ends: [Int32] = [-1, -1]
-    precondition(pipe2(&ends, O_CLOEXEC | O_NONBLOCK) == 0, "the system gives no pipe (errno \(errno))")
+    precondition(pipe(&ends) == 0, "the system gives no pipe (errno \(errno))")
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     stopPipe = (ends[0], ends[1])
   }
 

@@ -5,14 +5,14 @@ import Scripts
 import Synchronization
 
 /// Loads the handlers folder and hands what is good to the engine, one load after the other.
-package actor ScriptLoader {
+actor ScriptLoader {
   private let folder: FolderReader
   private let engine: RunningEngine
   private let console: Console
   /// Loads queue behind each other although each of them waits for the engine.
   private var last: Task<ReloadOutcome, Never>?
 
-  package init(folder: String, engine: RunningEngine, console: Console) {
+  init(folder: String, engine: RunningEngine, console: Console) {
     self.folder = FolderReader(folder: folder)
     self.engine = engine
     self.console = console
@@ -20,7 +20,7 @@ package actor ScriptLoader {
 
   /// Loads now. A folder that does not load changes nothing but `status`.
   /// `control`: at the start of the daemon, what the log says.
-  package func reload(after control: ControlState? = nil) async -> ReloadOutcome {
+  func reload(after control: ControlState? = nil) async -> ReloadOutcome {
     let previous = last
     let task = Task { [folder, engine, console] in
       _ = await previous?.value
@@ -58,7 +58,7 @@ package actor ScriptLoader {
   }
 
   /// The cursors of consumers that begin at a time.
-  package static func starts(of scripts: Generation, in log: LogReader) throws -> [String: UInt64] {
+  static func starts(of scripts: Generation, in log: LogReader) throws -> [String: UInt64] {
     var starts: [String: UInt64] = [:]
     for consumer in scripts.consumers {
       guard case .time(let time) = consumer.from else { continue }

@@ -2,7 +2,8 @@ package import Engine
 package import Logging
 internal import HummingbirdCore
 internal import NIOPosix
-package import ServiceLifecycle
+internal import ServiceLifecycle
+internal import NIOCore
 
 /// The HTTP API of a running host.
 package struct HTTPDoor: Service {

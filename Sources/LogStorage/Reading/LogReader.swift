@@ -20,6 +20,8 @@ package final class LogReader: Sendable {
   package var firstPosition: Position { catalog.segments[0].firstPosition }
   /// The last position that is written.
   package var lastPosition: Position { Position(catalog.segments.last!.next.position.rawValue - 1) }
+  /// Bytes of all segments, as far as they are written.
+  package var byteCount: UInt64 { UInt64(catalog.segments.reduce(0) { $0 + $1.end }) }
   /// The last commit that is written; 0: none.
   package var lastCommit: UInt64 { catalog.segments.last!.next.number - 1 }
 
