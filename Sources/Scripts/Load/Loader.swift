@@ -38,6 +38,7 @@ struct Loader {
         load(file, interpreter, &loaded)
       }
       errors += run.modules?.errors ?? []
+      try settle(loaded)
       return errors.isEmpty ? loaded : nil
     } catch {
       errors.append(LoadError(file: "prelude", what: error.message))
@@ -140,6 +141,20 @@ struct Loader {
       }
     }
     return ContentHash(of: writer.bytes)
+  }
+
+  /// What belongs to a file is read-only from now on, and a handler that would change it is an error.
+  private mutating func settle(_ loaded: LoadedScripts) throws(LuaError) {
+    var told: Set<LuaAssignment> = []
+    for function in loaded.consumers.flatMap(\.functions) {
+      for assignment in try loaded.interpreter.state.assignments(in: function) where told.insert(assignment).inserted {
+        errors.append(
+          LoadError(
+            file: assignment.file, line: assignment.line,
+            what: "\"\(assignment.name)\" belongs to the file and would be lost", hint: StateHint.remember))
+      }
+      try loaded.interpreter.state.freeze(function, name: "handler")
+    }
   }
 }
 
