@@ -35,9 +35,11 @@ let package = Package(
       dependencies: [
         "Scripts", "LogStorage", "Platform", "Events",
         .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "HeapModule", package: "swift-collections"),
       ]),
     .target(name: "Wire"),
-    .target(name: "Client", dependencies: ["Wire"]),
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .target(name: "Client", dependencies: ["Wire", "CCurl"]),
     .target(
       name: "HTTPAPI",
       dependencies: [
@@ -51,18 +53,31 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
+    .target(name: "Benchmarks", dependencies: ["Engine", "Scripts", "LogStorage", "Platform", "Events"]),
     .target(
       name: "Command",
       dependencies: [
-        "Daemon", "Client", "LogStorage", "Scripts",
+        "Daemon", "Client", "Benchmarks", "LogStorage", "Scripts", "Platform", "Events",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "moondance", dependencies: ["Command"]),
+
+    .target(name: "TestKit", dependencies: ["Platform", "LogStorage", "Events"], path: "Tests/TestKit"),
+    .testTarget(name: "PlatformTests", dependencies: ["Platform", "TestKit"]),
+    .testTarget(name: "LogStorageTests", dependencies: ["LogStorage", "Platform", "Events", "TestKit"]),
+    .testTarget(
+      name: "EngineTests",
+      dependencies: [
+        "Engine", "Scripts", "LogStorage", "Platform", "Events", "TestKit",
+        .product(name: "DequeModule", package: "swift-collections"),
+      ]),
+    .testTarget(name: "Acceptance", dependencies: ["TestKit"]),
   ],
   cxxLanguageStandard: .cxx17
 )
 
-for target in package.targets where ![.system, .plugin, .binary].contains(target.type) && !target.name.hasPrefix("C") || target.name == "Client" || target.name == "Command" {
+let cTargets: Set = ["CLua", "CBytes", "CLuaHost", "CCurl"]
+for target in package.targets where !cTargets.contains(target.name) {
   target.swiftSettings = [
     .swiftLanguageMode(.v6),
     .treatAllWarnings(as: .error),

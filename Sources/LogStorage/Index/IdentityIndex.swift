@@ -12,6 +12,8 @@ package struct IdentityIndex: Sendable {
   /// Inserted since the last group.
   private var open: [(hash: UInt64, position: Position)] = []
   let arrivals: FilterArrivals
+  /// How often an exact map has become a filter: what `candidates` said before is then no longer complete.
+  package private(set) var sealings = 0
 
   private struct Map {
     var hashes = IdentityMap()
@@ -57,7 +59,7 @@ package struct IdentityIndex: Sendable {
   }
 
   /// The journal has taken the group. Also takes over filters that have become ready.
-  package mutating func groupAppended(to journal: FileJournal) {
+  package mutating func groupAppended(to journal: any Journal) {
     groupAppended(activeFirst: journal.activeFirstPosition)
   }
 
@@ -72,6 +74,7 @@ package struct IdentityIndex: Sendable {
     if let last = open.last { maps[maps.count - 1].last = last.position }
     open.removeAll(keepingCapacity: true)
     for arrival in arrivals.takeAll() {
+      sealings += 1
       if let filter = arrival.filter { filters.append(filter) }
       maps.removeAll { $0.last > Position.start && $0.last <= arrival.last }
       if maps.isEmpty { maps.append(Map()) }

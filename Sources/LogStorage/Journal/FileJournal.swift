@@ -1,4 +1,4 @@
-internal import Events
+package import Events
 internal import Platform
 internal import Synchronization
 
@@ -89,7 +89,7 @@ package final class FileJournal: Journal, @unchecked Sendable {
   package var durable: DurablePoint { shared.withLock { $0.durable } }
 
   /// The first position of the segment that is being written. The engine's thread.
-  var activeFirstPosition: Position { active.segment.firstPosition }
+  package var activeFirstPosition: Position { active.segment.firstPosition }
 
   package func start(_ report: @escaping @Sendable (JournalReport) -> Void) {
     shared.withLock { shared in

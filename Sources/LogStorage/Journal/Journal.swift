@@ -57,6 +57,9 @@ package protocol Journal: AnyObject, Sendable {
   /// Whether a group of `bytes` would be appended without waiting.
   func hasRoom(for bytes: Int) -> Bool
 
+  /// The first position of the segment that is being written. The engine's thread.
+  var activeFirstPosition: Position { get }
+
   /// Up to where the log is durable now. Any thread.
   var durable: DurablePoint { get }
 
