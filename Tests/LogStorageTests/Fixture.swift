@@ -82,6 +82,7 @@ final class TestLog {
     self.root = root
     self.options = options
     self.options.ownThreads = false
+    self.options.preparedBytes = 0
     randomness = SeededRandomness(seed)
   }
 

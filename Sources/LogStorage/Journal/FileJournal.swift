@@ -113,7 +113,7 @@ package final class FileJournal: Journal, @unchecked Sendable {
     precondition(
       active.segment.next.problem(of: CommitHeader(group.base)) == nil, "a group follows the one before it")
     do throws(FileError) {
-      try active.file.write(group.bytes, at: activeEnd)
+      try active.write(group.bytes, at: activeEnd)
     } catch {
       throw cutBack(after: error)
     }
@@ -177,8 +177,7 @@ package final class FileJournal: Journal, @unchecked Sendable {
   private func cutBack(after error: FileError) -> JournalError {
     guard error.mayPass else { return end(.failed(error)) }
     do throws(FileError) {
-      try active.file.truncate(to: activeEnd)
-      try active.file.syncData()
+      try active.cut(to: activeEnd)
       return .noSpace(error)
     } catch {
       return end(.failed(error))
