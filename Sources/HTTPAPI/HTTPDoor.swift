@@ -1,8 +1,9 @@
 package import Engine
 package import Logging
 internal import HummingbirdCore
+internal import NIOCore
 internal import NIOPosix
-package import ServiceLifecycle
+internal import ServiceLifecycle
 
 /// The HTTP API of a running host.
 package struct HTTPDoor: Service {

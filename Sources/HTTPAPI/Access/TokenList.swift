@@ -1,4 +1,4 @@
-package import Events
+internal import Events
 
 #if canImport(Glibc)
   internal import Glibc

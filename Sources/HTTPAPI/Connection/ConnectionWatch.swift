@@ -2,6 +2,7 @@ internal import HTTPTypes
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOHTTPTypes
+internal import Synchronization
 internal import Wire
 
 /// Watches one connection from both sides of the HTTP decoder: bytes before it, requests and answers after it. Refuses

@@ -1,5 +1,5 @@
 /// A JSON schema, as much of it as the API's description needs.
-indirect enum Schema: Encodable {
+indirect enum Schema: Encodable, Sendable {
   case string(String? = nil)
   case integer(String? = nil)
   case boolean

@@ -1,5 +1,6 @@
 internal import Engine
 internal import Events
+internal import HTTPTypes
 internal import HummingbirdCore
 internal import NIOCore
 internal import ServiceLifecycle
