@@ -1,3 +1,4 @@
+import DequeModule
 package import Events
 package import LogStorage
 
@@ -58,6 +59,7 @@ package final class IngressStream: @unchecked Sendable {
   // Touched on the engine thread only, which is why it needs no lock.
   var hasFailed = false
   var isLookingUp = false
+  var waiting: Deque<AppendJob> = []
   package init() {}
 }
 

@@ -1,0 +1,112 @@
+package import Events
+
+/// A `consumer` as its script declares it: checked, complete, with defaults filled in.
+package struct ConsumerDeclaration: Sendable {
+  package let name: String
+  package let file: String
+  package let line: Int
+  /// Of its file and every module that the file requires, so that a changed module counts as changed code.
+  package let scriptHash: ContentHash
+  package let from: Start
+  package let retry: RetryPolicy
+  package let exhausted: Exhausted
+  package let key: KeyRule
+  /// In the order of their patterns' bytes; an index into them is what `handler(forType:)` gives.
+  package let handlers: [HandlerDeclaration]
+  private let hearing: Hearing
+
+  init(
+    name: String, file: String, line: Int, scriptHash: ContentHash, from: Start, retry: RetryPolicy,
+    exhausted: Exhausted, key: KeyRule, handlers: [HandlerDeclaration]
+  ) {
+    self.name = name
+    self.file = file
+    self.line = line
+    self.scriptHash = scriptHash
+    self.from = from
+    self.retry = retry
+    self.exhausted = exhausted
+    self.key = key
+    self.handlers = handlers
+    hearing = Hearing(handlers.map(\.pattern))
+  }
+
+  /// The one handler that runs for events of `type`: the exact type first, else the longest prefix; nil when the
+  /// consumer does not hear it. The host's own types are heard only by patterns that begin so.
+  package func handler(forType type: UnsafeRawBufferPointer) -> Int? { hearing.index(forType: type) }
+}
+
+/// One entry of a consumer's `on`.
+package struct HandlerDeclaration: Sendable, Hashable {
+  package let pattern: TypePattern
+  package var isPrefix: Bool { pattern.isPrefix }
+  /// Where its function begins.
+  package let line: Int
+}
+
+/// Where a consumer that the log does not know yet begins to hear.
+package enum Start: Sendable, Hashable, CustomStringConvertible {
+  /// At the end of the deploy that created it.
+  case now
+  /// At the first event of the log.
+  case start
+  /// The first event heard is this one or a later one.
+  case position(Position)
+  /// What was committed up to this time (µs since 1970) is not heard.
+  case time(Int64)
+
+  package var description: String {
+    switch self {
+    case .now: "now"
+    case .start: "start"
+    case .position(let position): "position \(position)"
+    case .time(let microseconds): "time \(microseconds)"
+    }
+  }
+}
+
+/// How often and when a failed unit is tried again. Times are microseconds.
+package struct RetryPolicy: Sendable, Hashable {
+  /// Calls in all, the first included; at least 1.
+  package var attempts: Int
+  /// The wait after the first failure; 0 tries at once.
+  package var first: Int64
+  /// What each wait is multiplied with to give the next.
+  package var factor: Double
+  /// The longest wait.
+  package var cap: Int64
+  /// The share of a wait that is left to chance, 0…1.
+  package var jitter: Double
+
+  package static let standard = RetryPolicy(
+    attempts: 8, first: 200_000, factor: 2, cap: 300_000_000, jitter: 0.2)
+  /// `retry = false`: one call.
+  package static let never = RetryPolicy(attempts: 1, first: 200_000, factor: 2, cap: 300_000_000, jitter: 0.2)
+}
+
+/// What becomes of the events behind one that failed finally.
+package enum Exhausted: String, Sendable, CaseIterable {
+  /// They wait for an operator.
+  case block
+  /// They go on by themselves.
+  case skip
+}
+
+/// How an event is turned into keys. The unit of work is (position, key); order and blocking go by key.
+package indirect enum KeyRule: Sendable, Hashable {
+  /// The event's subject.
+  case subject
+  /// What stands at this path of the event: `["data", "order"]`.
+  case path([String])
+  case function
+  /// A rule for each pattern, chosen like a handler; other types go by subject.
+  case perType([Entry])
+
+  package struct Entry: Sendable, Hashable {
+    package let pattern: TypePattern
+    package let rule: KeyRule
+  }
+
+  /// Whether the key is simply the subject, so that nobody has to ask a worker for it.
+  package var isDefault: Bool { self == .subject }
+}

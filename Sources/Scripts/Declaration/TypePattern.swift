@@ -1,0 +1,79 @@
+internal import Events
+
+/// What a handler hears: one event type, or all types that begin with a prefix (`"Payment*"`).
+package struct TypePattern: Hashable, Sendable, CustomStringConvertible {
+  /// Without the star.
+  package let text: String
+  package let isPrefix: Bool
+
+  /// Nil when `written` is neither a type nor a prefix followed by one star.
+  package init?(_ written: String) {
+    isPrefix = written.hasSuffix("*")
+    text = isPrefix ? String(written.dropLast()) : written
+    guard isPrefix && text.isEmpty || NameRule.type.allows(text) else { return nil }
+  }
+
+  package var description: String { isPrefix ? text + "*" : text }
+
+  /// The host's own types are heard only by patterns that begin so, never by `"*"` or `"m*"`.
+  package func matches(_ type: String) -> Bool {
+    if !isPrefix { return type == text }
+    return type.hasPrefix(text) && (!type.hasPrefix(NameRule.hostPrefix) || text.hasPrefix(NameRule.hostPrefix))
+  }
+}
+
+/// The patterns of one consumer, ready to be asked for every event: flat bytes, no allocation.
+struct Hearing: Sendable {
+  private struct Entry: Sendable {
+    let start: Int
+    let count: Int
+    let hearsHost: Bool
+    let index: Int
+  }
+
+  private let bytes: [UInt8]
+  private let exact: [Entry]
+  /// Longest first.
+  private let prefixes: [Entry]
+
+  init(_ patterns: [TypePattern]) {
+    var bytes: [UInt8] = []
+    var (exact, prefixes): ([Entry], [Entry]) = ([], [])
+    for (index, pattern) in patterns.enumerated() {
+      let entry = Entry(
+        start: bytes.count, count: pattern.text.utf8.count, hearsHost: pattern.text.hasPrefix(NameRule.hostPrefix),
+        index: index)
+      bytes.append(contentsOf: pattern.text.utf8)
+      if pattern.isPrefix { prefixes.append(entry) } else { exact.append(entry) }
+    }
+    self.bytes = bytes
+    self.exact = exact
+    self.prefixes = prefixes.sorted { $0.count > $1.count }
+  }
+
+  /// The pattern for a type: the exact one first, else the longest prefix; nil when none matches.
+  func index(forType type: UnsafeRawBufferPointer) -> Int? {
+    bytes.withUnsafeBytes { all -> Int? in
+      for entry in exact where entry.count == type.count {
+        if type.equals(UnsafeRawBufferPointer(rebasing: all[entry.start..<entry.start + entry.count])) {
+          return entry.index
+        }
+      }
+      if prefixes.isEmpty { return nil }
+      let isHostType = Self.isHostType(type)
+      for entry in prefixes where entry.count <= type.count && (entry.hearsHost || !isHostType) {
+        let beginning = UnsafeRawBufferPointer(rebasing: type[..<entry.count])
+        if beginning.equals(UnsafeRawBufferPointer(rebasing: all[entry.start..<entry.start + entry.count])) {
+          return entry.index
+        }
+      }
+      return nil
+    }
+  }
+
+  /// Whether only the host makes events of this type.
+  static func isHostType(_ type: UnsafeRawBufferPointer) -> Bool {
+    guard type.count >= NameRule.hostPrefix.utf8.count else { return false }
+    return zip(type, NameRule.hostPrefix.utf8).allSatisfy { $0 == $1 }
+  }
+}

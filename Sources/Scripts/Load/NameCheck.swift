@@ -1,0 +1,91 @@
+/// The names that every script sees: the words, and what the sandbox offers of Lua.
+struct KnownNames: Sendable {
+  var globals: Set<String> = []
+  /// The members of those that are tables: `log`, `string`.
+  var fields: [String: Set<String>] = [:]
+}
+
+/// Finds names that mean nothing, before an event runs into them, and state that would be lost.
+struct NameCheck {
+  let file: String
+  let facts: SourceFacts
+  let known: KnownNames
+
+  var errors: [LoadError] {
+    let own = Set(facts.globals.filter { $0.isWrite && !$0.isInFunction }.map(\.name))
+    var reported: Set<String> = []
+    return facts.globals.compactMap { global in
+      if global.isWrite { return writeError(global) }
+      if let fields = known.fields[global.name], !own.contains(global.name) {
+        guard let field = global.field, !fields.contains(field) else { return nil }
+        return memberError(global, field, fields)
+      }
+      if known.globals.contains(global.name) || own.contains(global.name) { return nil }
+      // Once is enough: the second line would say the same.
+      guard reported.insert(global.name).inserted else { return nil }
+      let candidates = known.globals.union(own).sorted()
+      return LoadError(
+        file: file, line: global.line, what: "there is no word \"\(global.name)\"",
+        hint: Self.hint(for: global) ?? NearestName.of(global.name, among: candidates).map { "did you mean \($0)?" })
+    }
+  }
+
+  private func writeError(_ global: SourceFacts.Global) -> LoadError? {
+    if known.globals.contains(global.name) {
+      return LoadError(
+        file: file, line: global.line, what: "\"\(global.name)\" is a word and cannot be changed",
+        hint: "choose another name, or make it a local: local \(global.name) = …")
+    }
+    guard global.isInFunction else { return nil }
+    return LoadError(
+      file: file, line: global.line, what: "the global \"\(global.name)\" would be lost",
+      hint: "for this call only write local \(global.name) = …; \(StateHint.remember)")
+  }
+
+  private func memberError(_ global: SourceFacts.Global, _ field: String, _ fields: Set<String>) -> LoadError {
+    let whole = "\(global.name).\(field)"
+    let hint =
+      Self.members[whole].map { "write \($0)" }
+      ?? NearestName.of(field, among: fields.sorted()).map { "did you mean \(global.name).\($0)?" }
+    return LoadError(file: file, line: global.line, what: "there is no word \"\(whole)\"", hint: hint)
+  }
+
+  private static let members = [
+    "json.parse": "json.decode(text)", "json.stringify": "json.encode(value)", "log.warning": "log.warn(…)",
+    "log.log": "log.info(…)", "log.print": "log.info(…)", "log.err": "log.error(…)", "math.pow": "x ^ y",
+    "math.randomseed": "random(): its numbers follow from the event", "table.getn": "#list",
+    "string.split": "for part in string.gmatch(text, \"[^,]+\") do … end", "table.length": "#list",
+  ]
+
+  /// What people write who know Lua, or another language, but not this one.
+  private static func hint(for global: SourceFacts.Global) -> String? {
+    switch global.name {
+    case "on": "write consumer \"name\" { on = { … } }"
+    case "event", "e", "ev": "the event is the parameter: function(\(global.name)) … end"
+    case "os" where ["time", "clock", "date", "difftime"].contains(global.field): clock
+    case "time", "date", "clock", "Date": clock
+    case "os", "io", "file", "socket", "http", "fetch", "package", "ffi":
+      "scripts do no I/O: emit an event that says what happened, and let who hears it act"
+    case "await", "ask", "request", "sleep", "wait", "coroutine", "yield", "async":
+      "a consumer cannot wait: hear the event that brings the answer"
+    case "load", "loadstring", "loadfile", "dofile", "import", "include": "write local name = require \"lib.name\""
+    case "unpack": "write table.unpack"
+    case "xpcall": "write pcall"
+    case "NULL", "None", "undefined", "Null": "write nil, or null in JSON"
+    case "True", "TRUE": "write true"
+    case "False", "FALSE": "write false"
+    case "console", "printf", "puts", "echo": "write print(…) or log.info(…)"
+    case "throw", "raise", "panic", "abort", "reject": "write error(…) to try again, fail(…) to give up"
+    case "_G", "_ENV": "every file has its own globals; there is no table of them"
+    case "debug", "collectgarbage": "it is not offered to scripts"
+    default: nil
+    }
+  }
+
+  private static let clock = "no clock here: now() gives the time of the call in milliseconds"
+}
+
+/// Where to keep what a file cannot.
+enum StateHint {
+  static let remember = "what must be remembered is an event: emit it"
+}

@@ -1,0 +1,117 @@
+import Foundation
+
+/// A Lua block of a document with the comments that say what happens: see docs/handlers.md, first section.
+struct Example: CustomStringConvertible {
+  struct Step {
+    let event: (type: String, subject: String, data: String?)
+    var keys: [String]?
+    var emits: [String] = []
+    var logs: [String] = []
+    var fails: [String] = []
+  }
+
+  let place: String
+  var files: [(String, String)] = []
+  var steps: [Step] = []
+  /// What loading says, with the hints; empty when it loads.
+  var errors: [String] = []
+  var warnings: [String] = []
+
+  var description: String { place }
+
+  /// Every block that begins with ```lua in a Markdown text.
+  static func all(in text: String, named document: String) -> [Example] {
+    var examples: [Example] = []
+    var block: (line: Int, lines: [String])?
+    for (index, line) in text.components(separatedBy: "\n").enumerated() {
+      if let open = block {
+        if line == "```" {
+          examples.append(Example(open.lines, place: "\(document):\(open.line)"))
+          block = nil
+        } else {
+          block!.lines.append(line)
+        }
+      } else if line == "```lua" {
+        block = (index + 2, [])
+      }
+    }
+    return examples
+  }
+
+  init(_ lines: [String], place: String) {
+    self.place = place
+    var file: (name: String, lines: [String]) = ("example.lua", [])
+    for line in lines {
+      if let name = line.after("-- file: ") {
+        close(file)
+        file = (name, [])
+        continue
+      }
+      file.lines.append(line)
+      read(line)
+    }
+    close(file)
+  }
+
+  private mutating func close(_ file: (name: String, lines: [String])) {
+    if file.lines.contains(where: { !$0.isEmpty }) { files.append((file.name, file.lines.joined(separator: "\n"))) }
+  }
+
+  private mutating func read(_ line: String) {
+    if let text = line.after("-- event: ") {
+      let parts = text.split(separator: " ", maxSplits: 2).map(String.init)
+      steps.append(Step(event: (parts[0], parts.count > 1 ? parts[1] : "", parts.count > 2 ? parts[2] : nil)))
+    } else if let text = line.after("-- error: ") {
+      errors.append(text)
+    } else if let text = line.after("-- warning: ") {
+      warnings.append(text)
+    } else if let hint = line.after("--   "), !errors.isEmpty {
+      errors[errors.count - 1] += "\n  " + hint
+    } else if !steps.isEmpty {
+      let last = steps.count - 1
+      if let text = line.after("-- emits: ") { steps[last].emits.append(text) }
+      if let text = line.after("-- logs: ") { steps[last].logs.append(text) }
+      if let text = line.after("-- fails: ") { steps[last].fails.append(text) }
+      if let text = line.after("-- keys:") {
+        steps[last].keys = text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+      }
+    }
+  }
+
+  /// Whether two effects, `TYPE SUBJECT DATA`, are the same; `"…"` in the data of `expected` stands for any value.
+  static func same(_ expected: String, _ actual: String) -> Bool {
+    let left = expected.split(separator: " ", maxSplits: 2).map(String.init)
+    let right = actual.split(separator: " ", maxSplits: 2).map(String.init)
+    guard left.count == right.count, left.prefix(2) == right.prefix(2) else { return false }
+    return left.count < 3 || matches(value(left[2]), value(right[2]))
+  }
+
+  private static func value(_ json: String) -> NSObject? {
+    try? JSONSerialization.jsonObject(with: Data(json.utf8), options: .fragmentsAllowed) as? NSObject
+  }
+
+  private static func matches(_ expected: NSObject?, _ actual: NSObject?) -> Bool {
+    switch (expected, actual) {
+    case (let text as NSString, _?) where text == "…": true
+    case (let left as NSDictionary, let right as NSDictionary):
+      left.count == right.count
+        && left.allSatisfy { matches($0.value as? NSObject, right[$0.key] as? NSObject) }
+    case (let left as NSArray, let right as NSArray):
+      left.count == right.count && zip(left, right).allSatisfy { matches($0 as? NSObject, $1 as? NSObject) }
+    case (let left?, let right?): left.isEqual(right)
+    default: false
+    }
+  }
+}
+
+extension String {
+  func after(_ prefix: String) -> String? { hasPrefix(prefix) ? String(dropFirst(prefix.count)) : nil }
+}
+
+/// The repository's folder.
+let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  .deletingLastPathComponent()
+
+func document(_ path: String) -> String {
+  (try? String(contentsOf: repository.appendingPathComponent(path), encoding: .utf8)) ?? ""
+}

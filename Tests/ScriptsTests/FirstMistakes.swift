@@ -1,0 +1,207 @@
+/// What newcomers try and what they are told. The table in docs/handlers.md is made of this list; a test compares.
+struct FirstMistake: CustomStringConvertible, Sendable {
+  /// In the table's first column.
+  let tried: String
+  /// `script.lua`.
+  let source: String
+  /// `script.lua:LINE: what`, with the hint on the second line.
+  let says: String
+  var files: [(String, String)] = []
+  var isWarning = false
+
+  var description: String { tried }
+
+  init(
+    _ tried: String, _ source: String, _ says: String, isWarning: Bool = false, files: [(String, String)] = []
+  ) {
+    self.tried = tried
+    self.source = source
+    self.says = says
+    self.isWarning = isWarning
+    self.files = files
+  }
+
+  /// The row of the table.
+  var row: String {
+    let lines = says.split(separator: "\n").map { line in
+      "`" + line.trimmingPrefix("  ").replacing(/^script\.lua:?/, with: "") .trimmingPrefix(" ").replacing("|", with: "\\|") + "`"
+    }
+    return "| \(tried.replacing("|", with: "\\|")) | \(lines.joined(separator: "<br>")) |"
+  }
+
+  static let all = words + declarations + syntax + effects + state
+
+  static let words: [FirstMistake] = [
+    .init(
+      "`on(\"OrderPlaced\", …)`", "on(\"OrderPlaced\", function(event) end)",
+      "script.lua:1: there is no word \"on\"\n  write consumer \"name\" { on = { … } }"),
+    .init(
+      "`function OrderPlaced(event)` alone in a file", "function OrderPlaced(event)\nend",
+      "script.lua: declares nothing\n  a handler belongs to a consumer: write consumer \"name\" { on = { OrderPlaced = function(event) … end } }"
+    ),
+    .init(
+      "an empty file", "-- soon\n",
+      "script.lua: declares nothing\n  a handler belongs to a consumer: write consumer \"name\" { on = { … } }"),
+    .init(
+      "`emitt(…)`", "consumer \"x\" { on = { A = function(event)\n  emitt(\"B\")\nend } }",
+      "script.lua:2: there is no word \"emitt\"\n  did you mean emit?"),
+    .init(
+      "`projection \"orders\" { … }`, a word of another version", "projection \"orders\" { }",
+      "script.lua:1: there is no word \"projection\""),
+    .init(
+      "`OrderPlaced = function() … event.data`",
+      "consumer \"x\" { on = { OrderPlaced = function()\n  emit(\"A\", event.data)\nend } }",
+      "script.lua:2: there is no word \"event\"\n  the event is the parameter: function(event) … end"),
+    .init(
+      "`event.price`", "consumer \"x\" { on = { OrderPaid = function(event)\n  emit(\"A\", { event.price })\nend } }",
+      "script.lua:2: an event has no field \"price\": did you mean event.data.price?", isWarning: true),
+    .init(
+      "`os.time()`", "consumer \"x\" { on = { A = function(event) log.info(os.time()) end } }",
+      "script.lua:1: there is no word \"os\"\n  no clock here: now() gives the time of the call in milliseconds"),
+    .init(
+      "`io.open(…)`", "consumer \"x\" { on = { A = function(event) io.open(\"a\") end } }",
+      "script.lua:1: there is no word \"io\"\n  scripts do no I/O: emit an event that says what happened, and let who hears it act"
+    ),
+    .init(
+      "`require \"socket.http\"`", "local http = require \"socket.http\"",
+      "script.lua:1: there is no module \"socket.http\"\n  scripts do no I/O: emit an event that says what happened, and let who hears it act"
+    ),
+    .init(
+      "`require \"money\"`", "local money = require \"money\"",
+      "script.lua:1: there is no module \"money\"\n  modules lie in lib/: write require \"lib.money\"",
+      files: [("lib/money.lua", "return {}")]),
+    .init(
+      "`require \"lib.mony\"`", "local money = require \"lib.mony\"",
+      "script.lua:1: there is no file lib/mony.lua\n  did you mean lib.money?", files: [("lib/money.lua", "return {}")]),
+    .init(
+      "`await`, `ask`, `request` in a consumer",
+      "consumer \"x\" { on = { A = function(event) local ok = ask(\"B\") end } }",
+      "script.lua:1: there is no word \"ask\"\n  a consumer cannot wait: hear the event that brings the answer"),
+    .init(
+      "`json.parse(text)`", "consumer \"x\" { on = { A = function(event) emit(\"B\", json.parse(\"1\")) end } }",
+      "script.lua:1: there is no word \"json.parse\"\n  write json.decode(text)"),
+    .init(
+      "`log = 1`", "log = 1\nconsumer \"x\" { on = { A = function() end } }",
+      "script.lua:1: \"log\" is a word and cannot be changed\n  choose another name, or make it a local: local log = …"),
+  ]
+
+  static let declarations: [FirstMistake] = [
+    .init(
+      "`consumer \"hello\"` without a body", "consumer \"hello\"",
+      "script.lua:1: consumer \"hello\" has no body\n  write consumer \"hello\" { on = { … } }"),
+    .init(
+      "`consumer { … }` without a name", "consumer { on = { A = function() end } }",
+      "script.lua:1: a consumer has a name\n  write consumer \"name\" { on = { … } }"),
+    .init(
+      "two consumers with one name",
+      "consumer \"x\" { on = { A = function() end } }\nconsumer \"x\" { on = { B = function() end } }",
+      "script.lua:2: there is another consumer \"x\": script.lua:1\n  each has a name of its own"),
+    .init(
+      "event types beside `on`", "consumer \"x\" {\n  OrderPlaced = function(event) end,\n}",
+      "script.lua:2: consumer \"x\" has no key \"OrderPlaced\"\n  event types go into on = { OrderPlaced = function(event) … end }"
+    ),
+    .init(
+      "`retries = 3`", "consumer \"x\" { retries = 3,\n  on = { A = function() end } }",
+      "script.lua:1: consumer \"x\" has no key \"retries\"\n  write retry = { attempts = 3 }"),
+    .init(
+      "`exhuasted = \"skip\"`", "consumer \"x\" {\n  exhuasted = \"skip\",\n  on = { A = function() end } }",
+      "script.lua:2: consumer \"x\" has no key \"exhuasted\"\n  did you mean exhausted?"),
+    .init(
+      "`consumer \"x\" { retry = … }` without `on`", "consumer \"x\" { retry = false }",
+      "script.lua:1: consumer \"x\" hears nothing\n  write on = { OrderPlaced = function(event) … end }"),
+    .init(
+      "`on = { \"OrderPlaced\" }`", "consumer \"x\" { on = { \"OrderPlaced\" } }",
+      "script.lua:1: on has an entry without an event type\n  write on = { OrderPlaced = function(event) … end }"),
+    .init(
+      "`OrderPlaced = handle()`, which gives nil or text",
+      "local function handle() return \"x\" end\nconsumer \"x\" { on = {\n  OrderPlaced = handle() } }",
+      "script.lua:3: on.OrderPlaced is text; a function is wanted\n  write OrderPlaced = function(event) … end"),
+    .init(
+      "`[\"*Placed\"]`, `[\"Order Placed\"]`", "consumer \"x\" { on = {\n  [\"*Placed\"] = function(event) end } }",
+      "script.lua:2: \"*Placed\" is no event type\n  a type has letters, digits, \".\", \"_\" and \"-\"; a \"*\" may stand at the end only"
+    ),
+    .init(
+      "`retry = 3`", "consumer \"x\" { retry = 3, on = { A = function() end } }",
+      "script.lua:1: retry is a number; a table or false is wanted\n  write retry = { attempts = 3 }"),
+    .init(
+      "`first = 200`", "consumer \"x\" {\n  retry = { first = 200 },\n  on = { A = function() end } }",
+      "script.lua:2: retry.first is a number; a span is wanted\n  a span is text with a unit: \"200ms\""),
+    .init(
+      "`from = \"begin\"`", "consumer \"x\" { from = \"begin\", on = { A = function() end } }",
+      "script.lua:1: from is \"begin\"\n  write from = \"now\", \"start\", a position such as 813, or a time such as \"2026-01-31T12:00:00Z\""
+    ),
+    .init(
+      "`key = \"order\"`", "consumer \"x\" { key = \"order\", on = { A = function() end } }",
+      "script.lua:1: key is \"order\", which is no field of an event\n  did you mean \"data.order\"?"),
+  ]
+
+  static let syntax: [FirstMistake] = [
+    .init(
+      "no comma after `end` in a table",
+      "consumer \"x\" { on = {\n  A = function(event)\n  end\n  B = function(event)\n  end,\n} }",
+      "script.lua:3: '}' expected (to close '{' at line 1) near 'B'\n  is a comma missing after the \"end\"?"),
+    .init(
+      "`order.placed = function`", "consumer \"x\" { on = {\n  order.placed = function(event) end,\n} }",
+      "script.lua:2: '}' expected (to close '{' at line 1) near '='\n  write [\"order.placed\"] = function"),
+    .init(
+      "`Payment* = function`", "consumer \"x\" { on = {\n  Payment* = function(event) end,\n} }",
+      "script.lua:2: unexpected symbol near '='\n  write [\"Payment*\"] = function"),
+    .init(
+      "`order-placed = function`", "consumer \"x\" { on = {\n  order-placed = function(event) end,\n} }",
+      "script.lua:2: '}' expected (to close '{' at line 1) near '='\n  write [\"order-placed\"] = function"),
+    .init(
+      "`!=`", "consumer \"x\" { on = { A = function(event)\n  if event.data.n != 1 then emit(\"B\") end\nend } }",
+      "script.lua:2: 'then' expected near '!'\n  \"not equal\" is written ~="),
+    .init(
+      "`+=`", "consumer \"x\" { on = { A = function(event)\n  local n = 0\n  n += event.data.n\nend } }",
+      "script.lua:3: syntax error near '+'\n  write n = n + event.data.n"),
+    .init(
+      "`n++`", "consumer \"x\" { on = { A = function(event)\n  local n = 0\n  n++\nend } }",
+      "script.lua:3: syntax error near '+'\n  write n = n + 1"),
+    .init(
+      "`if n = 1 then`", "consumer \"x\" { on = { A = function(event)\n  if event.data.n = 1 then emit(\"B\") end\nend } }",
+      "script.lua:2: 'then' expected near '='\n  \"equal\" is written =="),
+    .init(
+      "`&&`", "consumer \"x\" { on = { A = function(event)\n  if event.data.a && event.data.b then emit(\"B\") end\nend } }",
+      "script.lua:2: unexpected symbol near '&'\n  \"and\" is written and"),
+    .init(
+      "a missing `end`", "consumer \"x\" { on = { A = function(event)\n  if event.data.n then\n    emit(\"B\")\nend } }",
+      "script.lua:4: unexpected symbol near '}'\n  an \"end\" is missing before the \"}\""),
+    .init(
+      "a missing `}`", "consumer \"x\" {\n  on = { A = function() end }\n",
+      "script.lua:3: '}' expected (to close '{' at line 1) near <eof>\n  the \"{\" of line 1 needs a \"}\""),
+    .init(
+      "`function OrderPlaced(event)` in a table", "consumer \"x\" { on = {\n  function OrderPlaced(event) end,\n} }",
+      "script.lua:2: '(' expected near 'OrderPlaced'\n  in a table write OrderPlaced = function"),
+    .init(
+      "`on: { … }`", "consumer \"x\" {\n  on: { A = function() end },\n}",
+      "script.lua:2: <name> expected near '{'\n  a key is followed by =: write on = {"),
+  ]
+
+  static let effects: [FirstMistake] = [
+    .init(
+      "`emit` at top level", "emit(\"A\", {})",
+      "script.lua:1: emit works in a handler, not while the file loads\n  a script only declares; effects are made in a handler"),
+    .init(
+      "`print` at top level", "print(\"loaded\")",
+      "script.lua:1: print works in a handler, not while the file loads\n  a script only declares; effects are made in a handler"),
+    .init(
+      "a type nobody names", "consumer \"x\" { on = {\n  OrderPlacd = function(event) emit(\"Done\") end } }",
+      "script.lua:2: x hears \"OrderPlacd\", which nobody makes: did you mean OrderPlaced?", isWarning: true,
+      files: [("other.lua", "consumer \"y\" { on = { OrderPlaced = function() end } }")]),
+    .init(
+      "the same key twice", "consumer \"x\" { on = {\n  A = function() end,\n  A = function() end } }",
+      "script.lua:3: \"A\" stands here and in line 2: Lua keeps the last", isWarning: true),
+  ]
+
+  static let state: [FirstMistake] = [
+    .init(
+      "a file's local assigned in a handler",
+      "local count = 0\nconsumer \"x\" { on = { A = function()\n  count = count + 1\nend } }",
+      "script.lua:3: \"count\" belongs to the file and would be lost\n  what must be remembered is an event: emit it"),
+    .init(
+      "a global assigned in a handler", "consumer \"x\" { on = { A = function()\n  count = 1\nend } }",
+      "script.lua:2: the global \"count\" would be lost\n  for this call only write local count = …; what must be remembered is an event: emit it"
+    ),
+  ]
+}
