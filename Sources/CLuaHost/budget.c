@@ -1,0 +1,101 @@
+// Instructions, charges and the clock.
+//
+// Lua calls the hook every so many instructions; library functions charge for their loops. Both are counts, so a call
+// ends at the same place every time it is made. The clock only catches what counting cannot see. Once something is used
+// up, counting goes down to one instruction and every charge raises: no `pcall` can keep a dead call alive.
+#include "host.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static const char passing_tag = 0;
+
+uint64_t md_clock(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+// A single instruction may compare or copy strings. The longer the longest one is, the more often the clock is looked
+// at: comparing 1 MiB takes up to 15 ms.
+int32_t md_interval(const md_lua *lua) {
+  if (lua->long_of_class[3] || lua->long_of_class[2]) return 1;
+  if (lua->long_of_class[1]) return 8;
+  return lua->long_of_class[0] ? 32 : MD_HOOK_INTERVAL;
+}
+
+void md_restart_count(lua_State *L, md_lua *lua) {
+  lua->budget -= lua->interval;  // what was begun is paid in full, so that restarting gains nothing
+  lua->interval = md_interval(lua);
+  lua_sethook(L, md_hook, LUA_MASKCOUNT, lua->interval);
+}
+
+void md_begin_budget(md_lua *lua) {
+  lua->budget = lua->limits.instructions;
+  lua->deadline = 0;
+  lua->denials = 0;
+  lua->interval = md_interval(lua);
+  lua_sethook(lua->current, md_hook, LUA_MASKCOUNT, lua->interval);
+}
+
+void md_end_budget(md_lua *lua) {
+  lua->refuse_after = 0;
+  if (lua->scratch.capacity > MD_SCRATCH_KEPT && lua->scratch.length == 0) {
+    lua->used -= lua->scratch.capacity;
+    md_buffer_free(&lua->scratch);
+  }
+  if (lua->entry_capacity > MD_SCRATCH_KEPT / sizeof *lua->entries && lua->entry_count == 0) {
+    free(lua->entries);
+    lua->entries = NULL;
+    lua->entry_capacity = 0;
+  }
+}
+
+void md_hook(lua_State *L, lua_Debug *activation) {
+  (void)activation;
+  md_lua *lua = md_host(L);
+  if (!lua->enforcing) return;  // the host's own protected code
+  lua->budget -= lua->interval;
+  md_check_budget(L, lua);
+}
+
+void md_check_budget(lua_State *L, md_lua *lua) {
+  if (!lua->enforcing) return;
+  if (md_is_passing(lua)) md_raise_passing(L);
+  if (lua->budget < 0) md_raise_fatal(L, lua, MD_LUA_TIME);
+  uint64_t now = md_clock();
+  // The clock starts at the first look: that is within microseconds of the start and costs short calls nothing.
+  if (lua->deadline == 0) lua->deadline = now + lua->limits.nanoseconds;
+  if (now >= lua->deadline) {
+    lua->out_of_time = true;
+    md_raise_fatal(L, lua, MD_LUA_TIME);
+  }
+  int32_t interval = md_interval(lua);
+  if (interval != lua->interval) {
+    lua->interval = interval;
+    lua_sethook(L, md_hook, LUA_MASKCOUNT, interval);
+  }
+}
+
+_Noreturn void md_raise_passing(lua_State *L) {
+  lua_pushlightuserdata(L, (void *)&passing_tag);
+  lua_error(L);
+  __builtin_unreachable();
+}
+
+_Noreturn void md_raise_fatal(lua_State *L, md_lua *lua, md_lua_status status) {
+  lua->fatal = status;
+  lua->budget = -1;
+  lua->interval = 1;
+  lua_sethook(L, md_hook, LUA_MASKCOUNT, 1);
+  if (lua->traceback.length == 0) {
+    lua->enforcing = false;
+    luaL_traceback(L, L, NULL, 0);
+    size_t length;
+    const char *text = lua_tolstring(L, -1, &length);
+    md_buffer_set(&lua->traceback, text, length);
+    lua_pop(L, 1);
+    lua->enforcing = true;
+  }
+  md_raise_passing(L);
+}
