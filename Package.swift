@@ -9,7 +9,9 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
@@ -35,34 +37,60 @@ let package = Package(
       dependencies: [
         "Scripts", "LogStorage", "Platform", "Events",
         .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "HeapModule", package: "swift-collections"),
       ]),
     .target(name: "Wire"),
-    .target(name: "Client", dependencies: ["Wire"]),
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .target(name: "Client", dependencies: ["Wire", "CCurl"]),
     .target(
       name: "HTTPAPI",
       dependencies: [
-        "Engine", "Wire",
-        .product(name: "Hummingbird", package: "hummingbird"),
+        "Engine", "Wire", "Events", "LogStorage",
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
     .target(
       name: "Daemon",
       dependencies: [
-        "HTTPAPI", "Engine",
+        "HTTPAPI", "Engine", "Scripts", "LogStorage", "Platform", "Events",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
+    .target(name: "Benchmarks", dependencies: ["Engine", "Scripts", "LogStorage", "Platform", "Events"]),
     .target(
       name: "Command",
       dependencies: [
-        "Daemon", "Client", "LogStorage", "Scripts",
+        "Daemon", "Client", "Benchmarks", "LogStorage", "Scripts", "Platform", "Events",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "moondance", dependencies: ["Command"]),
+
+    .target(name: "TestKit", dependencies: ["Platform", "LogStorage", "Events"], path: "Tests/TestKit"),
+    .testTarget(name: "CloudEventsTests", dependencies: ["Events", "CBytes"]),
+    .testTarget(name: "PlatformTests", dependencies: ["Platform", "TestKit"]),
+    .testTarget(name: "LogStorageTests", dependencies: ["LogStorage", "Platform", "Events", "TestKit"]),
+    .testTarget(name: "LuaRuntimeTests", dependencies: ["LuaRuntime", "Events", "CLuaHost", "CLua"], resources: [.copy("Resources")]),
+    .testTarget(name: "ScriptsTests", dependencies: ["Scripts", "Events"]),
+    .testTarget(
+      name: "EngineTests",
+      dependencies: [
+        "Engine", "Scripts", "LogStorage", "Platform", "Events", "TestKit",
+        .product(name: "DequeModule", package: "swift-collections"),
+      ]),
+    .testTarget(name: "Acceptance", dependencies: ["TestKit"]),
   ],
   cxxLanguageStandard: .cxx17
 )
 
-for target in package.targets where ![.system, .plugin, .binary].contains(target.type) && !target.name.hasPrefix("C") || target.name == "Client" || target.name == "Command" {
+let cTargets: Set = ["CLua", "CBytes", "CLuaHost", "CCurl"]
+for target in package.targets where !cTargets.contains(target.name) {
   target.swiftSettings = [
     .swiftLanguageMode(.v6),
     .treatAllWarnings(as: .error),

@@ -56,6 +56,13 @@ package struct ByteWriter: ~Copyable {
     append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
+  /// Counts bytes in that were written where `reserve` pointed.
+  @inlinable
+  package mutating func advance(_ count: Int) {
+    precondition(count >= 0 && length + count <= capacity, "more bytes than were reserved")
+    length += count
+  }
+
   /// Overwrites an integer written before.
   @inlinable
   package mutating func patch<Value: FixedWidthInteger>(_ value: Value, at offset: Int) {

@@ -21,3 +21,11 @@ package func compareBytes(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBuff
   }
   return left.count - right.count
 }
+
+extension UnsafeRawBufferPointer {
+  /// The index of the first `byte`, or nil.
+  package func firstByte(_ byte: UInt8) -> Int? {
+    guard let baseAddress, let found = memchr(baseAddress, Int32(byte), count) else { return nil }
+    return UnsafeRawPointer(found) - baseAddress
+  }
+}

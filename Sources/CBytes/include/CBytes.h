@@ -1,8 +1,10 @@
-// Byte-level primitives that Swift cannot express well: checksum, stable hash, content hash.
+// Byte-level primitives that Swift cannot express well: checksum, stable hash, content hash, scanning JSON.
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "json_scan.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,6 +1,5 @@
-/// Points in time as text: RFC 3339, as CloudEvents have them, and a plain date (midnight UTC).
-package enum Timestamp {
-  /// Microseconds since 1970 UTC, or nil when `text` is not such a time. A leap second counts as the second after it.
+extension Timestamp {
+  /// Microseconds since 1970 UTC of an RFC 3339 time or a plain date (midnight UTC), or nil when `text` is neither. A leap second counts as the second after it.
   /// Digits beyond microseconds are cut off.
   package static func microseconds(_ text: UnsafeRawBufferPointer) -> Int64? {
     var reader = Reader(text: text)

@@ -1,0 +1,42 @@
+# Moondance: `make run` and `make test` are all a newcomer needs; both install what is missing first.
+
+SHELL := /bin/bash
+HANDLERS ?= handlers
+DATA ?= data
+LISTEN ?= 127.0.0.1:8070
+BINARY := .build/release/moondance
+
+.PHONY: run build test bench format lint deps clean
+
+## run: build the release binary and start the daemon on handlers/ with its data in data/
+run: build
+	@exec $(BINARY) run $(HANDLERS) --data $(DATA) --listen $(LISTEN)
+
+# The binary is rebuilt only when a source is newer: a second `make run` starts at once.
+build: deps
+	@if [ ! -x $(BINARY) ] || [ -n "$$(find Sources Package.swift -newer $(BINARY) -type f -print -quit)" ]; then \
+	  echo "building the release binary (the first time takes some minutes)"; \
+	  swift build -c release --product moondance && touch $(BINARY); \
+	fi
+
+## test: every test, the acceptance tests with the release binary included
+test: build
+	swift test $(if $(FILTER),--filter $(FILTER))
+
+## bench: the workloads of the performance budget on this machine, beside their floors
+bench: build
+	$(BINARY) bench
+
+## format: rewrite the Swift sources in the project's format
+format:
+	swift format format --in-place --parallel --recursive Package.swift Sources Tests
+
+## lint: complain about what `format` would change
+lint:
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests
+
+deps:
+	@./scripts/install-dependencies
+
+clean:
+	rm -rf .build

@@ -1,0 +1,72 @@
+import Events
+import Foundation
+import Glibc
+import Scripts
+
+/// The simplest loops that do only the work a workload cannot do without.
+enum Floors {
+  /// Bytes a second of 1 MiB writes, each followed by fdatasync, into a new file in `folder`.
+  static func rawWrite(bytes: Int, folder: String) throws -> Double {
+    let path = folder + "/bench-raw-\(getpid())"
+    let file = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw BenchError("cannot write to \(folder) (errno \(errno))") }
+    defer {
+      close(file)
+      unlink(path)
+    }
+    var block = [UInt8](repeating: 0, count: 1 << 20)
+    for index in block.indices { block[index] = UInt8(truncatingIfNeeded: index &* 31) }
+    let start = ContinuousClock.now
+    var written = 0
+    while written < bytes {
+      guard write(file, block, block.count) == block.count, fdatasync(file) == 0 else {
+        throw BenchError("writing to \(folder) failed (errno \(errno))")
+      }
+      written += block.count
+    }
+    return Double(written) / (ContinuousClock.now - start).seconds
+  }
+
+  /// µs of one append of 4 KiB with fdatasync, median of `count`.
+  static func oneSync(count: Int, folder: String) throws -> Double {
+    let path = folder + "/bench-sync-\(getpid())"
+    let file = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw BenchError("cannot write to \(folder) (errno \(errno))") }
+    defer {
+      close(file)
+      unlink(path)
+    }
+    let block = [UInt8](repeating: 7, count: 4096)
+    let times = try (0..<count).map { _ in
+      // Idle before each, as in the workload that this is the floor of.
+      usleep(2000)
+      let start = ContinuousClock.now
+      guard write(file, block, block.count) == block.count, fdatasync(file) == 0 else {
+        throw BenchError("writing to \(folder) failed (errno \(errno))")
+      }
+      return (ContinuousClock.now - start).seconds * 1e6
+    }
+    return BenchResult.median(times)
+  }
+
+  /// Reactions a second of decode + handler + encode in one tight loop on this thread, no log.
+  static func react(_ batch: EntryBatch, source: String) throws -> Double {
+    let scripts = try Generation.load([SourceFile(path: "bench.lua", text: source)]).get()
+    let worker = try scripts.makeWorker(hash: batch.hash, logName: "bench", logID: (1, 2))
+    let effects = EntryBatch(hash: batch.hash, capacity: 1 << 20)
+    let start = ContinuousClock.now
+    for index in 0..<batch.count {
+      if effects.bytes.count > 1 << 19 { effects.truncate(to: (0, 0)) }
+      let entry = batch.entry(index)
+      let outcome = worker.call(
+        consumer: 0, handler: 0, event: entry, position: Position(UInt64(index) + 1), recorded: 0, now: 0,
+        key: entry.subject, readerNumber: 1, into: effects)
+      guard case .done = outcome else { throw BenchError("the handler of the floor failed: \(outcome)") }
+    }
+    return Double(batch.count) / (ContinuousClock.now - start).seconds
+  }
+}
+
+extension Duration {
+  var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}

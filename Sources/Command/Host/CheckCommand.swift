@@ -1,0 +1,99 @@
+import ArgumentParser
+import Foundation
+import Scripts
+
+/// `moondance check`
+struct CheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check",
+    abstract: "Load the scripts as the daemon would, and print what they declare.",
+    discussion: """
+      Prints every consumer with what it hears and emits. Exits with 1 and file:line of every error when the folder \
+      does not load; nothing runs and no data is touched.
+
+      EXAMPLES
+        moondance check
+        moondance check shop/handlers --json
+      """)
+
+  @Argument(help: "The folder with the scripts.")
+  var handlers = "handlers"
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  func run() throws {
+    let reading = FolderReader(folder: handlers).read()
+    guard reading.errors.isEmpty else { throw fail(reading.errors) }
+    switch Generation.load(reading.files) {
+    case .failure(let failure): throw fail(failure.errors)
+    case .success(let scripts):
+      for warning in reading.warnings + scripts.warnings { write("warning: \(warning)\n", to: .standardError) }
+      write(json ? try report(scripts) : table(scripts), to: .standardOutput)
+    }
+  }
+
+  private func fail(_ errors: [LoadError]) -> any Error {
+    if json {
+      let list = errors.map { error in
+        ["file": error.file, "line": error.line.map(String.init) ?? "", "what": error.what, "hint": error.hint ?? ""]
+      }
+      if let data = try? JSONEncoder().encode(["errors": list]) {
+        write(String(decoding: data, as: UTF8.self) + "\n", to: .standardOutput)
+      }
+    } else {
+      for error in errors { write("\(error)\n", to: .standardError) }
+      write("\(errors.count) error\(errors.count == 1 ? "" : "s")\n", to: .standardError)
+    }
+    return ExitCode(1)
+  }
+
+  private func table(_ scripts: Generation) -> String {
+    var text = ""
+    for consumer in scripts.consumers {
+      text += "consumer \"\(consumer.name)\"  \(consumer.file):\(consumer.line)\n"
+      for handler in consumer.handlers {
+        let emitted = scripts.emitted(by: consumer, handler)
+        let effect = emitted.isEmpty ? "" : "  → " + emitted.joined(separator: ", ")
+        text += "  hears \(handler.pattern)\(effect)\n"
+      }
+    }
+    let files = scripts.files.count
+    let consumers = scripts.consumers.count
+    return text + "\(files) file\(files == 1 ? "" : "s"), \(consumers) consumer\(consumers == 1 ? "" : "s"), no errors\n"
+  }
+
+  private struct Report: Encodable {
+    struct Consumer: Encodable {
+      struct Handler: Encodable {
+        var hears: String
+        var emits: [String]
+        var line: Int
+      }
+      var name: String
+      var file: String
+      var line: Int
+      var on: [Handler]
+    }
+    var files: [String]
+    var consumers: [Consumer]
+    var warnings: [String]
+  }
+
+  private func report(_ scripts: Generation) throws -> String {
+    let consumers = scripts.consumers.map { consumer in
+      Report.Consumer(
+        name: consumer.name, file: consumer.file, line: consumer.line,
+        on: consumer.handlers.map {
+          .init(hears: $0.pattern.description, emits: scripts.emitted(by: consumer, $0), line: $0.line)
+        })
+    }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    let data = try encoder.encode(
+      Report(files: scripts.files.map(\.path), consumers: consumers, warnings: scripts.warnings))
+    return String(decoding: data, as: UTF8.self) + "\n"
+  }
+
+  private func write(_ text: String, to handle: FileHandle) { handle.write(Data(text.utf8)) }
+}

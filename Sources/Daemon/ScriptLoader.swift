@@ -1,0 +1,80 @@
+import Engine
+import Events
+import LogStorage
+import Scripts
+import Synchronization
+
+/// Loads the handlers folder and hands what is good to the engine, one load after the other.
+actor ScriptLoader {
+  private let folder: FolderReader
+  private let engine: RunningEngine
+  private let console: Console
+  /// Loads queue behind each other although each of them waits for the engine.
+  private var last: Task<ReloadOutcome, Never>?
+
+  init(folder: String, engine: RunningEngine, console: Console) {
+    self.folder = FolderReader(folder: folder)
+    self.engine = engine
+    self.console = console
+  }
+
+  /// Loads now. A folder that does not load changes nothing but `status`.
+  /// `control`: at the start of the daemon, what the log says.
+  func reload(after control: ControlState? = nil) async -> ReloadOutcome {
+    let previous = last
+    let task = Task { [folder, engine, console] in
+      _ = await previous?.value
+      let outcome = await Self.load(folder, engine, control)
+      Self.tell(outcome, console)
+      return outcome
+    }
+    last = task
+    return await task.value
+  }
+
+  private static func load(
+    _ folder: FolderReader, _ engine: RunningEngine, _ control: ControlState?
+  ) async -> ReloadOutcome {
+    let reading = folder.read()
+    guard reading.errors.isEmpty else {
+      let errors = reading.errors.map(\.description)
+      engine.noteLoadErrors(errors)
+      return .refused(errors: errors)
+    }
+    switch Generation.load(reading.files) {
+    case .failure(let failure):
+      let errors = failure.errors.map(\.description)
+      engine.noteLoadErrors(errors)
+      return .refused(errors: errors)
+    case .success(let scripts):
+      do {
+        var cursors = try starts(of: scripts, in: engine.reader)
+        if let control { cursors.merge(try control.cursorsPassingUnheard(with: scripts, in: engine.reader)) { $1 } }
+        return await engine.deploy(scripts, cursors: cursors)
+      } catch {
+        return .refused(errors: ["the log cannot be read to find where a consumer begins: \(error)"])
+      }
+    }
+  }
+
+  /// The cursors of consumers that begin at a time.
+  static func starts(of scripts: Generation, in log: LogReader) throws -> [String: UInt64] {
+    var starts: [String: UInt64] = [:]
+    for consumer in scripts.consumers {
+      guard case .time(let time) = consumer.from else { continue }
+      starts[consumer.name] = try log.prefix(until: time).position.rawValue
+    }
+    return starts
+  }
+
+  private static func tell(_ outcome: ReloadOutcome, _ console: Console) {
+    switch outcome {
+    case .loaded(let generation, let isNew, let warnings):
+      if isNew { console.write("info", "scripts", "generation \(generation) is live") }
+      for warning in warnings { console.write("warning", "scripts", warning) }
+    case .refused(let errors):
+      for error in errors { console.write("error", "scripts", error) }
+      console.write("error", "scripts", "the running generation stays until the folder loads")
+    }
+  }
+}

@@ -1,0 +1,163 @@
+package import Events
+package import LogStorage
+package import Scripts
+import Synchronization
+
+/// One (position, key) of a reader's work.
+package struct Unit {
+  /// Where the key of a unit is.
+  package enum Key {
+    /// The event's subject, or the event itself when it has none.
+    case subject
+    /// Bytes in the batch's `keys`.
+    case stored(offset: UInt32, length: UInt16)
+    /// Still to be computed by the declaration's `key`.
+    case unknown
+  }
+
+  package var position: UInt64
+  /// The entry, in one of the batch's chunks; nil when the worker has to read it from the log.
+  package var entry: EntryView?
+  /// Commit time, µs.
+  package var recorded: Int64
+  package var keyHash: UInt64
+  package var key: Key
+  /// -1: to be found by the worker.
+  package var handler: Int32
+  /// It waited in a blocked key's queue.
+  package var isRetry: Bool
+}
+
+/// A bounded number of units after a reader's cursor, on its way through the workers.
+///
+/// `@unchecked Sendable`: the engine builds it before it hands it out; workers only read it and write to their own
+/// shard; the engine reads the shards after the last worker has handed the batch back through the inbox.
+package final class Batch: @unchecked Sendable {
+  package let reader: UInt32
+  /// A result that does not carry the reader's current number is dropped.
+  package let number: UInt64
+  package let generation: RunningGeneration
+  package let consumer: Int
+  /// The time of the turn that hands it out, µs.
+  package let now: Int64
+  /// Everything up to here is in this batch, or not heard, or queued.
+  package var through: UInt64
+  /// The cursor it begins after; units at or before it were queued before.
+  package let from: UInt64
+  /// The first so many units are run whatever it takes: they would be lost, or no progress made, if a shard ended
+  /// among them.
+  package var mustRun = 0
+  package var units: ContiguousArray<Unit> = []
+  /// Units that only join the queue of a blocked key.
+  package var queued: [KeyBytes: [UInt64]] = [:]
+  /// Units that waited for a key that could be computed at last.
+  package var rekeyed: [(key: KeyBytes, position: UInt64)] = []
+  /// Units whose key could not be computed.
+  package var keyFailures: [UnitFailure] = []
+  /// Keys of the retried units.
+  package var retriedKeys: [KeyBytes] = []
+  package var keys = ByteWriter(capacity: 16)
+  /// How many bytes of new events it holds.
+  var bytes = 0
+  /// True while the keys are to be computed; then it comes back and goes out again to be run.
+  package var needsKeys = false
+  package var chunks: [LogChunk] = []
+  package var shards: [Shard] = []
+  /// What its commit said, and the keys that it touched with the length of their queues before.
+  var progress: ProgressRecord?
+  var touched: [(key: KeyBytes, before: Int)] = []
+  let remaining = Atomic<Int>(0)
+
+  package init(
+    reader: UInt32, number: UInt64, generation: RunningGeneration, consumer: Int, now: Int64, from: UInt64
+  ) {
+    self.reader = reader
+    self.number = number
+    self.generation = generation
+    self.consumer = consumer
+    self.now = now
+    self.from = from
+    through = from
+  }
+
+  package var declaration: ConsumerDeclaration { generation.scripts.consumers[consumer] }
+
+  /// Keeps `chunk` alive while units point into it.
+  func retain(_ chunk: LogChunk) {
+    if chunks.last !== chunk { chunks.append(chunk) }
+  }
+
+  func storeKey(_ bytes: UnsafeRawBufferPointer) -> Unit.Key {
+    let offset = keys.count
+    keys.append(bytes)
+    return .stored(offset: UInt32(offset), length: UInt16(bytes.count))
+  }
+
+  /// The key that a unit carries in the batch; nil when it is to be taken from the entry.
+  func storedKey(of unit: Unit) -> KeyBytes? {
+    guard case .stored(let offset, let length) = unit.key else { return nil }
+    return KeyBytes(UnsafeRawBufferPointer(rebasing: keys.bytes[Int(offset)..<(Int(offset) + Int(length))]))
+  }
+
+  /// The key of a unit whose key is known and, for `.subject`, whose entry is at hand.
+  func withKey<Result>(of unit: Unit, entry: EntryView, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    switch unit.key {
+    case .stored(let offset, let length):
+      return body(UnsafeRawBufferPointer(rebasing: keys.bytes[Int(offset)..<(Int(offset) + Int(length))]))
+    case .subject, .unknown:
+      if entry.subject.count > 0 { return body(entry.subject) }
+      return KeyBytes.own(Position(unit.position)).bytes.withUnsafeBytes(body)
+    }
+  }
+
+  func key(of unit: Unit, entry: EntryView) -> KeyBytes { withKey(of: unit, entry: entry) { KeyBytes($0) } }
+}
+
+/// The part of a batch that one worker runs: its units in order, and what came of them.
+package final class Shard: @unchecked Sendable {
+  // Written by one worker while the batch is out, read by the engine afterwards: see `Batch`.
+  /// Indexes into the batch's units, ascending.
+  package let units: [Int]
+  package let effects: EntryBatch
+  /// How long it ran, in ns.
+  package var elapsed: Int64 = 0
+  /// How many of `units` were run or passed over; the rest goes into a later batch.
+  package var done = 0
+  /// For each unit that is done: where its effects end.
+  package var ends: [(bytes: Int, entries: Int)] = []
+  package var failures: [UnitFailure] = []
+  /// Units that were not run since their key failed before them.
+  package var passedOver: [Int] = []
+  package var logs: [(unit: Int, lines: [LogLine])] = []
+  /// Keys computed in the first phase: (unit, where its key is).
+  package var computedKeys: [(unit: Int, key: Unit.Key, hash: UInt64)] = []
+  /// Chunks read for units whose entry was not in memory, by unit.
+  package var readBack: [Int: LogChunk] = [:]
+
+  package init(units: [Int], hash: StableHash) {
+    self.units = units
+    effects = EntryBatch(hash: hash, capacity: 4096)
+  }
+}
+
+package struct UnitFailure {
+  package var unit: Int
+  package var position: UInt64
+  package var isRetry: Bool
+  package var key: KeyBytes
+  package var kind: FailureKind
+  package var message: String
+  package var traceback: String
+  package var log: [LogLine]
+}
+
+/// A generation of scripts that went live, with its number.
+package final class RunningGeneration: Sendable {
+  package let number: UInt32
+  package let scripts: Generation
+
+  package init(number: UInt32, scripts: Generation) {
+    self.number = number
+    self.scripts = scripts
+  }
+}

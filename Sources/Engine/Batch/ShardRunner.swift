@@ -1,0 +1,176 @@
+import Events
+import LogStorage
+import Platform
+import Scripts
+
+/// Runs shards on one worker thread, with that thread's own Lua states.
+struct ShardRunner {
+  /// A shard ends after this long, so that a slow consumer cannot keep a worker from the others. What is left goes
+  /// into the reader's next batch.
+  static let longestSlice: Int64 = 10_000_000
+  /// A shard ends when its effects have grown to this many bytes, so that a batch fits a group.
+  static let mostEffects = 1 << 20
+
+  private let log: LogReader
+  private let clock: any HostClock
+  private let hash: StableHash
+  private let identity: LogIdentity
+  /// The states of the newest generations; an older one may still be out when a deploy comes.
+  private var workers: [(generation: UInt32, worker: ScriptWorker)] = []
+
+  init(log: LogReader, clock: any HostClock, hash: StableHash, identity: LogIdentity) {
+    self.log = log
+    self.clock = clock
+    self.hash = hash
+    self.identity = identity
+  }
+
+  private var monotonic: Int64 { Int64(clock.monotonicNanoseconds()) }
+
+  mutating func run(_ batch: Batch, _ shard: Shard) {
+    let start = monotonic
+    let end = start + Self.longestSlice
+    defer { shard.elapsed = monotonic - start }
+    var failedKeys: [UInt64] = []
+    for (ordinal, index) in shard.units.enumerated() {
+      if index >= batch.mustRun, ordinal > 0, shard.effects.bytes.count > Self.mostEffects || monotonic > end { return }
+      run(batch.units[index], index, of: batch, in: shard, &failedKeys)
+      shard.ends.append(shard.effects.mark)
+      shard.done += 1
+    }
+  }
+
+  private mutating func run(
+    _ unit: Unit, _ index: Int, of batch: Batch, in shard: Shard, _ failedKeys: inout [UInt64]
+  ) {
+    if batch.needsKeys {
+      guard case .unknown = unit.key else { return }
+    } else if !failedKeys.isEmpty, failedKeys.contains(unit.keyHash) {
+      shard.passedOver.append(index)
+      return
+    }
+    let mark = shard.effects.mark
+    do {
+      let entry = try entry(of: unit, index, batch, shard)
+      if batch.needsKeys {
+        try computeKeys(of: unit, entry, index, batch, shard)
+      } else {
+        try call(unit, entry, index, batch, shard)
+      }
+    } catch {
+      shard.effects.truncate(to: mark)
+      let key = batch.needsKeys ? KeyBytes.unkeyed(Position(unit.position)) : error.key ?? .own(Position(unit.position))
+      failedKeys.append(unit.keyHash)
+      shard.failures.append(
+        UnitFailure(
+          unit: index, position: unit.position, isRetry: unit.isRetry, key: key, kind: error.kind, message: error.message, traceback: error.traceback, log: error.log))
+    }
+  }
+
+  private struct CallError: Error {
+    var key: KeyBytes?
+    var kind: FailureKind
+    var message: String
+    var traceback = ""
+    var log: [LogLine] = []
+  }
+
+  private func entry(of unit: Unit, _ index: Int, _ batch: Batch, _ shard: Shard) throws(CallError) -> EntryView {
+    if let entry = unit.entry { return entry }
+    do {
+      let position = Position(unit.position)
+      guard let chunk = try log.chunk(from: position, limitBytes: 1, through: position) else {
+        throw LogError(.position, "position \(position) is not in the log")
+      }
+      shard.readBack[index] = chunk
+      return chunk.entry(position)
+    } catch {
+      throw CallError(key: batch.storedKey(of: unit), kind: .host, message: "\(error)")
+    }
+  }
+
+  private mutating func call(
+    _ unit: Unit, _ entry: EntryView, _ index: Int, _ batch: Batch, _ shard: Shard
+  ) throws(CallError) {
+    var handler = Int(unit.handler)
+    var recorded = unit.recorded
+    if handler < 0 {
+      // Waited in a queue since another generation: heard now by another handler, or by none (then it is settled).
+      guard let found = batch.declaration.handler(forType: entry.type) else { return }
+      handler = found
+      if let chunk = shard.readBack[index] { recorded = chunk.commit(of: Position(unit.position)).time }
+    }
+    let worker = try worker(for: batch.generation)
+    let outcome = batch.withKey(of: unit, entry: entry) { key in
+      worker.call(
+        consumer: batch.consumer, handler: handler, event: entry, position: Position(unit.position),
+        recorded: recorded, now: batch.now, key: key, readerNumber: batch.reader, into: shard.effects)
+    }
+    if worker.isDead { drop(worker) }
+    switch outcome {
+    case .done(let log):
+      if !log.isEmpty { shard.logs.append((index, log)) }
+    case .failed(let failure):
+      throw CallError(
+        key: batch.key(of: unit, entry: entry), kind: FailureKind(failure.kind), message: failure.message,
+        traceback: failure.traceback, log: failure.log)
+    case .hostFault(let message):
+      throw CallError(key: batch.key(of: unit, entry: entry), kind: .host, message: message)
+    }
+  }
+
+  private mutating func computeKeys(
+    of unit: Unit, _ entry: EntryView, _ index: Int, _ batch: Batch, _ shard: Shard
+  ) throws(CallError) {
+    let worker = try worker(for: batch.generation)
+    let outcome = worker.keys(
+      consumer: batch.consumer, event: entry, position: Position(unit.position), recorded: unit.recorded)
+    if worker.isDead { drop(worker) }
+    switch outcome {
+    case .keys(let keys):
+      for key in keys {
+        let hashed = hash(key)
+        // One worker computes all keys of a batch, so it may write to the batch's storage.
+        shard.computedKeys.append((index, batch.storeKey(key), hashed))
+      }
+    case .failed(let failure):
+      throw CallError(
+        kind: FailureKind(failure.kind), message: failure.message, traceback: failure.traceback, log: failure.log)
+    case .hostFault(let message):
+      throw CallError(kind: .host, message: message)
+    }
+  }
+
+  private mutating func worker(for generation: RunningGeneration) throws(CallError) -> ScriptWorker {
+    for entry in workers where entry.generation == generation.number { return entry.worker }
+    do {
+      let worker = try generation.scripts.makeWorker(
+        hash: hash, logName: identity.name, logID: (identity.id.high, identity.id.low))
+      if workers.count == 2 {
+        let oldest = workers[0].generation < workers[1].generation ? 0 : 1
+        workers.remove(at: oldest)
+      }
+      workers.append((generation.number, worker))
+      return worker
+    } catch {
+      throw CallError(kind: .host, message: "the scripts of generation \(generation.number) do not load: \(error)")
+    }
+  }
+
+  private mutating func drop(_ worker: ScriptWorker) {
+    workers.removeAll { $0.worker === worker }
+  }
+}
+
+extension FailureKind {
+  init(_ kind: HandlerFailure.Kind) {
+    self =
+      switch kind {
+      case .error: .error
+      case .fail: .refused
+      case .time: .time
+      case .memory: .memory
+      case .limit: .limit
+      }
+  }
+}

@@ -1,0 +1,14 @@
+import Events
+package import LogStorage
+
+extension ControlState {
+  /// Folds every commit of a chunk that is not folded yet.
+  package mutating func apply(_ chunk: LogChunk) throws(FoldError) {
+    for commit in chunk.commits where commit.number > self.commit { try apply(commit) }
+  }
+
+  package mutating func apply(_ header: CommitHeader) throws(FoldError) {
+    for record in header.records { try apply(record: record.whole, commit: header.number) }
+    finish(commit: header.number, lastPosition: header.lastPosition.rawValue, time: header.time)
+  }
+}

@@ -1,0 +1,122 @@
+import DequeModule
+package import Events
+package import LogStorage
+
+/// What the door (HTTP, sources, tests) may ask of a running engine. Callable from any thread.
+package protocol EventHost: Sendable {
+  /// The hash that entries must be encoded with.
+  var hash: StableHash { get }
+  /// The `source` of events made here.
+  var logName: String { get }
+  /// The limits that the log was made with.
+  var maximumGroupBytes: Int { get }
+  /// True while the engine's inbox is full: the door answers 503 with Retry-After before it reads a body.
+  var isOverloaded: Bool { get }
+  /// True while the disk is full: appends are answered 507.
+  var isOutOfSpace: Bool { get }
+
+  /// Appends the batch in one commit, all or nothing, and returns once that is durable (promise 3).
+  ///
+  /// `expecting`: the position of the last event of the batch's subject (0: none yet), else `.expectationFailed`.
+  /// `stream`: chunks that share one are appended in the order of the calls, and none after one that failed.
+  func append(_ batch: EntryBatch, expecting: Position?, stream: IngressStream?) async -> AppendOutcome
+
+  /// The last durable position.
+  var durable: Position { get }
+  /// Returns when an entry after `position` is durable, with the last durable position.
+  /// - Throws: `CancellationError` when the task is cancelled or the host stops.
+  func waitForDurable(after position: Position) async throws -> Position
+  /// Reads durable entries; bound every call by `durable`.
+  var reader: LogReader { get }
+
+  func status() async -> HostStatus
+  /// Loads the handlers folder now.
+  func reload() async -> ReloadOutcome
+}
+
+/// How an append ended.
+package enum AppendOutcome: Sendable, Equatable {
+  /// Durable. `first` and `last` are positions of the batch's first and last event, duplicates included (a duplicate has the position it got the first time).
+  case appended(first: Position, last: Position, count: Int, duplicates: Int)
+  /// The entry at `index` has the identity of the event at `position`, but another type, subject or data.
+  case conflict(index: Int, position: Position)
+  /// The subject's last event is at `actual` (0: there is none).
+  case expectationFailed(actual: Position)
+  /// The batch does not fit one group.
+  case tooLarge(limit: Int)
+  case overloaded(retryAfterSeconds: Int)
+  case noSpace
+  /// An earlier chunk of the same stream failed.
+  case streamFailed
+  /// The host is stopping; whether the batch is in is unknown when `maybeIn`.
+  case stopped(maybeIn: Bool)
+  /// Reading the log to look for a duplicate failed.
+  case readFailed(String)
+}
+
+/// Ties the chunks of one NDJSON stream together. Only the engine looks inside.
+package final class IngressStream: @unchecked Sendable {
+  // Touched on the engine thread only, which is why it needs no lock.
+  var hasFailed = false
+  var isLookingUp = false
+  var waiting: Deque<AppendJob> = []
+  package init() {}
+}
+
+package enum ReloadOutcome: Sendable {
+  /// The generation that runs now, and whether this load made it.
+  case loaded(generation: UInt32, isNew: Bool, warnings: [String])
+  /// Every error, one `file:line: what` text each.
+  case refused(errors: [String])
+}
+
+/// A picture of the host for `status`.
+package struct HostStatus: Sendable {
+  package struct Script: Sendable {
+    package var path: String
+    /// Hexadecimal SHA-256.
+    package var hash: String
+    package init(path: String, hash: String) { (self.path, self.hash) = (path, hash) }
+  }
+
+  package struct Reader: Sendable {
+    package var name: String
+    package var kind: String
+    package var script: String
+    /// `running`, `behind` (reads older parts of the log), `full` (at the bound of queued work), `removed`.
+    package var state: String
+    package var cursor: UInt64
+    /// Positions between the cursor and the head of the log.
+    package var lag: UInt64
+    package var blockedKeys: Int
+    package var queued: Int
+    package var deadLetters: Int
+    package init(
+      name: String, kind: String, script: String, state: String, cursor: UInt64, lag: UInt64,
+      blockedKeys: Int, queued: Int, deadLetters: Int
+    ) {
+      (self.name, self.kind, self.script, self.state) = (name, kind, script, state)
+      (self.cursor, self.lag) = (cursor, lag)
+      (self.blockedKeys, self.queued, self.deadLetters) = (blockedKeys, queued, deadLetters)
+    }
+  }
+
+  package var version: String
+  package var generation: UInt32
+  package var scripts: [Script]
+  /// The errors of the last load, when it was refused.
+  package var loadErrors: [String]
+  package var head: UInt64
+  package var durable: UInt64
+  package var logBytes: UInt64
+  package var logID: String
+  package var readers: [Reader]
+
+  package init(
+    version: String, generation: UInt32, scripts: [Script], loadErrors: [String], head: UInt64, durable: UInt64,
+    logBytes: UInt64, logID: String, readers: [Reader]
+  ) {
+    (self.version, self.generation, self.scripts, self.loadErrors) = (version, generation, scripts, loadErrors)
+    (self.head, self.durable, self.logBytes, self.logID, self.readers) = (head, durable, logBytes, logID, readers)
+  }
+}

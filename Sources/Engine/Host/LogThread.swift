@@ -1,0 +1,43 @@
+import Events
+import LogStorage
+import Platform
+
+/// The reader thread: does the engine's reading of the log, so that a turn never waits for the disk.
+final class LogThread: Sendable {
+  private enum Job: Sendable {
+    case fetch(FetchRequest)
+    case lookUp(LookupRequest)
+    case stop
+  }
+
+  private let inbox = Inbox<Job>()
+  private let work: LogWork
+  private let answer: @Sendable (EngineInput) -> Void
+
+  init(log: LogReader, answer: @escaping @Sendable (EngineInput) -> Void) {
+    work = LogWork(log: log)
+    self.answer = answer
+  }
+
+  func start() -> NamedThread {
+    NamedThread.start(name: "log-reader") { self.loop() }
+  }
+
+  func fetch(_ request: FetchRequest) { inbox.put(.fetch(request)) }
+  func lookUp(_ request: LookupRequest) { inbox.put(.lookUp(request)) }
+  func stop() { inbox.put(.stop) }
+
+  private func loop() {
+    var jobs: [Job] = []
+    while true {
+      _ = inbox.waitAndTakeAll(into: &jobs)
+      for job in jobs {
+        switch job {
+        case .fetch(let request): answer(work.fetch(request))
+        case .lookUp(let request): answer(work.lookUp(request))
+        case .stop: return
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import Events
+import LogStorage
+
+/// The reading that the engine asks for: what is behind its tail, identities from outside, a subject's last event.
+/// Blocks on the disk.
+struct LogWork: Sendable {
+  let log: LogReader
+
+  func fetch(_ request: FetchRequest) -> EngineInput {
+    do {
+      guard
+        let chunk = try log.chunk(
+          from: Position(request.from), limitBytes: EngineCore.fetchBytes, through: Position(request.through))
+      else { throw LogError(.position, "position \(request.from) is not in the log") }
+      return .fetched(reader: request.reader, .chunk(chunk))
+    } catch {
+      return .fetched(reader: request.reader, .failed("\(error)"))
+    }
+  }
+
+  func lookUp(_ request: LookupRequest) -> EngineInput {
+    let job = request.job
+    do {
+      for asked in request.identities { job.lookedUp[asked.index] = try identity(of: job.batch, asked) }
+      if request.subjectHead { job.subjectHead = try head(of: job.batch.entry(0).subject, through: request.through) }
+    } catch {
+      job.readFailure = "\(error)"
+    }
+    return .lookedUp(job)
+  }
+
+  private func identity(of batch: EntryBatch, _ asked: LookupRequest.Identity) throws -> IdentityAnswer {
+    let entry = batch.entry(asked.index)
+    guard let source = entry.attributes[.source], let id = entry.attributes[.id],
+      let found = try log.find(
+        source: source, id: id, hash: batch.infos[asked.index].identityHash, candidates: asked.candidates)
+    else { return .unknown }
+    return found.entry.withUnsafeBytes { known in
+      EntryView(known.baseAddress!).hasContent(of: entry)
+        ? .same(position: found.position.rawValue) : .different(position: found.position.rawValue)
+    }
+  }
+
+  private func head(
+    of subject: UnsafeRawBufferPointer, through: UInt64
+  ) throws -> (last: UInt64, through: UInt64) {
+    // The last event is probably a recent one, so the look goes back in growing steps.
+    var span: UInt64 = 4096
+    while true {
+      let from = through > span ? through - span : 0
+      var last: UInt64 = 0
+      try log.entries(ofSubject: subject, from: Position(from), through: Position(through)) { position, entry, _ in
+        if entry.rawKind == RecordKind.event.rawValue { last = position.rawValue }
+        return true
+      }
+      if last > 0 || from == 0 { return (last, through) }
+      span *= 16
+    }
+  }
+}

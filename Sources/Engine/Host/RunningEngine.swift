@@ -1,0 +1,198 @@
+import DequeModule
+package import Events
+package import LogStorage
+package import Platform
+package import Scripts
+import Synchronization
+
+/// The engine with its threads: one takes turns, one reads the log, some run Lua; the journal has its own for syncing.
+///
+/// `@unchecked Sendable`: `core` belongs to the engine thread, from `start` until that thread has ended.
+package final class RunningEngine: EventHost, @unchecked Sendable {
+  /// Requests beyond this many bytes in flight are answered "overloaded".
+  static let mostPendingBytes = 64 << 20
+
+  package let hash: StableHash
+  package let logName: String
+  package let maximumGroupBytes: Int
+  package let reader: LogReader
+  package let identity: LogIdentity
+
+  private let clock: any HostClock
+  private let journal: any Journal
+  private let observer: any EngineObserver
+  private let inbox = Inbox<EngineInput>()
+  private let signal: DurableSignal
+  private let pendingBytes = Atomic<Int>(0)
+  private let outOfSpace = Atomic<Bool>(false)
+  private let logThread: LogThread
+  private let reloader = Mutex<(@Sendable () async -> ReloadOutcome)?>(nil)
+  private var core: EngineCore!
+  private var workers: WorkerPool!
+  private var threads: [NamedThread] = []
+  /// How the engine thread ended, once it has, and who waits for it.
+  private let ended = Mutex<(result: Result<Void, JournalError>?, waiting: CheckedContinuation<Void, Never>?)>((nil, nil))
+
+  package init(
+    settings: EngineSettings, start: EngineStart, journal: any Journal, identities: IdentityIndex,
+    framer: consuming CommitFramer, reader: LogReader, clock: any HostClock, observer: any EngineObserver
+  ) {
+    identity = start.identity
+    hash = start.identity.hash
+    logName = start.identity.name
+    maximumGroupBytes = start.identity.limits.maxGroupBytes
+    self.reader = reader
+    self.clock = clock
+    self.journal = journal
+    self.observer = observer
+    signal = DurableSignal(position: start.control.position)
+    logThread = LogThread(log: reader) { [inbox] in inbox.put($0) }
+    let identity = start.identity
+    core = EngineCore(
+      settings: settings, opened: start, journal: journal, identities: identities, framer: framer, hands: self)
+    workers = WorkerPool(count: settings.workers) { [hash] in
+      ShardRunner(log: reader, clock: clock, hash: hash, identity: identity)
+    } done: { [inbox] in
+      inbox.put(.batchDone($0))
+    }
+  }
+
+  /// Starts the threads. Call once.
+  package func start() {
+    journal.start { [inbox] report in
+      switch report {
+      case .durable(let point): inbox.put(.durable(commit: point.commit, position: point.position.rawValue))
+      case .ended(let error): inbox.put(.journalEnded(error))
+      }
+    }
+    threads = [logThread.start(), NamedThread.start(name: "engine") { self.loop() }]
+  }
+
+  private func loop() {
+    var inputs: [EngineInput] = []
+    while true {
+      _ = inbox.waitAndTakeAll(into: &inputs, until: deadline())
+      do {
+        try core.turn(
+          inputs, wall: clock.wallMicroseconds(), monotonic: Int64(clock.monotonicNanoseconds()))
+      } catch {
+        observer.journalEnded(error)
+        return didEnd(.failure(error))
+      }
+      inputs.removeAll(keepingCapacity: true)
+      signal.advance(to: core.durablePosition)
+      outOfSpace.store(core.appendAgainAt != nil, ordering: .relaxed)
+      if core.isStopped { return didEnd(.success(())) }
+    }
+  }
+
+  private func didEnd(_ result: Result<Void, JournalError>) {
+    signal.end()
+    let waiting = ended.withLock { ended in
+      ended.result = result
+      return ended.waiting
+    }
+    waiting?.resume()
+  }
+
+  /// The core counts in wall time, the inbox waits in monotonic time.
+  private func deadline() -> UInt64? {
+    guard let due = core.nextDue else { return nil }
+    let wait = max(0, due - clock.wallMicroseconds())
+    return clock.monotonicNanoseconds() + UInt64(min(wait, 3_600_000_000)) * 1000
+  }
+
+  /// Finishes what is accepted, writes the cursors down and ends the engine's threads; all of it is durable then, and the
+  /// journal may be closed. Returns the control state, for a
+  /// last snapshot; throws what ended the journal, if it ended badly.
+  package func stop() async throws(JournalError) -> ControlState {
+    inbox.put(.stop)
+    await withCheckedContinuation { continuation in
+      let hasEnded = ended.withLock { ended in
+        ended.waiting = continuation
+        return ended.result != nil
+      }
+      if hasEnded { continuation.resume() }
+    }
+    logThread.stop()
+    workers.stop()
+    for thread in threads { thread.join() }
+    try ended.withLock { $0.result }?.get()
+    return core.control
+  }
+}
+
+extension RunningEngine {
+  package var isOverloaded: Bool { pendingBytes.load(ordering: .relaxed) > Self.mostPendingBytes }
+  package var isOutOfSpace: Bool { outOfSpace.load(ordering: .relaxed) }
+  package var durable: Position { Position(signal.position) }
+
+  package func append(_ batch: EntryBatch, expecting: Position?, stream: IngressStream?) async -> AppendOutcome {
+    guard batch.count > 0 else { return .appended(first: .start, last: .start, count: 0, duplicates: 0) }
+    let bytes = batch.bytes.count
+    if pendingBytes.add(bytes, ordering: .relaxed).newValue > Self.mostPendingBytes {
+      pendingBytes.subtract(bytes, ordering: .relaxed)
+      return .overloaded(retryAfterSeconds: 1)
+    }
+    defer { pendingBytes.subtract(bytes, ordering: .relaxed) }
+    return await withCheckedContinuation { continuation in
+      inbox.put(
+        .append(
+          AppendJob(batch: batch, expecting: expecting, stream: stream) { continuation.resume(returning: $0) }))
+    }
+  }
+
+  package func waitForDurable(after position: Position) async throws -> Position {
+    Position(try await signal.wait(after: position.rawValue))
+  }
+
+  package func status() async -> HostStatus {
+    await withCheckedContinuation { continuation in
+      inbox.put(.status { continuation.resume(returning: $0) })
+    }
+  }
+
+  /// Makes `scripts` the running generation.
+  package func deploy(_ scripts: Generation, cursors: [String: UInt64] = [:]) async -> ReloadOutcome {
+    await withCheckedContinuation { continuation in
+      inbox.put(
+        .deploy(
+          DeployJob(scripts: scripts, cursors: cursors) { continuation.resume(returning: $0) }))
+    }
+  }
+
+  /// Notes that the handlers folder does not load, for `status`.
+  package func noteLoadErrors(_ errors: [String]) { inbox.put(.loadRefused(errors)) }
+
+  /// Who loads the handlers folder when somebody asks for it.
+  package func setReloader(_ reload: @escaping @Sendable () async -> ReloadOutcome) {
+    reloader.withLock { $0 = reload }
+  }
+
+  package func reload() async -> ReloadOutcome {
+    guard let reload = reloader.withLock({ $0 }) else {
+      return .refused(errors: ["this host has no handlers folder"])
+    }
+    return await reload()
+  }
+}
+
+extension RunningEngine: EngineHands {
+  package func run(_ batch: Batch) { workers.run(batch) }
+  package func fetch(_ request: FetchRequest) { logThread.fetch(request) }
+  package func lookUp(_ request: LookupRequest) { logThread.lookUp(request) }
+  package func log(_ lines: [LogLine], consumer: String, position: Position) {
+    observer.log(lines, consumer: consumer, position: position)
+  }
+  package func failed(_ unit: ProgressRecord.FailedUnit, consumer: String) { observer.failed(unit, consumer: consumer) }
+  package func warn(_ message: String) { observer.warn(message) }
+}
+
+/// What the engine tells the daemon. Called on the engine thread: be quick.
+package protocol EngineObserver: AnyObject, Sendable {
+  func log(_ lines: [LogLine], consumer: String, position: Position)
+  func failed(_ unit: ProgressRecord.FailedUnit, consumer: String)
+  func warn(_ message: String)
+  /// The log cannot go on: the process must end.
+  func journalEnded(_ error: JournalError)
+}

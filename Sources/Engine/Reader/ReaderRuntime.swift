@@ -1,0 +1,53 @@
+import Events
+import LogStorage
+
+/// What the engine knows of a reader besides the log: where its live cursor is and what is out. Lost in a crash, and
+/// no loss.
+struct ReaderRuntime {
+  /// The consumer's index in the running generation; nil while removed.
+  var consumer: Int?
+  var hearing: HearingTable?
+  var hasDefaultKey = true
+
+  /// Everything up to here is handed out, queued or not heard.
+  var scanned: UInt64
+  /// Everything up to here is in commits, or not heard.
+  var committed: UInt64
+  /// The current number of its batches.
+  var batchNumber: UInt64 = 0
+  var out: Batch?
+  /// Batches that came back and whose commits are not yet appended.
+  var finished = 0
+  /// How many units the next batch may have: grows while batches are quick.
+  var batchLimit = 64
+
+  /// What the reader thread read behind the tail.
+  var fetched: LogChunk?
+  var isFetching = false
+  /// After a failed read: not before this time (µs).
+  var fetchAgainAt: Int64 = 0
+
+  /// Hashes of blocked keys, a quick first look before the keys are compared.
+  var blockedHashes: [UInt64: Int] = [:]
+  var queued = 0
+  /// Keys whose next try is due.
+  var due: [KeyBytes] = []
+
+  init(cursor: UInt64) {
+    scanned = cursor
+    committed = cursor
+  }
+
+  /// The cursor to show and to write down.
+  var liveCursor: UInt64 { out == nil && finished == 0 ? scanned : committed }
+}
+
+/// When blocked keys are tried again, soonest first.
+struct RetryEntry: Comparable {
+  var due: Int64
+  var reader: UInt32
+  var key: KeyBytes
+
+  static func < (left: RetryEntry, right: RetryEntry) -> Bool { left.due < right.due }
+  static func == (left: RetryEntry, right: RetryEntry) -> Bool { left.due == right.due }
+}

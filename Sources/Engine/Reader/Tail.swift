@@ -1,0 +1,60 @@
+import DequeModule
+import Events
+import LogStorage
+
+/// The last part of the log, in memory: what readers at the head read. Holds at least what is not yet durable.
+struct Tail {
+  private var chunks: Deque<LogChunk> = []
+  private var bytes = 0
+  private let limit: Int
+
+  /// Positions that can be read here: `first...last`; nothing when `first > last`.
+  private(set) var first: UInt64
+  private(set) var last: UInt64
+
+  /// `limit`: bytes to keep. `last`: the log's last position when the host started.
+  init(limit: Int, last: UInt64) {
+    self.limit = limit
+    self.last = last
+    first = last + 1
+  }
+
+  mutating func append(_ chunk: LogChunk, durable: UInt64) {
+    guard chunk.count > 0 else { return }
+    chunks.append(chunk)
+    bytes += chunk.byteCount
+    last = chunk.lastPosition.rawValue
+    while bytes > limit, chunks.count > 1, chunks[0].lastPosition.rawValue <= durable {
+      bytes -= chunks.removeFirst().byteCount
+      first = chunks[0].firstPosition.rawValue
+    }
+  }
+
+  /// The chunks from the one that holds `position` on, or nil when that lies before the tail.
+  func chunks(from position: UInt64) -> Deque<LogChunk>.SubSequence? {
+    guard position >= first else { return nil }
+    var low = 0
+    var high = chunks.count
+    while low < high {
+      let middle = (low + high) / 2
+      if chunks[middle].lastPosition.rawValue < position { low = middle + 1 } else { high = middle }
+    }
+    return chunks[low...]
+  }
+
+  func chunk(holding position: UInt64) -> LogChunk? {
+    guard position >= first, position <= last else { return nil }
+    return chunks(from: position)?.first
+  }
+
+  /// Every entry after `position`, which must not lie before the tail.
+  func forEach(after position: UInt64, _ body: (UInt64, EntryView, EntryPlace) -> Void) {
+    guard let chunks = chunks(from: position + 1) else { return }
+    for chunk in chunks {
+      guard chunk.count > 0 else { continue }
+      for at in max(chunk.firstPosition.rawValue, position + 1)...chunk.lastPosition.rawValue {
+        body(at, chunk.entry(Position(at)), chunk.place(Position(at)))
+      }
+    }
+  }
+}

@@ -1,0 +1,188 @@
+import DequeModule
+import Events
+import LogStorage
+import Scripts
+
+/// Generations: what a new set of scripts changes, and how it goes live.
+extension EngineCore {
+  /// Frames the next deploy as a commit of its own, before everything else of the turn. Nil when there is none.
+  func frameDeploy() -> DeployJob? {
+    while let job = deploys.popFirst() {
+      if isStopping {
+        job.answer(.refused(errors: ["the host is stopping"]))
+      } else if isRunning(job.scripts) {
+        goLiveUnchanged(job)
+      } else if let errors = refusals(of: job.scripts) {
+        loadErrors = errors
+        job.answer(.refused(errors: errors))
+      } else {
+        job.changes = changes(for: job)
+        frame(job)
+        return job
+      }
+    }
+    return nil
+  }
+
+  /// Whether the log's last deploy has the same files.
+  private func isRunning(_ scripts: Generation) -> Bool {
+    control.generation > 0 && scripts.files.count == control.files.count
+      && zip(scripts.files, control.files).allSatisfy { $0.path == $1.path && $0.hash == $1.hash }
+  }
+
+  private func goLiveUnchanged(_ job: DeployJob) {
+    loadErrors = []
+    if generation == nil {
+      setRunning(job.scripts, number: control.generation)
+    }
+    job.answer(.loaded(generation: control.generation, isNew: false, warnings: job.scripts.warnings))
+  }
+
+  /// What forbids a deploy although every file is good.
+  private func refusals(of scripts: Generation) -> [String]? {
+    var errors: [String] = []
+    for consumer in scripts.consumers {
+      guard let reader = control.reader(named: consumer.name, kind: .consumer), !reader.blocked.isEmpty,
+        reader.keyRule != consumer.key.fingerprint
+      else { continue }
+      errors.append(
+        """
+        \(consumer.file):\(consumer.line): consumer "\(consumer.name)" has another key than before, and \
+        \(reader.blocked.count) blocked keys by the old one
+          put the old key back until they are done, or give the consumer another name
+        """)
+    }
+    return errors.isEmpty ? nil : errors
+  }
+
+  private func changes(for job: DeployJob) -> [ReaderChange] {
+    var changes: [ReaderChange] = []
+    var created = UInt32(control.readers.count)
+    for consumer in job.scripts.consumers {
+      let hearing = consumer.handlers.map(\.pattern.description)
+      guard let reader = control.reader(named: consumer.name, kind: .consumer) else {
+        created += 1
+        var change = ReaderChange(.created, reader: created)
+        change.name = consumer.name
+        change.cursor = start(of: consumer, job)
+        change.hearing = hearing
+        change.scriptHash = consumer.scriptHash
+        change.keyRule = consumer.key.fingerprint
+        changes.append(change)
+        continue
+      }
+      if let change = self.change(of: reader, to: consumer, hearing: hearing, job) { changes.append(change) }
+    }
+    let declared = Set(job.scripts.consumers.map(\.name))
+    for reader in control.readers where reader.life != .removed && reader.kind == .consumer {
+      guard !declared.contains(reader.name) else { continue }
+      var change = ReaderChange(.removed, reader: reader.number)
+      change.cursor = runtimes[Int(reader.number) - 1].liveCursor
+      changes.append(change)
+    }
+    return changes
+  }
+
+  private func change(
+    of reader: ReaderState, to consumer: ConsumerDeclaration, hearing: [String], _ job: DeployJob
+  ) -> ReaderChange? {
+    let what: ReaderChange.What
+    if reader.life == .removed {
+      what = .returned
+    } else if reader.hearing != hearing {
+      what = .hearingChanged
+    } else if reader.scriptHash != consumer.scriptHash || reader.keyRule != consumer.key.fingerprint {
+      what = .codeChanged
+    } else {
+      return nil
+    }
+    var change = ReaderChange(what, reader: reader.number)
+    if what == .hearingChanged {
+      change.cursor = job.cursors[reader.name] ?? runtimes[Int(reader.number) - 1].liveCursor
+    }
+    if reader.hearing != hearing { change.hearing = hearing }
+    change.scriptHash = consumer.scriptHash
+    if reader.keyRule != consumer.key.fingerprint { change.keyRule = consumer.key.fingerprint }
+    return change
+  }
+
+  /// Where a new consumer begins: the position before the first it hears.
+  private func start(of consumer: ConsumerDeclaration, _ job: DeployJob) -> UInt64 {
+    switch consumer.from {
+    case .now: control.position
+    case .start: 0
+    case .position(let position): max(position.rawValue, 1) - 1
+    case .time: job.cursors[consumer.name] ?? control.position
+    }
+  }
+
+  private func frame(_ job: DeployJob) {
+    let number = control.generation + 1
+    framer.beginCommit(producer: .operator, generation: number, time: commitTime, durable: durableCommit)
+    let files = job.scripts.files.map { file in
+      DeployRecord.File(
+        path: file.path, hash: file.hash, source: control.sources[file.hash] == nil ? file.bytes : nil)
+    }
+    let record = DeployRecord(
+      generation: number, files: files, preludeLevel: Generation.preludeLevel, luaVersion: Generation.luaVersion)
+    scratch.truncate(to: 0)
+    record.encode(into: &scratch)
+    framer.appendRecord(scratch.bytes)
+    for change in job.changes {
+      scratch.truncate(to: 0)
+      change.encode(into: &scratch)
+      framer.appendRecord(scratch.bytes)
+    }
+    framer.endCommit()
+  }
+
+  /// The deploy is appended: from the next batch on, the new scripts run.
+  func goLive(_ job: DeployJob) {
+    loadErrors = []
+    for change in job.changes {
+      let index = Int(change.reader) - 1
+      let reader = control.readers[index]
+      if change.what == .created {
+        addRuntime(of: reader)
+      } else if change.what == .returned || job.cursors[reader.name] != nil, runtimes[index].out == nil, runtimes[index].finished == 0 {
+        runtimes[index].scanned = reader.cursor
+        runtimes[index].committed = reader.cursor
+      }
+      for (key, state) in reader.blocked where change.what != .created { schedule(key, state, of: reader.number) }
+    }
+    setRunning(job.scripts, number: control.generation)
+    job.answer(
+      .loaded(generation: control.generation, isNew: true, warnings: job.scripts.warnings + notes(on: job.changes)))
+  }
+
+  /// What an operator should know of readers that begin or come back.
+  private func notes(on changes: [ReaderChange]) -> [String] {
+    changes.compactMap { change in
+      let reader = control.readers[Int(change.reader) - 1]
+      let behind = control.position - min(reader.cursor, control.position)
+      switch change.what {
+      case .created where reader.cursor == control.position && reader.cursor > 0:
+        return "\(reader.name) begins at \(reader.cursor + 1) (from = \"now\"): \(reader.cursor) earlier events are not handled"
+      case .created where behind > 0:
+        return "\(reader.name) begins at \(reader.cursor + 1): \(behind) events to read"
+      case .returned:
+        return "\(reader.name) is back and goes on at \(reader.cursor + 1): \(behind) events behind, \(reader.blocked.count) blocked keys"
+      case .removed:
+        return "\(reader.name) is no longer declared: it stays at \(reader.cursor), with \(reader.blocked.count) blocked keys"
+      default:
+        return nil
+      }
+    }
+  }
+
+  private func setRunning(_ scripts: Generation, number: UInt32) {
+    generation = RunningGeneration(number: number, scripts: scripts)
+    for index in runtimes.indices {
+      let reader = control.readers[index]
+      let consumer = scripts.consumers.firstIndex { $0.name == reader.name && reader.kind == .consumer }
+      runtimes[index].consumer = consumer
+      runtimes[index].hearing = consumer.map { HearingTable(scripts.consumers[$0]) }
+      runtimes[index].hasDefaultKey = consumer.map { scripts.consumers[$0].key.isDefault } ?? true
+    }
+  }
+}

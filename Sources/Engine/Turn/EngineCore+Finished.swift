@@ -1,0 +1,145 @@
+import DequeModule
+import Events
+import LogStorage
+import Scripts
+
+/// Taking batches back, framing their commits, and what follows from them.
+extension EngineCore {
+  /// The most units a batch may have; a reader gets there while its calls are quick.
+  static let largestBatch = 4096
+
+  func takeBack(_ batch: Batch) {
+    let index = Int(batch.reader) - 1
+    // Voided: its effects never happened.
+    guard runtimes[index].out === batch, runtimes[index].batchNumber == batch.number else { return }
+    if batch.needsKeys { return takeKeyed(batch) }
+    runtimes[index].out = nil
+    runtimes[index].finished += 1
+    adaptLimit(index, batch)
+    finished.append(batch)
+  }
+
+  private func adaptLimit(_ index: Int, _ batch: Batch) {
+    let elapsed = batch.shards.map(\.elapsed).max() ?? 0
+    if elapsed > ShardRunner.longestSlice {
+      runtimes[index].batchLimit = max(16, runtimes[index].batchLimit / 2)
+    } else if elapsed < ShardRunner.longestSlice / 4, batch.units.count >= runtimes[index].batchLimit {
+      runtimes[index].batchLimit = min(Self.largestBatch, runtimes[index].batchLimit * 2)
+    }
+  }
+
+  /// Workers should never wait for the log: a reader whose batch came back clean gets the next one before this one's
+  /// commit is framed. One with failures waits, since they decide what is blocked.
+  func handOutNextAtOnce() {
+    guard !isStopping, deploys.isEmpty else { return }
+    for batch in finished where batch.isClean {
+      let index = Int(batch.reader) - 1
+      if runtimes[index].out == nil, runtimes[index].finished == 1 { handOut(to: index) }
+    }
+  }
+
+  /// Frames the commits of finished batches until the group is large enough; returns those that are in it.
+  func frameFinished() -> [Batch] {
+    var framed: [Batch] = []
+    while let batch = finished.first, framed.isEmpty || framer.byteCount < settings.turnBytes {
+      finished.removeFirst()
+      frame(batch)
+      framed.append(batch)
+    }
+    return framed
+  }
+
+  private func frame(_ batch: Batch) {
+    let cut = batch.firstUndone
+    framer.beginCommit(
+      producer: .reader(batch.reader), generation: batch.generation.number, time: commitTime, durable: durableCommit)
+    appendEffects(of: batch, before: cut)
+    let progress = progress(of: batch, before: cut)
+    scratch.truncate(to: 0)
+    progress.encode(into: &scratch)
+    framer.appendRecord(scratch.bytes)
+    framer.endCommit()
+    batch.progress = progress
+    let reader = control.readers[Int(batch.reader) - 1]
+    batch.touched = progress.touchedKeys(and: batch.retriedKeys).map { ($0, reader.blocked[$0]?.queue.count ?? 0) }
+  }
+
+  /// Effects in the order of their causes, whichever worker finished first.
+  private func appendEffects(of batch: Batch, before cut: Int) {
+    if batch.shards.count == 1, cut == batch.units.count {
+      let effects = batch.shards[0].effects
+      if effects.count > 0 { framer.append(effects, 0..<effects.count) }
+      return
+    }
+    var next = [Int](repeating: 0, count: batch.shards.count)
+    for _ in 0..<cut {
+      var chosen = -1
+      for (index, shard) in batch.shards.enumerated() where next[index] < shard.done {
+        if chosen < 0 || shard.units[next[index]] < batch.shards[chosen].units[next[chosen]] { chosen = index }
+      }
+      guard chosen >= 0 else { return }
+      let shard = batch.shards[chosen]
+      let begin = next[chosen] == 0 ? 0 : shard.ends[next[chosen] - 1].entries
+      let end = shard.ends[next[chosen]].entries
+      if begin < end { framer.append(shard.effects, begin..<end) }
+      next[chosen] += 1
+    }
+  }
+
+  /// The group with this batch's commit is appended and folded.
+  func committedBatch(_ batch: Batch) {
+    let index = Int(batch.reader) - 1
+    guard let progress = batch.progress else { return }
+    runtimes[index].finished -= 1
+    runtimes[index].committed = progress.through
+    if progress.through < batch.through { runtimes[index].scanned = progress.through }
+    for (key, before) in batch.touched {
+      let after = control.readers[index].blocked[key]
+      runtimes[index].queued += (after?.queue.count ?? 0) - before
+      noteBlocked(index, key, wasBlocked: before > 0, isBlocked: after != nil)
+      if let after { schedule(key, after, of: batch.reader) }
+    }
+    tell(batch, progress)
+  }
+
+  private func noteBlocked(_ index: Int, _ key: KeyBytes, wasBlocked: Bool, isBlocked: Bool) {
+    guard wasBlocked != isBlocked else { return }
+    let keyHash = key.hash(hash)
+    let count = runtimes[index].blockedHashes[keyHash, default: 0] + (isBlocked ? 1 : -1)
+    runtimes[index].blockedHashes[keyHash] = count == 0 ? nil : count
+  }
+
+  /// Log lines are effects: they come out when their commit is appended.
+  private func tell(_ batch: Batch, _ progress: ProgressRecord) {
+    let name = batch.declaration.name
+    let cut = batch.firstUndone
+    for shard in batch.shards {
+      for (unit, lines) in shard.logs where unit < cut {
+        hands.log(lines, consumer: name, position: Position(batch.units[unit].position))
+      }
+    }
+    for unit in progress.failed { hands.failed(unit, consumer: name) }
+  }
+}
+
+extension Batch {
+  /// Every unit before this index was run or passed over; what comes after did not happen.
+  var firstUndone: Int {
+    shards.reduce(units.count) { first, shard in
+      shard.done < shard.units.count ? min(first, cutAtPosition(shard.units[shard.done])) : first
+    }
+  }
+
+  /// Units of one new position stay together: the cursor moves by positions.
+  private func cutAtPosition(_ index: Int) -> Int {
+    var index = index
+    while index > 0, units[index].position > from, units[index - 1].position == units[index].position { index -= 1 }
+    return index
+  }
+
+  /// Nothing in it touches a blocked key and all of it was run.
+  var isClean: Bool {
+    keyFailures.isEmpty && queued.isEmpty && retriedKeys.isEmpty && rekeyed.isEmpty
+      && shards.allSatisfy { $0.failures.isEmpty && $0.passedOver.isEmpty && $0.done == $0.units.count }
+  }
+}

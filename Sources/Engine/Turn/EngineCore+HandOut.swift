@@ -1,0 +1,271 @@
+import Events
+import HeapModule
+import LogStorage
+import Scripts
+
+/// Forming batches and handing them out.
+extension EngineCore {
+  /// Entries looked at in one go, so that a reader that hears nothing of a long stretch does not hold up the turn.
+  static let scanLimit = 1 << 16
+  static let batchBytes = 1 << 20
+  static let retriesPerBatch = 64
+  static let fetchBytes = 1 << 20
+
+  func addRuntime(of reader: ReaderState) {
+    var runtime = ReaderRuntime(cursor: reader.cursor)
+    for (key, state) in reader.blocked {
+      runtime.blockedHashes[key.hash(hash), default: 0] += 1
+      runtime.queued += state.queue.count
+      schedule(key, state, of: reader.number)
+    }
+    runtimes.append(runtime)
+  }
+
+  func schedule(_ key: KeyBytes, _ state: BlockedKey, of reader: UInt32) {
+    guard !state.isDead else { return }
+    retries.insert(RetryEntry(due: state.nextTry, reader: reader, key: key))
+  }
+
+  func collectDueRetries() {
+    while let next = retries.min, next.due <= now {
+      retries.removeMin()
+      let index = Int(next.reader) - 1
+      // An entry is stale when its key was freed or put off since.
+      guard let state = control.readers[index].blocked[next.key], !state.isDead, state.nextTry <= now else { continue }
+      runtimes[index].due.append(next.key)
+    }
+  }
+
+  func handOutToIdleReaders() {
+    guard !isStopping else { return }
+    for index in runtimes.indices where runtimes[index].out == nil && runtimes[index].finished == 0 { handOut(to: index) }
+  }
+
+  /// Forms the reader's next batch and hands it out, if there is work for it.
+  func handOut(to index: Int) {
+    guard let generation, let consumer = runtimes[index].consumer, control.readers[index].life == .active else { return }
+    let batch = Batch(
+      reader: UInt32(index + 1), number: runtimes[index].batchNumber + 1, generation: generation, consumer: consumer,
+      now: commitTime, from: runtimes[index].scanned)
+    addRetries(to: batch, index)
+    addNew(to: batch, index)
+    runtimes[index].scanned = batch.through
+    guard !batch.units.isEmpty || !batch.queued.isEmpty else {
+      if runtimes[index].finished == 0 { runtimes[index].committed = batch.through }
+      return
+    }
+    runtimes[index].batchNumber = batch.number
+    runtimes[index].out = batch
+    send(batch)
+  }
+
+  private func send(_ batch: Batch) {
+    if batch.units.isEmpty {
+      batch.shards = []
+      batch.needsKeys = false
+      takeBack(batch)
+      return
+    }
+    batch.needsKeys = batch.units.contains { if case .unknown = $0.key { true } else { false } }
+    setMustRun(batch)
+    batch.shards = shards(of: batch)
+    hands.run(batch)
+  }
+
+  /// Units that were queued before and now have a key come first and must all be run, as must those of the first new
+  /// position: a batch always gets on.
+  private func setMustRun(_ batch: Batch) {
+    batch.mustRun = 1
+    for (index, unit) in batch.units.enumerated() where !unit.isRetry && unit.position <= batch.from {
+      batch.mustRun = index + 1
+    }
+    guard let firstNew = batch.units.first(where: { $0.position > batch.from })?.position else { return }
+    if batch.units[0].position == firstNew || batch.mustRun > 1 {
+      for (index, unit) in batch.units.enumerated() where unit.position == firstNew { batch.mustRun = index + 1 }
+    }
+  }
+
+  private func shards(of batch: Batch) -> [Shard] {
+    let count = batch.units.count
+    guard !batch.needsKeys, settings.workers > 1, count >= 128 else {
+      return [Shard(units: Array(0..<count), hash: hash)]
+    }
+    var parts = [[Int]](repeating: [], count: settings.workers)
+    for index in 0..<count {
+      let part = Int(truncatingIfNeeded: (batch.units[index].keyHash >> 32) &* UInt64(settings.workers) >> 32)
+      parts[part].append(index)
+    }
+    return parts.filter { !$0.isEmpty }.map { Shard(units: $0, hash: hash) }
+  }
+
+  private func addRetries(to batch: Batch, _ index: Int) {
+    let due = runtimes[index].due
+    guard !due.isEmpty else { return }
+    var rest: [KeyBytes] = []
+    var seen: Set<KeyBytes> = []
+    for key in due {
+      guard let state = control.readers[index].blocked[key], !state.isDead, state.nextTry <= now, seen.insert(key).inserted
+      else { continue }
+      guard batch.units.count < Self.retriesPerBatch else {
+        rest.append(key)
+        continue
+      }
+      batch.retriedKeys.append(key)
+      let stored = key.bytes.withUnsafeBytes { batch.storeKey($0) }
+      let keyHash = key.hash(hash)
+      for position in state.queue.prefix(Self.retriesPerBatch) {
+        var unit = Unit(
+          position: position, entry: nil, recorded: 0, keyHash: keyHash, key: key.isUnkeyed ? .unknown : stored,
+          handler: -1, isRetry: true)
+        if let chunk = tail.chunk(holding: position) {
+          batch.retain(chunk)
+          unit.entry = chunk.entry(Position(position))
+          unit.recorded = chunk.commit(of: Position(position)).time
+        }
+        batch.units.append(unit)
+      }
+    }
+    runtimes[index].due = rest
+  }
+
+  /// Adds what the reader hears after its cursor, from what was read behind the tail and from the tail.
+  private func addNew(to batch: Batch, _ index: Int) {
+    guard runtimes[index].queued < settings.queueLimit else { return }
+    var budget = Self.scanLimit
+    defer { if budget <= 0 && batch.units.isEmpty { wantsTurn = true } }
+    if runtimes[index].scanned + 1 < tail.first {
+      if let fetched = runtimes[index].fetched {
+        guard scan(fetched, into: batch, index, &budget) else { return }
+        runtimes[index].fetched = nil
+      }
+      if batch.through + 1 < tail.first { return requestFetch(index, after: batch.through) }
+    }
+    runtimes[index].fetched = nil
+    guard let chunks = tail.chunks(from: batch.through + 1) else { return }
+    for chunk in chunks {
+      guard scan(chunk, into: batch, index, &budget) else { return }
+    }
+  }
+
+  /// Moves the cursor of a reader that is to stop over what it does not hear.
+  func passUnheard(_ index: Int) {
+    guard runtimes[index].hearing != nil, let chunks = tail.chunks(from: runtimes[index].scanned + 1) else { return }
+    for chunk in chunks where chunk.count > 0 {
+      for at in max(chunk.firstPosition.rawValue, runtimes[index].scanned + 1)...chunk.lastPosition.rawValue {
+        let entry = chunk.entry(Position(at))
+        let hash = chunk.place(Position(at)).typeHash
+        if entry.rawKind == RecordKind.event.rawValue,
+          runtimes[index].hearing!.handler(forType: hash, of: entry) >= 0
+        {
+          return
+        }
+        runtimes[index].scanned = at
+      }
+    }
+  }
+
+  private func requestFetch(_ index: Int, after position: UInt64) {
+    guard !runtimes[index].isFetching, now >= runtimes[index].fetchAgainAt, position + 1 < tail.first else { return }
+    runtimes[index].isFetching = true
+    runtimes[index].fetchAgainAt = 0
+    hands.fetch(FetchRequest(reader: UInt32(index + 1), from: position + 1, through: tail.first - 1))
+  }
+
+  func takeFetched(_ reader: UInt32, _ result: FetchResult) {
+    let index = Int(reader) - 1
+    runtimes[index].isFetching = false
+    switch result {
+    case .chunk(let chunk): runtimes[index].fetched = chunk
+    case .failed(let message):
+      // Nothing is skipped: the reader stays where it is and tries again.
+      hands.warn("\(control.readers[index].name) cannot read the log: \(message)")
+      runtimes[index].fetchAgainAt = now + 1_000_000
+    }
+  }
+
+  /// Goes through a chunk after `batch.through`. False when the batch is full or the budget is used up.
+  private func scan(_ chunk: LogChunk, into batch: Batch, _ index: Int, _ budget: inout Int) -> Bool {
+    let first = chunk.firstPosition.rawValue
+    let end = first + UInt64(chunk.count)
+    guard batch.through + 1 >= first else { return true }
+    var position = batch.through + 1
+    let checksBlocked = !runtimes[index].blockedHashes.isEmpty
+    let limit = runtimes[index].batchLimit
+    while position < end {
+      if batch.units.count >= limit || budget <= 0 || batch.bytes > Self.batchBytes { return false }
+      budget -= 1
+      let info = chunk.places[Int(position - first)]
+      let view = chunk.entry(Position(position))
+      let handler = view.rawKind == RecordKind.event.rawValue
+        ? runtimes[index].hearing!.handler(forType: info.typeHash, of: view) : -1
+      if handler >= 0 {
+        var unit = Unit(
+          position: position, entry: view, recorded: chunk.commit(of: Position(position)).time,
+          keyHash: info.subjectHash, key: .subject, handler: handler, isRetry: false)
+        if !runtimes[index].hasDefaultKey {
+          unit.key = .unknown
+        } else if view.subject.isEmpty {
+          unit.keyHash = KeyBytes.own(Position(position)).hash(hash)
+        }
+        batch.bytes += view.length
+        if checksBlocked, runtimes[index].hasDefaultKey, let key = blockedKey(of: unit, view, batch, index) {
+          batch.queued[key, default: []].append(position)
+        } else {
+          batch.retain(chunk)
+          batch.units.append(unit)
+        }
+      }
+      batch.through = position
+      position += 1
+    }
+    return true
+  }
+
+  /// The unit's key if it is blocked.
+  private func blockedKey(of unit: Unit, _ entry: EntryView, _ batch: Batch, _ index: Int) -> KeyBytes? {
+    guard runtimes[index].blockedHashes[unit.keyHash] != nil else { return nil }
+    let key = batch.key(of: unit, entry: entry)
+    return control.readers[index].blocked[key] == nil ? nil : key
+  }
+
+  /// The keys are known: units of blocked keys join their queues, the others are run.
+  func takeKeyed(_ batch: Batch) {
+    let index = Int(batch.reader) - 1
+    let shard = batch.shards[0]
+    batch.keyFailures += shard.failures
+    let failed = Set(shard.failures.map(\.unit))
+    var computed = shard.computedKeys[...]
+    var groups = (rekeyed: ContiguousArray<Unit>(), retried: ContiguousArray<Unit>(), new: ContiguousArray<Unit>())
+    // A shard that ended early leaves the rest of the new events for the next batch.
+    if shard.done < batch.units.count { batch.through = max(batch.from, batch.units[shard.done].position - 1) }
+    for (unitIndex, var unit) in batch.units.prefix(shard.done).enumerated() where !failed.contains(unitIndex) {
+      guard case .unknown = unit.key else {
+        groups.retried.append(unit)
+        continue
+      }
+      if unit.entry == nil, let chunk = shard.readBack[unitIndex] {
+        batch.retain(chunk)
+        unit.entry = chunk.entry(Position(unit.position))
+        unit.recorded = chunk.commit(of: Position(unit.position)).time
+      }
+      let waited = unit.isRetry
+      if waited { batch.rekeyed.append((.unkeyed(Position(unit.position)), unit.position)) }
+      unit.isRetry = false
+      while let next = computed.first, next.unit == unitIndex {
+        computed.removeFirst()
+        unit.key = next.key
+        unit.keyHash = next.hash
+        if let key = batch.storedKey(of: unit), control.readers[index].blocked[key] != nil {
+          batch.queued[key, default: []].append(unit.position)
+        } else if waited {
+          groups.rekeyed.append(unit)
+        } else {
+          groups.new.append(unit)
+        }
+      }
+    }
+    batch.units = groups.rekeyed + groups.retried + groups.new
+    runtimes[index].scanned = batch.through
+    send(batch)
+  }
+}

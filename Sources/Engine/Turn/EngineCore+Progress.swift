@@ -1,0 +1,99 @@
+import Events
+import LogStorage
+import Scripts
+
+/// What a batch's outcome means for its reader's keys (design, section 6).
+extension EngineCore {
+  /// How long to wait after a fault that is not the script's, in µs.
+  static let hostFaultPause: Int64 = 1_000_000
+
+  func progress(of batch: Batch, before cut: Int) -> ProgressRecord {
+    var record = ProgressRecord(reader: batch.reader, through: batch.through)
+    if cut < batch.units.count { record.through = max(batch.from, batch.units[cut].position - 1) }
+    let reader = control.readers[Int(batch.reader) - 1]
+
+    var failures: [Int: UnitFailure] = [:]
+    var passedOver: Set<Int> = []
+    for shard in batch.shards {
+      for failure in shard.failures where failure.unit < cut { failures[failure.unit] = failure }
+      for unit in shard.passedOver where unit < cut { passedOver.insert(unit) }
+    }
+    var handled: [KeyBytes: [UInt64]] = [:]
+    var queued = batch.queued.mapValues { $0.filter { $0 <= record.through } }
+    if !failures.isEmpty || !batch.retriedKeys.isEmpty {
+      for (index, unit) in batch.units.prefix(cut).enumerated() {
+        if let failure = failures[index] {
+          record.failed.append(failed(failure, batch, reader))
+        } else if passedOver.contains(index) {
+          if !unit.isRetry, let entry = unit.entry {
+            queued[batch.key(of: unit, entry: entry), default: []].append(unit.position)
+          }
+        } else if unit.isRetry, let key = batch.storedKey(of: unit) {
+          handled[key, default: []].append(unit.position)
+        }
+      }
+    }
+    for (key, position) in batch.rekeyed { handled[key, default: []].append(position) }
+    for failure in batch.keyFailures where failure.position <= record.through || failure.isRetry {
+      record.failed.append(failed(failure, batch, reader))
+    }
+    record.handled = lists(handled)
+    record.queued = lists(queued)
+    return record
+  }
+
+  /// In a fixed order, so that a turn that is taken again writes the same bytes.
+  private func lists(_ units: [KeyBytes: [UInt64]]) -> [ProgressRecord.QueuedUnits] {
+    units.filter { !$0.value.isEmpty }
+      .sorted { $0.key.bytes.lexicographicallyPrecedes($1.key.bytes) }
+      .map { ProgressRecord.QueuedUnits(key: $0.key, positions: $0.value.sorted()) }
+  }
+
+  private func failed(
+    _ failure: UnitFailure, _ batch: Batch, _ reader: ReaderState
+  ) -> ProgressRecord.FailedUnit {
+    let declaration = batch.declaration
+    let before = reader.blocked[failure.key]
+    let earlier = before?.queue.first == failure.position ? before?.attempt ?? 0 : 0
+    var unit = ProgressRecord.FailedUnit(
+      position: failure.position, key: failure.key, attempt: earlier, kind: failure.kind, message: failure.message,
+      traceback: failure.traceback, log: failure.log.map { "\($0.level): \($0.text)" },
+      scriptHash: declaration.scriptHash, time: commitTime, disposition: .retry, nextTry: 0)
+    if failure.kind == .host {
+      unit.nextTry = now + Self.hostFaultPause
+      return unit
+    }
+    unit.attempt += 1
+    if failure.kind == .refused || Int(unit.attempt) >= declaration.retry.attempts {
+      unit.disposition = declaration.exhausted == .skip ? .deadAndSkipped : .deadAndBlocking
+    } else {
+      unit.nextTry = now + delay(declaration.retry, after: unit.attempt, of: failure)
+    }
+    return unit
+  }
+
+  /// The pause before the next call: exponential, capped, and spread by a jitter that the unit itself decides, so that
+  /// a turn that is taken again decides the same.
+  private func delay(_ policy: RetryPolicy, after attempt: UInt32, of failure: UnitFailure) -> Int64 {
+    var pause = Double(policy.first)
+    for _ in 1..<max(attempt, 1) {
+      pause *= policy.factor
+      if pause >= Double(policy.cap) { break }
+    }
+    pause = min(pause, Double(policy.cap))
+    let seed = failure.key.hash(hash) ^ (failure.position &* 0x9E37_79B9_7F4A_7C15) &+ UInt64(attempt)
+    let spread = withUnsafeBytes(of: seed) { Double(hash($0) >> 11) / Double(1 << 53) }
+    return Int64(pause * (1 + policy.jitter * (2 * spread - 1)))
+  }
+}
+
+extension ProgressRecord {
+  /// Every key whose queue the record changes, and `others`, each once.
+  func touchedKeys(and others: [KeyBytes]) -> Set<KeyBytes> {
+    var keys = Set(others)
+    for unit in failed { keys.insert(unit.key) }
+    for units in queued { keys.insert(units.key) }
+    for units in handled { keys.insert(units.key) }
+    return keys
+  }
+}

@@ -1,0 +1,259 @@
+import DequeModule
+import Events
+import HeapModule
+package import LogStorage
+import Scripts
+
+/// The engine: takes turns. One thread calls it; it never waits for Lua or for the disk's sync.
+///
+/// A turn is a function of (state, inputs, now). What a turn wants done by others goes through `EngineHands`; what it
+/// appends goes to the `Journal`; what it knows is the fold of what it appended.
+package final class EngineCore {
+  let settings: EngineSettings
+  let identity: LogIdentity
+  let hash: StableHash
+  unowned let hands: any EngineHands
+  let journal: any Journal
+  var identities: IdentityIndex
+
+  var framer: CommitFramer
+  package private(set) var control: ControlState
+  var clock: CommitClock
+  var tail: Tail
+  var generation: RunningGeneration?
+  var loadErrors: [String] = []
+  /// By reader number - 1.
+  var runtimes: [ReaderRuntime] = []
+  var retries = Heap<RetryEntry>()
+
+  /// The time of this turn, µs.
+  var now: Int64 = 0
+  /// With `clockIsEvents`, the time of the last commit: what events of an imported history say.
+  var eventClock: Int64 = 0
+  var scratch = ByteWriter(capacity: 4096)
+  var appends: Deque<AppendJob> = []
+  /// Came back from the reader thread in this turn; they are older than what waits in `appends`.
+  var resumed: Deque<AppendJob> = []
+  var finished: Deque<Batch> = []
+  var deploys: Deque<DeployJob> = []
+  var unanswered: Deque<(commit: UInt64, job: AppendJob, outcome: AppendOutcome)> = []
+  var durableCommit: UInt64
+  var durablePosition: UInt64
+  var logBytes: UInt64
+  /// Bytes appended and not yet durable, by commit.
+  var unsynced: Deque<(commit: UInt64, bytes: Int)> = []
+  var unsyncedBytes = 0
+  /// Set while the disk is full: no append before this time (µs).
+  var appendAgainAt: Int64?
+  var wasDiskFull = false
+  /// A reader has more to look at than one turn allows.
+  var wantsTurn = false
+  var isStopping = false
+  /// On the way to a stop: the live cursors are in the log, so that the next start has nothing to read again.
+  var wroteCursors = false
+  package private(set) var isStopped = false
+
+  package init(
+    settings: EngineSettings, opened: EngineStart, journal: any Journal, identities: IdentityIndex,
+    framer: consuming CommitFramer, hands: any EngineHands
+  ) {
+    self.settings = settings
+    self.identity = opened.identity
+    self.hash = opened.identity.hash
+    self.hands = hands
+    self.journal = journal
+    self.identities = identities
+    self.framer = framer
+    control = opened.control
+    eventClock = opened.control.time
+    clock = CommitClock(last: opened.control.time, acceptsJumps: settings.acceptsClockJumps)
+    tail = Tail(limit: settings.tailBytes, last: opened.control.position)
+    durableCommit = opened.control.commit
+    durablePosition = opened.control.position
+    logBytes = opened.logBytes
+    for reader in control.readers { addRuntime(of: reader) }
+  }
+
+  /// Takes one turn. `wall`: µs since 1970; `monotonic`: ns.
+  /// - Throws: when the journal failed for good; the process must end.
+  package func turn(_ inputs: [EngineInput], wall: Int64, monotonic: Int64) throws(JournalError) {
+    now = clock.time(wall: wall, monotonic: monotonic)
+    wantsTurn = false
+    if let pause = appendAgainAt, now >= pause { appendAgainAt = nil }
+    for input in inputs { try take(input) }
+    collectDueRetries()
+    handOutNextAtOnce()
+    if canAppend { try appendGroup() }
+    handOutToIdleReaders()
+    finishStopping()
+  }
+
+  /// When the next turn is due without any input (µs by the wall clock), or nil.
+  package var nextDue: Int64? {
+    var due: Int64? = wantsTurn ? now : nil
+    if hasWorkToAppend, unsyncedBytes <= settings.unsyncedLimit { due = appendAgainAt ?? now }
+    if let appendAgainAt { due = min(due ?? .max, appendAgainAt) }
+    if let retry = retries.min?.due { due = min(due ?? .max, retry) }
+    for runtime in runtimes where runtime.fetchAgainAt > 0 { due = min(due ?? .max, runtime.fetchAgainAt) }
+    return due
+  }
+
+  private func take(_ input: EngineInput) throws(JournalError) {
+    switch input {
+    case .append(let job): takeAppend(job)
+    case .lookedUp(let job): resume(job)
+    case .batchDone(let batch): takeBack(batch)
+    case .fetched(let reader, let result): takeFetched(reader, result)
+    case .deploy(let job): deploys.append(job)
+    case .loadRefused(let errors): loadErrors = errors
+    case .durable(let commit, let position): becameDurable(commit: commit, position: position)
+    case .journalEnded(let error): throw error
+    case .status(let answer): answer(status())
+    case .stop: isStopping = true
+    }
+  }
+
+  /// The time of the commits of this turn.
+  var commitTime: Int64 { settings.clockIsEvents ? eventClock : now }
+
+  var hasWorkToAppend: Bool {
+    !appends.isEmpty || !resumed.isEmpty || !finished.isEmpty || !deploys.isEmpty || (mayWriteCursors && !wroteCursors)
+  }
+
+  var mayWriteCursors: Bool { isStopping && !runtimes.contains { $0.out != nil } }
+
+  private var canAppend: Bool {
+    hasWorkToAppend && unsyncedBytes <= settings.unsyncedLimit && appendAgainAt == nil
+  }
+
+  /// Frames everything there is into one group, writes it, and folds it (design, section 2, steps 3 and 4).
+  private func appendGroup() throws(JournalError) {
+    framer.beginGroup(reserving: 1 << 16)
+    let deploy = frameDeploy()
+    let accepted = frameAppends()
+    let committed = frameFinished()
+    let cursors = committed.isEmpty && accepted.isEmpty && frameCursors()
+    guard framer.hasCommits else {
+      framer.rollback()
+      identities.groupFailed()
+      answerWithoutCommit(accepted)
+      if cursors { wroteCursors = true }
+      return
+    }
+    let chunk = framer.endGroup()
+    do {
+      try journal.append(chunk)
+    } catch .noSpace {
+      framer.rollback()
+      identities.groupFailed()
+      outOfSpace(deploy: deploy, accepted: accepted, finished: committed)
+      return
+    } catch {
+      throw error
+    }
+    wasDiskFull = false
+    logBytes += UInt64(chunk.byteCount)
+    unsynced.append((chunk.lastCommit, chunk.byteCount))
+    unsyncedBytes += chunk.byteCount
+    identities.groupAppended(to: journal)
+    tail.append(chunk, durable: durablePosition)
+    fold(chunk)
+    if let deploy { goLive(deploy) }
+    acceptedAppends(accepted, commit: chunk.lastCommit)
+    for batch in committed { committedBatch(batch) }
+    if cursors { wroteCursors = true }
+  }
+
+  /// On the way to a stop: writes the live cursors down. True when that is done, though there may be none to write.
+  private func frameCursors() -> Bool {
+    guard mayWriteCursors, !wroteCursors else { return false }
+    for index in runtimes.indices { passUnheard(index) }
+    let moved = control.readers.filter { $0.life != .removed && runtimes[Int($0.number) - 1].scanned > $0.cursor }
+    guard !moved.isEmpty else { return true }
+    framer.beginCommit(producer: .host, generation: control.generation, time: commitTime, durable: durableCommit)
+    for reader in moved {
+      scratch.truncate(to: 0)
+      ProgressRecord(reader: reader.number, through: runtimes[Int(reader.number) - 1].scanned).encode(into: &scratch)
+      framer.appendRecord(scratch.bytes)
+    }
+    framer.endCommit()
+    return true
+  }
+
+  /// Applies what was appended to the control state, by the same code that folds the log after a restart.
+  private func fold(_ chunk: LogChunk) {
+    do {
+      try control.apply(chunk)
+    } catch {
+      preconditionFailure("the engine wrote a record that it cannot fold: \(error)")
+    }
+  }
+
+  private func outOfSpace(deploy: DeployJob?, accepted: [AcceptedAppend], finished batches: [Batch]) {
+    if !wasDiskFull { hands.warn("the disk is full: appends are refused until there is room") }
+    wasDiskFull = true
+    appendAgainAt = now + settings.fullDiskPause
+    for append in accepted { append.job.answer(.noSpace) }
+    for job in appends { job.answer(.noSpace) }
+    appends = []
+    for batch in batches.reversed() { finished.prepend(batch) }
+    if let deploy { deploys.prepend(deploy) }
+  }
+
+  private func becameDurable(commit: UInt64, position: UInt64) {
+    durableCommit = max(durableCommit, commit)
+    durablePosition = max(durablePosition, position)
+    while let first = unsynced.first, first.commit <= durableCommit {
+      unsyncedBytes -= unsynced.removeFirst().bytes
+    }
+    while let first = unanswered.first, first.commit <= durableCommit {
+      unanswered.removeFirst()
+      first.job.answer(first.outcome)
+    }
+  }
+
+  /// Stops in three steps: nothing new is handed out and what is out comes back; the cursors are written down; all of
+  /// it becomes durable.
+  private func finishStopping() {
+    guard isStopping, !isStopped else { return }
+    if appendAgainAt != nil {
+      // Nothing more can be written. What was not committed never happened and is done after the next start.
+      for job in resumed + appends { job.answer(.noSpace) }
+      (resumed, appends) = ([], [])
+    } else if runtimes.contains(where: { $0.out != nil }) || hasWorkToAppend || !wroteCursors {
+      return
+    }
+    guard unanswered.isEmpty, unsynced.isEmpty else { return }
+    isStopped = true
+  }
+}
+
+package struct EngineSettings: Sendable {
+  /// Bytes of the newest part of the log that stay in memory.
+  package var tailBytes = 32 << 20
+  /// Appending pauses while more than this is not yet durable.
+  package var unsyncedLimit = 48 << 20
+  /// Ingress of one turn, in bytes.
+  package var turnBytes = 4 << 20
+  /// How long to wait after the disk was full, in µs.
+  package var fullDiskPause: Int64 = 500_000
+  /// Queued units a reader may have before it stops reading.
+  package var queueLimit = 1_000_000
+  package var workers = 2
+  package var acceptsClockJumps = false
+  /// Commit times come from the events (`run --clock events`).
+  package var clockIsEvents = false
+  package var version = "0"
+  package init() {}
+}
+
+/// What a start found in the log.
+package struct EngineStart {
+  package var identity: LogIdentity
+  package var control: ControlState
+  package var logBytes: UInt64
+
+  package init(identity: LogIdentity, control: ControlState, logBytes: UInt64) {
+    (self.identity, self.control, self.logBytes) = (identity, control, logBytes)
+  }
+}

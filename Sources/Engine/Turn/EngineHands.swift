@@ -1,0 +1,38 @@
+package import Events
+package import Scripts
+
+/// What the engine asks others to do. Called on the engine thread; returns at once; answers arrive as inputs.
+package protocol EngineHands: AnyObject {
+  /// A worker runs each shard; the last one hands the batch back as `.batchDone`.
+  func run(_ batch: Batch)
+  /// The reader thread reads a part of the log behind the tail: `.fetched`.
+  func fetch(_ request: FetchRequest)
+  /// The reader thread looks for identities, and for the last event of the job's subject: `.lookedUp`.
+  func lookUp(_ request: LookupRequest)
+  /// Log lines of calls whose commit is appended.
+  func log(_ lines: [LogLine], consumer: String, position: Position)
+  /// A call failed; its commit is appended.
+  func failed(_ unit: ProgressRecord.FailedUnit, consumer: String)
+  /// Something an operator should read in the daemon's log.
+  func warn(_ message: String)
+}
+
+package struct FetchRequest: Sendable {
+  package var reader: UInt32
+  package var from: UInt64
+  package var through: UInt64
+}
+
+package struct LookupRequest: Sendable {
+  /// An entry of the job whose identity may be known, and where.
+  package struct Identity: Sendable {
+    package var index: Int
+    package var candidates: [Position]
+  }
+
+  package var job: AppendJob
+  package var identities: [Identity]
+  package var subjectHead: Bool
+  /// Durable entries only are in the index.
+  package var through: UInt64
+}

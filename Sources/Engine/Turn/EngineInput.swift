@@ -1,0 +1,47 @@
+package import LogStorage
+package import Scripts
+
+/// What arrives at the engine's inbox.
+package enum EngineInput: Sendable {
+  case append(AppendJob)
+  case lookedUp(AppendJob)
+  case batchDone(Batch)
+  case fetched(reader: UInt32, FetchResult)
+  case deploy(DeployJob)
+  /// The handlers folder does not load; the running generation stays.
+  case loadRefused([String])
+  case durable(commit: UInt64, position: UInt64)
+  case journalEnded(JournalError)
+  case status(@Sendable (HostStatus) -> Void)
+  /// Finish what is accepted and stop.
+  case stop
+}
+
+package enum FetchResult: Sendable {
+  case chunk(LogChunk)
+  case failed(String)
+}
+
+/// Scripts that loaded, on their way to become the running generation.
+///
+/// `@unchecked Sendable`: handed over by its maker; the engine thread alone touches it afterwards.
+package final class DeployJob: @unchecked Sendable {
+  package let scripts: Generation
+  /// Cursors that only the log could tell, by name: of new consumers with `from = TIME`, and at start of those that
+  /// hear other types than before.
+  package let cursors: [String: UInt64]
+  /// What it does to the readers, while its commit is framed.
+  var changes: [ReaderChange] = []
+  private var complete: ((ReloadOutcome) -> Void)?
+
+  package init(scripts: Generation, cursors: [String: UInt64], complete: @escaping (ReloadOutcome) -> Void) {
+    self.scripts = scripts
+    self.cursors = cursors
+    self.complete = complete
+  }
+
+  func answer(_ outcome: ReloadOutcome) {
+    complete?(outcome)
+    complete = nil
+  }
+}

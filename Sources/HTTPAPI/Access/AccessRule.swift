@@ -1,0 +1,78 @@
+internal import HTTPTypes
+internal import Wire
+
+/// Decides from the head of a request whether it may come in. The names keep web pages out that a browser was lured
+/// to: such a page can make the browser send requests here, but it cannot choose these headers.
+struct AccessRule: Sendable {
+  private let hosts: Set<String>
+  private let allowsAddresses: Bool
+  private let tokens: TokenList?
+
+  init(_ configuration: DoorConfiguration) {
+    let own = ["localhost", "127.0.0.1", "[::1]"]
+    let address = configuration.address
+    let listening = address.host.contains(":") ? "[\(address.host)]" : address.host
+    hosts = Set((own + [listening] + configuration.hosts).map { $0.lowercased() })
+    // Behind another address there is always a token, and a name, not an address, is what rebinding needs.
+    allowsAddresses = !address.isLoopback
+    tokens = configuration.tokens
+  }
+
+  /// The problem to answer with; nil when the request may come in.
+  func problem(_ request: HTTPRequest, scope: Scope?) -> Problem? {
+    guard let authority = request.authority, !authority.isEmpty, request.headerFields[HTTPField.Name("Host")!] == nil
+    else { return Problem(.badRequest, "A request names its host exactly once, in the header Host.") }
+    guard isKnown(authority) else {
+      return Problem(
+        .unknownHost,
+        "The header Host is none of this daemon's names. Use localhost, or start the daemon with the name it goes by.")
+    }
+    if let origin = request.headerFields[.origin], !Self.isSame(origin.lowercased(), authority.lowercased()) {
+      return Problem(.foreignOrigin, "The header Origin names another web page, and those are kept out.")
+    }
+    if let site = request.headerFields[.fetchSite], site != "same-origin", site != "none" {
+      return Problem(.foreignOrigin, "The header Sec-Fetch-Site says that another web page asks, and those are kept out.")
+    }
+    return scope.flatMap { token(request, $0) }
+  }
+
+  private func isKnown(_ authority: String) -> Bool {
+    let name = Self.name(of: authority.lowercased())
+    return hosts.contains(name) || allowsAddresses && Self.isAddress(name)
+  }
+
+  private static func isSame(_ origin: String, _ authority: String) -> Bool {
+    origin == "http://" + authority || origin == "https://" + authority
+  }
+
+  /// The host without its port.
+  private static func name(of authority: String) -> String {
+    if authority.hasPrefix("[") {
+      return authority.firstIndex(of: "]").map { String(authority[...$0]) } ?? authority
+    }
+    return String(authority.prefix { $0 != ":" })
+  }
+
+  private static func isAddress(_ name: String) -> Bool {
+    if name.hasPrefix("["), name.hasSuffix("]") { return name.dropFirst().dropLast().allSatisfy { $0.isHexDigit || $0 == ":" } }
+    let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+    return parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
+  }
+
+  private func token(_ request: HTTPRequest, _ scope: Scope) -> Problem? {
+    guard let tokens else { return nil }
+    let words = request.headerFields[.authorization]?.split(separator: " ") ?? []
+    guard words.count == 2, words[0].lowercased() == "bearer", let scopes = tokens.scopes(of: String(words[1])) else {
+      return Problem(.unauthorized, "Send a token of the daemon's token file: Authorization: Bearer TOKEN.")
+    }
+    guard scopes.contains(scope) else {
+      return Problem(.forbidden, "This needs a token with the scope \(scope.rawValue), and the one sent does not have it.")
+    }
+    return nil
+  }
+}
+
+extension HTTPField.Name {
+  static let fetchSite = HTTPField.Name("Sec-Fetch-Site")!
+  static let lastEventID = HTTPField.Name("Last-Event-ID")!
+}

@@ -1,0 +1,49 @@
+internal import Events
+
+/// Which events a reader wants.
+struct EventFilter: Sendable, Equatable {
+  enum TypeFilter: Sendable, Equatable {
+    case exact([UInt8])
+    case prefix([UInt8])
+  }
+
+  var type: TypeFilter?
+  var subject: [UInt8]?
+  /// A correlation id as events show it: the one given, else the position of the root.
+  var correlation: [UInt8]?
+
+  func matches(_ entry: EntryView, at position: Position) -> Bool {
+    guard entry.rawKind == RecordKind.event.rawValue else { return false }
+    switch type {
+    case .exact(let type): if !Self.isEqual(entry.type, type) { return false }
+    case .prefix(let prefix):
+      if entry.type.count < prefix.count { return false }
+      if !Self.isEqual(UnsafeRawBufferPointer(rebasing: entry.type[..<prefix.count]), prefix) { return false }
+    case nil: break
+    }
+    if let subject, !Self.isEqual(entry.subject, subject) { return false }
+    if let correlation {
+      if let given = entry.attributes[.correlationid] { return Self.isEqual(given, correlation) }
+      let root = entry.root == 0 ? position.rawValue : entry.root
+      return Self.position(correlation)?.rawValue == root
+    }
+    return true
+  }
+
+  /// The index that finds what is wanted among the fewest events; nil: the log itself must be read.
+  var index: EventIndex? {
+    if let subject { return .subject(subject) }
+    if case .exact(let type) = type { return .type(type) }
+    return nil
+  }
+
+  /// The position that a correlation is the text of; nil: it is another text.
+  static func position(_ text: [UInt8]) -> Position? {
+    guard text.first != UInt8(ascii: "0"), text.first != UInt8(ascii: "+") else { return nil }
+    return UInt64(String(decoding: text, as: UTF8.self)).map { Position($0) }
+  }
+
+  private static func isEqual(_ left: UnsafeRawBufferPointer, _ right: [UInt8]) -> Bool {
+    right.withUnsafeBytes { left.equals($0) }
+  }
+}

@@ -1,0 +1,65 @@
+internal import Engine
+internal import Events
+internal import HTTPTypes
+internal import NIOCore
+internal import NIOPosix
+internal import Synchronization
+internal import Wire
+
+/// What the routes work with.
+final class DoorServices: Sendable {
+  let host: any EventHost
+  let limits: DoorLimits
+  let access: AccessRule
+  let page: EventPage
+  let version: String
+  /// Where the log is read: reads block.
+  let readers: NIOThreadPool
+  private let decoders = Mutex<[CloudEventDecoder]>([])
+
+  init(
+    configuration: DoorConfiguration, host: any EventHost, reading: any EventReading, version: String,
+    readers: NIOThreadPool
+  ) {
+    (self.host, self.version, self.readers) = (host, version, readers)
+    limits = configuration.limits
+    access = AccessRule(configuration)
+    page = EventPage(
+      reading: reading, encoder: CloudEventEncoder(logName: host.logName), limits: configuration.limits)
+  }
+
+  /// Runs `body` with a decoder that nobody else uses. Decoders are kept, without the memory of large documents.
+  func decoding<Result>(
+    _ body: (CloudEventDecoder) throws(CloudEventError) -> Result
+  ) throws(CloudEventError) -> Result {
+    let decoder = decoders.withLock { $0.popLast() } ?? CloudEventDecoder(maximumEventBytes: limits.eventBytes)
+    defer {
+      decoder.trim()
+      decoders.withLock { $0.append(decoder) }
+    }
+    return try body(decoder)
+  }
+
+  /// Runs `body` on a reading thread.
+  func reading<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws(Problem) -> Result {
+    do {
+      return try await readers.runIfActive(body)
+    } catch let problem as Problem {
+      throw problem
+    } catch is CancellationError {
+      throw Problem(.stopping, "The daemon is stopping. Try again when it runs.")
+    } catch {
+      throw Problem(.readFailed, "A part of the log could not be read; the daemon's own log says which. Nothing is left out silently.")
+    }
+  }
+
+  /// Why nothing can be appended now; asked before the body of a request is read.
+  var backPressure: Problem? {
+    if host.isOutOfSpace { return Self.outOfSpace }
+    if host.isOverloaded { return Self.overloaded }
+    return nil
+  }
+
+  static let outOfSpace = Problem(.outOfSpace, "Nothing can be appended until there is room on the disk. Reads go on.")
+  static let overloaded = Problem(.overloaded, "More arrives than can be taken in. Send the same again a little later.")
+}

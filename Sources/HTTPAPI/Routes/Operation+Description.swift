@@ -1,0 +1,116 @@
+/// What each operation says about itself in the API's description.
+extension Operation {
+  var summary: String {
+    switch self {
+    case .append: "Append events"
+    case .listEvents: "Read events in the order of the log, or follow them"
+    case .getEvent: "Read one event"
+    case .listSubject: "Read the events of a subject"
+    case .status: "What runs, how far it is, and what waits"
+    case .reload: "Load the handlers now"
+    case .live: "Whether the daemon runs"
+    case .ready: "Whether the daemon takes events"
+    case .describe: "This description"
+    }
+  }
+
+  func explanation(_ limits: DoorLimits) -> String {
+    switch self {
+    case .append:
+      """
+      A single event and a batch are all or nothing. A stream is committed in chunks; an error names its line, and \
+      everything before that line is in. An event with the source and id of an earlier one is not appended again. One \
+      event has at most \(limits.eventBytes) bytes, a batch \(limits.batchBytes); a stream has no limit.
+      """
+    case .listEvents:
+      """
+      With Accept: text/event-stream the answer follows the log: id is the position, Last-Event-ID resumes after it, \
+      and a reader who is too slow is told where to resume.
+      """
+    case .listSubject: "The subject is percent-encoded. Slashes may stand as they are."
+    case .reload: "The daemon also loads by itself when a file changes."
+    default: ""
+    }
+  }
+
+  func parameters(_ limits: DoorLimits) -> [APIDescription.Parameter] {
+    typealias Parameter = APIDescription.Parameter
+    switch self {
+    case .append:
+      return [
+        Parameter(
+          "If-Match", in: "header", .integer(),
+          "The position of the last event of the subject, 0 for none; when it is another, nothing is appended. For a single event.")
+      ]
+    case .getEvent: return [Parameter("position", in: "path", required: true, .integer(), "From 1.")]
+    case .listEvents:
+      return queryNames.map { Self.parameter($0, limits) } + [
+        Parameter("Last-Event-ID", in: "header", .integer(), "The last position that a follower has seen.")
+      ]
+    case .listSubject:
+      return [Parameter("subject", in: "path", required: true, .string(), "The subject.")]
+        + queryNames.map { Self.parameter($0, limits) }
+    default: return []
+    }
+  }
+
+  private static func parameter(_ name: String, _ limits: DoorLimits) -> APIDescription.Parameter {
+    let (schema, text): (Schema, String) =
+      switch name {
+      case "from": (.integer(), "The first position to look at; 1 when it is not given.")
+      case "limit":
+        (.integer(), "At most so many events, up to \(limits.pageEventsMaximum); \(limits.pageEvents) when it is not given.")
+      case "last": (.integer(), "The last so many events instead of the first.")
+      case "type": (.string(), "Events of this type; with * at the end, of all types that begin so.")
+      case "subject": (.string(), "Events of this subject.")
+      default: (.string(), "Events with this correlationid.")
+      }
+    return APIDescription.Parameter(name, in: "query", schema, text)
+  }
+
+  var requestBody: APIDescription.RequestBody? {
+    guard self == .append else { return nil }
+    return APIDescription.RequestBody(content: [
+      "application/cloudevents+json": .init(schema: .reference("CloudEvent")),
+      "application/cloudevents-batch+json": .init(schema: .array(.reference("CloudEvent"))),
+      "application/x-ndjson": .init(schema: .string("One CloudEvent a line.")),
+      "*/*": .init(schema: .string("The data of an event whose attributes are ce- headers.")),
+    ])
+  }
+
+  var answers: [Int: APIDescription.Response] {
+    func json(_ text: String, _ schema: String, _ type: String = "application/json") -> APIDescription.Response {
+      .init(description: text, content: [type: .init(schema: .reference(schema))])
+    }
+    switch self {
+    case .append:
+      return [
+        201: json("The events are durable.", "AppendReceipt"), 200: json("There was no event to append.", "AppendReceipt"),
+      ]
+    case .listEvents:
+      var response = json("Events.", "Events")
+      response.content?["text/event-stream"] = .init(schema: .string("Server-sent events, each a CloudEvent."))
+      return [200: response]
+    case .listSubject: return [200: json("Events.", "Events")]
+    case .getEvent: return [200: json("The event.", "CloudEvent", "application/cloudevents+json")]
+    case .status: return [200: json("The status.", "Status")]
+    case .reload: return [200: json("The generation that runs.", "ReloadReceipt")]
+    case .live, .ready: return [200: json("Yes.", "Health")]
+    case .describe: return [200: .init(description: "An OpenAPI document.", content: ["application/json": .init(schema: .anything)])]
+    }
+  }
+
+  /// The statuses of problems that this operation can answer with.
+  var problems: [Int] {
+    let always = [400, 403, 408, 414, 431]
+    let guarded = scope == nil ? always : always + [401]
+    switch self {
+    case .append: return guarded + [409, 412, 413, 415, 500, 503, 507]
+    case .listEvents, .listSubject: return guarded + [500, 503]
+    case .getEvent: return guarded + [404, 500, 503]
+    case .reload: return guarded + [415, 422]
+    case .ready: return guarded + [507]
+    case .status, .live, .describe: return guarded
+    }
+  }
+}

@@ -1,0 +1,68 @@
+package import Events
+package import Platform
+
+/// Up to where the log is durable.
+package struct DurablePoint: Sendable, Equatable {
+  /// The number of the last durable commit; 0: none.
+  package var commit: UInt64
+  /// The last durable position.
+  package var position: Position
+  /// The commit time (µs) of that commit.
+  package var time: Int64
+
+  package init(commit: UInt64, position: Position, time: Int64) {
+    self.commit = commit
+    self.position = position
+    self.time = time
+  }
+}
+
+/// Why a group was not appended, or why the journal has ended.
+package enum JournalError: Error, Sendable, CustomStringConvertible {
+  /// No room: nothing of the group is in the log, everything is as before. It may be tried again (docs/faults, L2).
+  case noSpace(FileError)
+  /// Final. What was appended and not reported durable may or may not be in the log; the process must end (L3).
+  case failed(FileError)
+  /// Final. Another host has taken the log over; the process must end.
+  case fenced(String)
+
+  package var description: String {
+    switch self {
+    case .noSpace(let error): "no room for the log: \(error)"
+    case .failed(let error): "the log cannot go on: \(error)"
+    case .fenced(let reason): "another host has taken over the log: \(reason)"
+    }
+  }
+}
+
+/// What a journal tells while it runs.
+package enum JournalReport: Sendable {
+  /// Everything up to here is durable. Points only grow.
+  case durable(DurablePoint)
+  /// The last report: `.failed` or `.fenced`.
+  case ended(JournalError)
+}
+
+/// Decides when a group is durable. The engine appends; whoever must wait for durability listens to the reports.
+///
+/// `start` once, before anything else. `append` and `hasRoom` belong to one thread, the engine's. Reports come one at
+/// a time on a thread of the journal's; they must be quick and must not call the journal.
+package protocol Journal: AnyObject, Sendable {
+  func start(_ report: @escaping @Sendable (JournalReport) -> Void)
+
+  /// Takes a group that follows the one before it. On return it is written and visible to readers, but not durable.
+  /// Groups may be appended without waiting for earlier ones; when too much is not durable, it waits for room.
+  func append(_ group: LogChunk) throws(JournalError)
+
+  /// Whether a group of `bytes` would be appended without waiting.
+  func hasRoom(for bytes: Int) -> Bool
+
+  /// The first position of the segment that is being written. The engine's thread.
+  var activeFirstPosition: Position { get }
+
+  /// Up to where the log is durable now. Any thread.
+  var durable: DurablePoint { get }
+
+  /// Makes everything appended durable, reports it and ends the journal in good order. The last call.
+  func stop() throws(JournalError)
+}

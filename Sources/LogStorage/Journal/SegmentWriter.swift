@@ -1,0 +1,63 @@
+internal import Events
+internal import Platform
+
+/// The writing side of one segment file.
+///
+/// `@unchecked Sendable`: the engine's thread writes commits, and only while this is the active segment; the sync
+/// thread syncs, and seals and names; the two flags are its own. The rest is constant.
+final class SegmentWriter: @unchecked Sendable {
+  let segment: Segment
+  let file: any File
+  /// Whether the seal is durable and the file is closed.
+  var isSealed = false
+  /// Whether the file has its final name.
+  var isNamed: Bool
+
+  init(segment: Segment, file: any File, isNamed: Bool) {
+    self.segment = segment
+    self.file = file
+    self.isNamed = isNamed
+  }
+
+  /// Makes a segment file under its temporary name, with its header and nothing durable yet.
+  static func make(_ header: SegmentHeader, folder: String, in fileSystem: any FileSystem) throws(FileError)
+    -> SegmentWriter
+  {
+    let path = "\(folder)/\(SegmentName.segment(header.first.position))"
+    let temporary = path + SegmentName.temporarySuffix
+    let file = try fileSystem.open(temporary, .replace)
+    do throws(FileError) {
+      var bytes = [UInt8](repeating: 0, count: SegmentHeader.size)
+      bytes.withUnsafeMutableBytes { header.store(to: $0) }
+      try file.write(bytes)
+      let reading = try fileSystem.open(temporary, .read)
+      return SegmentWriter(
+        segment: Segment(header, path: path, file: reading), file: file, isNamed: false)
+    } catch {
+      // Nothing refers to the file; when removing it fails too, the next opening removes it.
+      try? fileSystem.remove(temporary)
+      throw error
+    }
+  }
+
+  /// Writes the seal behind the last commit. Everything before it must be durable. Not durable on return.
+  func writeSeal(at end: Int) throws(FileError) {
+    let next = segment.next
+    let seal = SegmentSeal(
+      logIDLow: segment.header.identity.id.low, offset: end, commits: next.number - segment.firstCommit,
+      firstPosition: segment.firstPosition, next: next)
+    var bytes = [UInt8](repeating: 0, count: SegmentSeal.size)
+    bytes.withUnsafeMutableBytes { seal.store(to: $0.baseAddress!) }
+    try file.write(bytes, at: end)
+  }
+}
+
+extension File {
+  func write(_ bytes: [UInt8], at offset: Int = 0) throws(FileError) {
+    // `withUnsafeBytes` does not carry typed errors.
+    let result = bytes.withUnsafeBytes { buffer in
+      Result { () throws(FileError) in try write(buffer, at: offset) }
+    }
+    try result.get()
+  }
+}

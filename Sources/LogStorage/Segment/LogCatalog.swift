@@ -1,0 +1,25 @@
+internal import Events
+internal import Synchronization
+
+/// The segments of a log in order, for everybody. The last one is being written. Any thread.
+final class LogCatalog: Sendable {
+  private let list: Mutex<[Segment]>
+
+  init(_ segments: [Segment]) { list = Mutex(segments) }
+
+  var segments: [Segment] { list.withLock { $0 } }
+
+  func append(_ segment: Segment) { list.withLock { $0.append(segment) } }
+
+  /// The segment that a commit or position lies in, or would: the last one that `begins` holds for.
+  func segment(where begins: (Segment) -> Bool) -> Segment? {
+    let segments = segments
+    var low = 0
+    var high = segments.count
+    while low < high {
+      let middle = (low + high) / 2
+      if begins(segments[middle]) { low = middle + 1 } else { high = middle }
+    }
+    return low > 0 ? segments[low - 1] : nil
+  }
+}

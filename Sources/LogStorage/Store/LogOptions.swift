@@ -1,0 +1,44 @@
+/// How a log is opened. The first three are taken when the log is made and are read from it afterwards.
+package struct LogOptions: Sendable {
+  package var clockMode = ClockMode.host
+  /// The `source` of events made here; nil: `moondance:<log id>`.
+  package var name: String?
+  package var limits = LogLimits()
+
+  /// A segment that would grow beyond this is sealed.
+  package var segmentBytes = 256 << 20
+  /// At least this long between two syncs, in nanoseconds; acknowledgements still wait for them.
+  package var syncSpacing: UInt64 = 0
+  /// At most once in this many nanoseconds the witness file is written while commits become durable.
+  package var witnessSpacing: UInt64 = 1_000_000_000
+  /// Without threads of its own the log is worked by whoever calls `FileJournal.syncOnce` and `LogIndexer.workOnce`.
+  package var ownThreads = true
+  /// What else is known to have been durable, such as the position of a view: a log that ends before is refused.
+  package var claims: [DurableClaim] = []
+
+  package init() {}
+
+  func check() throws(LogError) {
+    if !limits.areSound || limits.maxGroupBytes > limits.maxUnsyncedBytes {
+      throw LogError(.options, "maxGroupBytes must be 4 KiB to 1 GiB, and maxUnsyncedBytes at least as much")
+    }
+    if !(4096...(2 << 30)).contains(segmentBytes) {
+      throw LogError(.options, "a segment must have 4 KiB to 2 GiB, not \(segmentBytes) bytes")
+    }
+    if let name, !(1...LogIdentity.maximumNameBytes).contains(name.utf8.count) {
+      throw LogError(.options, "the name of a log must have 1 to \(LogIdentity.maximumNameBytes) bytes: \(name)")
+    }
+  }
+}
+
+/// Somebody who has seen durable entries up to a position.
+package struct DurableClaim: Sendable {
+  /// For people: "views.db", "the snapshot 1234.snap".
+  package var who: String
+  package var position: UInt64
+
+  package init(who: String, position: UInt64) {
+    self.who = who
+    self.position = position
+  }
+}

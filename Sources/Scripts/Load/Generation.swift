@@ -1,0 +1,74 @@
+package import Events
+package import LuaRuntime
+
+/// An immutable, fully checked set of scripts. It gets its number when it is deployed.
+package final class Generation: Sendable {
+  package let files: [SourceFile]
+  package let consumers: [ConsumerDeclaration]
+  /// What is probably wrong although it loads, one `file:line: what` each.
+  package let warnings: [String]
+  /// Of all paths and contents: equal fingerprints, equal generations.
+  package let fingerprint: ContentHash
+  private let limits: LuaLimits
+  private let emits: [String: [SourceFacts.Emit]]
+  private let circle: TypeCircle
+
+  /// Which words exist and how they behave. Instances that outlive a deploy are tied to the level they began with.
+  package static let preludeLevel: UInt32 = 1
+  package static let luaVersion = "5.4"
+
+  private init(_ loaded: LoadedScripts, files: [SourceFile], warnings: [String], limits: LuaLimits) {
+    self.files = files
+    self.limits = limits
+    self.warnings = warnings
+    consumers = loaded.consumers.map(\.declaration)
+    emits = loaded.emits
+    fingerprint = Self.fingerprint(of: files)
+    circle = TypeCircle(
+      steps: consumers.map { consumer in
+        TypeCircle.Step(
+          hears: consumer.handlers.map(\.pattern), emits: loaded.emits[consumer.file, default: []].map(\.type))
+      })
+  }
+
+  /// Loads every script of a folder, and the modules they require. All errors of all files are told.
+  /// - knownTypes: event types that the log has seen, for warnings of types that nobody makes.
+  package static func load(
+    _ files: [SourceFile], knownTypes: Set<String> = [], limits: LuaLimits = LuaLimits()
+  ) -> Result<Generation, LoadErrors> {
+    var loader = Loader(files: files, logName: "check", limits: limits)
+    let loaded = loader.load()
+    guard let loaded, loader.errors.isEmpty else { return .failure(LoadErrors(loader.errors)) }
+    let warnings = loader.warnings(of: loaded, knownTypes: knownTypes)
+    return .success(Generation(loaded, files: files, warnings: warnings, limits: limits))
+  }
+
+  /// A worker with states of its own, for one thread.
+  package func makeWorker(hash: StableHash, logName: String, logID: (UInt64, UInt64)) throws -> ScriptWorker {
+    var loader = Loader(files: files, logName: logName, limits: limits)
+    guard let loaded = loader.load(), loader.errors.isEmpty else { throw LoadErrors(loader.errors) }
+    return try ScriptWorker(loaded, hash: hash, logID: logID, circle: circle)
+  }
+
+  /// The event types that a handler emits literally, as far as its source tells: those between its first line and the
+  /// first line of the next handler of the file.
+  package func emitted(by consumer: ConsumerDeclaration, _ handler: HandlerDeclaration) -> [String] {
+    let starts = consumers.filter { $0.file == consumer.file }.flatMap { $0.handlers.map(\.line) + [$0.line] }
+    let end = starts.filter { $0 > handler.line }.min() ?? .max
+    var types: [String] = []
+    for emit in emits[consumer.file, default: []] where emit.line >= handler.line && emit.line < end {
+      if !types.contains(emit.type) { types.append(emit.type) }
+    }
+    return types
+  }
+
+  private static func fingerprint(of files: [SourceFile]) -> ContentHash {
+    var writer = ByteWriter(capacity: files.count * 64)
+    for file in files {
+      writer.append(UInt32(file.path.utf8.count))
+      writer.append(file.path)
+      writer.append(file.hash.bytes)
+    }
+    return ContentHash(of: writer.bytes)
+  }
+}

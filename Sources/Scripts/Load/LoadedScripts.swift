@@ -1,0 +1,33 @@
+internal import Events
+internal import LuaRuntime
+
+/// Scripts that ran in one interpreter, with their functions.
+struct LoadedScripts {
+  let interpreter: Interpreter
+  var consumers: [LoadedConsumer] = []
+  /// Types that a file emits literally.
+  var emits: [String: [SourceFacts.Emit]] = [:]
+}
+
+struct LoadedConsumer {
+  let declaration: ConsumerDeclaration
+  /// In the order of the declaration's handlers.
+  let handlers: [LuaRef]
+  let key: KeyFunctions
+
+  /// The function that computes the keys of an event of this type; nil: the key is the subject.
+  func keyFunction(for type: UnsafeRawBufferPointer) -> LuaRef? {
+    switch key {
+    case .none: return nil
+    case .one(let function): return function
+    case .perType(let hearing, let functions): return hearing.index(forType: type).flatMap { functions[$0] }
+    }
+  }
+}
+
+enum KeyFunctions {
+  case none
+  case one(LuaRef)
+  /// A function for each pattern; nil stands for the subject.
+  case perType(Hearing, [LuaRef?])
+}

@@ -1,0 +1,95 @@
+internal import Events
+internal import LuaRuntime
+
+/// The event as handlers see it: a record whose fields are computed when they are first touched.
+struct EventFields {
+  private enum Place {
+    static let type = 1, subject = 2, recorded = 5, position = 6, data = 7, cause = 9, key = 11
+  }
+
+  private static let names: [StaticString] = [
+    "id", "type", "subject", "source", "time", "recorded", "position", "data", "ext", "cause", "correlation", "key",
+  ]
+
+  let shape: LuaShape
+
+  /// What is seldom asked for is computed by functions that look at the call's event.
+  init(_ state: borrowing LuaState, _ call: CallState, logName: [UInt8]) throws(LuaError) {
+    shape = try state.registerShape(Self.names)
+    let id = try state.makeField { reply in
+      if let id = call.event?.attributes[.id] { reply.add(.string(id)) } else { reply.add(String(call.position)) }
+      return .done
+    }
+    let source = try state.makeField { reply in
+      if let source = call.event?.attributes[.source] {
+        reply.add(.string(source))
+      } else {
+        logName.withUnsafeBytes { reply.add(.string($0)) }
+      }
+      return .done
+    }
+    let time = try state.makeField { reply in
+      let claimed = call.event?.attributes[.time].flatMap { Timestamp.microseconds($0) }
+      reply.add(.integer((claimed ?? call.recorded) / 1000))
+      return .done
+    }
+    let correlation = try state.makeField { reply in
+      if let given = call.event?.attributes[.correlationid] {
+        reply.add(.string(given))
+      } else {
+        let root = call.event?.root ?? 0
+        reply.add(String(root == 0 ? call.position : root))
+      }
+      return .done
+    }
+    let extensions = try state.makeField { reply in
+      var writer = ByteWriter(capacity: 128)
+      if let event = call.event { Self.writeExtensions(of: event, into: &writer) }
+      reply.add(.json(writer.bytes))
+      return .done
+    }
+    for (place, field) in [(0, id), (3, source), (4, time), (8, extensions), (10, correlation)] {
+      state.setField(shape, place, .hosted(field))
+    }
+  }
+
+  /// For the call that follows. The bytes must live until it has ended.
+  @inline(__always)
+  func set(
+    _ event: EntryView, _ position: Position, recorded: Int64, key: UnsafeRawBufferPointer,
+    in state: borrowing LuaState
+  ) {
+    state.setField(shape, Place.type, .string(event.type))
+    state.setField(shape, Place.subject, event.subject.isEmpty ? .none : .string(event.subject))
+    state.setField(shape, Place.recorded, .integer(recorded / 1000))
+    state.setField(shape, Place.position, .integer(Int64(bitPattern: position.rawValue)))
+    switch event.dataEncoding {
+    case .json: state.setField(shape, Place.data, .json(event.data))
+    case .binary: state.setField(shape, Place.data, .string(event.data))
+    case .none: state.setField(shape, Place.data, .none)
+    }
+    state.setField(shape, Place.cause, event.cause == 0 ? .none : .integer(Int64(bitPattern: event.cause)))
+    state.setField(shape, Place.key, key.isEmpty ? .none : .string(key))
+  }
+
+  /// Every attribute that has no field of its own, as a JSON object.
+  private static func writeExtensions(of event: EntryView, into writer: inout ByteWriter) {
+    writer.append(UInt8(ascii: "{"))
+    var isFirst = true
+    for attribute in event.attributes {
+      switch attribute.known {
+      case .id, .source, .time, .correlationid, .causelog, .keyid, .reply: continue
+      default: break
+      }
+      if !isFirst { writer.append(UInt8(ascii: ",")) }
+      isFirst = false
+      writer.appendJSON(string: attribute.name)
+      writer.append(UInt8(ascii: ":"))
+      switch attribute.valueType {
+      case .boolean, .integer: writer.append(attribute.value)
+      case .string, .bytes: writer.appendJSON(string: attribute.value)
+      }
+    }
+    writer.append(UInt8(ascii: "}"))
+  }
+}

@@ -1,0 +1,94 @@
+/// The answer to `GET /status`.
+package struct StatusReport: Codable, Sendable, Equatable {
+  package struct Generation: Codable, Sendable, Equatable {
+    package var number: UInt32
+    package var scripts: [Script]
+    /// Why the last load was refused, an error a line; null when it was not.
+    package var error: String?
+
+    package init(number: UInt32, scripts: [Script], error: String?) {
+      (self.number, self.scripts, self.error) = (number, scripts, error)
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(number, forKey: .number)
+      try container.encode(scripts, forKey: .scripts)
+      try container.encode(error, forKey: .error)
+    }
+  }
+
+  package struct Script: Codable, Sendable, Equatable {
+    package var path: String
+    /// Hexadecimal SHA-256.
+    package var hash: String
+
+    package init(path: String, hash: String) { (self.path, self.hash) = (path, hash) }
+  }
+
+  package struct Log: Codable, Sendable, Equatable {
+    /// The last position that is appended, and the last that is durable.
+    package var head: UInt64
+    package var durable: UInt64
+    package var bytes: UInt64
+    package var id: String
+    /// The `source` of events made here.
+    package var name: String
+
+    package init(head: UInt64, durable: UInt64, bytes: UInt64, id: String, name: String) {
+      (self.head, self.durable, self.bytes, self.id, self.name) = (head, durable, bytes, id, name)
+    }
+  }
+
+  package struct Consumer: Codable, Sendable, Equatable {
+    package var name: String
+    package var kind: String
+    package var script: String
+    /// `running`, `behind`, `full` or `removed`.
+    package var state: String
+    package var cursor: UInt64
+    /// Positions between the cursor and the head of the log.
+    package var lag: UInt64
+    /// Keys that wait for a retry or an operator, and the events that wait with them.
+    package var blocked: Int
+    package var queued: Int
+    package var deadLetters: Int
+
+    package init(
+      name: String, kind: String, script: String, state: String, cursor: UInt64, lag: UInt64, blocked: Int,
+      queued: Int, deadLetters: Int
+    ) {
+      (self.name, self.kind, self.script, self.state) = (name, kind, script, state)
+      (self.cursor, self.lag, self.blocked, self.queued) = (cursor, lag, blocked, queued)
+      self.deadLetters = deadLetters
+    }
+  }
+
+  package struct Outbox: Codable, Sendable, Equatable {
+    package var destination: String
+    package var pending: Int
+    package var failed: Int
+    package var state: String
+  }
+
+  package struct View: Codable, Sendable, Equatable {
+    package var name: String
+    package var position: UInt64
+    package var lag: UInt64
+    package var rebuilding: Bool
+  }
+
+  package var version: String
+  package var generation: Generation
+  package var log: Log
+  package var consumers: [Consumer]
+  package var outbox: [Outbox]
+  package var views: [View]
+
+  package init(
+    version: String, generation: Generation, log: Log, consumers: [Consumer], outbox: [Outbox] = [], views: [View] = []
+  ) {
+    (self.version, self.generation, self.log) = (version, generation, log)
+    (self.consumers, self.outbox, self.views) = (consumers, outbox, views)
+  }
+}
