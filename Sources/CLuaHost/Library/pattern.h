@@ -6,7 +6,7 @@
 
 #pragma clang assume_nonnull begin
 
-enum { MD_CAPTURES = 32, MD_PATTERN_DEPTH = 200, MD_PATTERN_INLINE = 48 };
+enum { MD_CAPTURES = 32, MD_PATTERN_DEPTH = 200, MD_PATTERN_INLINE = 48, MD_PATTERN_LONGEST = 16384 };
 
 /// What stands in a pattern, one node each.
 typedef struct {
