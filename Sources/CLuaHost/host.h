@@ -249,6 +249,8 @@ void md_open_metatables(lua_State *L);
 extern const char *const _Nullable md_metamethods[];
 void md_open_json(lua_State *L);
 void md_open_string(lua_State *L);
+void md_open_search(lua_State *L);
+void md_open_format(lua_State *L);
 void md_open_table(lua_State *L);
 void md_open_math(lua_State *L);
 void md_open_utf8(lua_State *L);

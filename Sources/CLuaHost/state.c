@@ -37,6 +37,8 @@ static int open_everything(lua_State *L) {
   lua_settop(L, 1);
   md_open_base(L);
   md_open_string(L);
+  md_open_search(L);
+  md_open_format(L);
   md_open_table(L);
   md_open_math(L);
   md_open_utf8(L);

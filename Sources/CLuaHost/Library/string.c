@@ -146,4 +146,3 @@ void md_open_string(lua_State *L) {                          // words
   lua_setfield(L, -2, "string");
 }
 
-void md_open_utf8(lua_State *L) { (void)L; }

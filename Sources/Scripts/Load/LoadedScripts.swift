@@ -15,6 +15,15 @@ struct LoadedConsumer {
   let handlers: [LuaRef]
   let key: KeyFunctions
 
+  /// Every function that the engine may call.
+  var functions: [LuaRef] {
+    switch key {
+    case .none: handlers
+    case .one(let function): handlers + [function]
+    case .perType(_, let functions): handlers + functions.compactMap { $0 }
+    }
+  }
+
   /// The function that computes the keys of an event of this type; nil: the key is the subject.
   func keyFunction(for type: UnsafeRawBufferPointer) -> LuaRef? {
     switch key {

@@ -54,7 +54,7 @@ struct Loader {
       load(file, into: &loaded)
     }
     errors += run.errors
-    for file in loaded.consumers.indices where errors.isEmpty { keep(loaded.consumers[file]) }
+    settle(loaded)
     loaded.emits = texts.mapValues(\.facts.emits)
     return errors.isEmpty ? loaded : nil
   }
@@ -149,8 +149,23 @@ struct Loader {
     return ContentHash(of: writer.bytes)
   }
 
-  /// Makes read-only what the functions of a consumer can reach: it belongs to the file and not to an event.
-  private mutating func keep(_ consumer: LoadedConsumer) {}
+  /// What belongs to a file is read-only from now on, and a handler that would change it is an error.
+  private mutating func settle(_ loaded: LoadedScripts) {
+    let functions = loaded.consumers.flatMap { consumer in consumer.functions.map { (consumer.declaration, $0) } }
+    do throws(LuaError) {
+      for (consumer, function) in functions where isChecking {
+        for assignment in try interpreter.state.assignments(in: function) {
+          errors.append(
+            LoadError(
+              file: assignment.file, line: assignment.line > 0 ? assignment.line : consumer.line,
+              what: "\"\(assignment.name)\" belongs to the file and would be lost", hint: StateHint.remember))
+        }
+      }
+      for (consumer, function) in functions { try interpreter.state.freeze(function, name: consumer.name) }
+    } catch {
+      errors.append(LoadError(error, in: loaded.consumers[0].declaration.file))
+    }
+  }
 }
 
 extension Loader {

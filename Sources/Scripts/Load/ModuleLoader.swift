@@ -74,6 +74,7 @@ final class ModuleLoader {
       throw LuaError(.script, "\(file.path):\(last): the module returns nothing\n  end it with return and what it offers")
     }
     try interpreter.state.freezeEnvironment(environment)
+    try interpreter.state.freeze(value, name: file.path)
     interpreter.state.release(chunk)
     return value
   }
