@@ -21,12 +21,14 @@ struct FirstMistake: CustomStringConvertible, Sendable {
     self.files = files
   }
 
-  /// The row of the table.
+  /// The row of the table: the message without its file, and the hint.
   var row: String {
     let lines = says.split(separator: "\n").map { line in
-      "`" + line.trimmingPrefix("  ").replacing(/^script\.lua:?/, with: "") .trimmingPrefix(" ").replacing("|", with: "\\|") + "`"
+      let text = line.trimmingPrefix("  ").trimmingPrefix("script.lua:").trimmingPrefix(" ")
+      return "`" + text.replacing("|", with: "\\|") + "`"
     }
-    return "| \(tried.replacing("|", with: "\\|")) | \(lines.joined(separator: "<br>")) |"
+    let what = isWarning ? "warning: " : ""
+    return "| \(tried.replacing("|", with: "\\|")) | \(what)\(lines.joined(separator: "<br>")) |"
   }
 
   static let all = words + declarations + syntax + effects + state

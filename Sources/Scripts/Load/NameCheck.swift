@@ -65,7 +65,7 @@ struct NameCheck {
     case "os" where ["time", "clock", "date", "difftime"].contains(global.field): clock
     case "time", "date", "clock", "Date": clock
     case "os", "io", "file", "socket", "http", "fetch", "package", "ffi":
-      "scripts do no I/O: emit an event that says what happened, and let who hears it act"
+      noInputOutput
     case "await", "ask", "request", "sleep", "wait", "coroutine", "yield", "async":
       "a consumer cannot wait: hear the event that brings the answer"
     case "load", "loadstring", "loadfile", "dofile", "import", "include": "write local name = require \"lib.name\""
@@ -82,6 +82,7 @@ struct NameCheck {
     }
   }
 
+  static let noInputOutput = "scripts do no I/O: emit an event that says what happened, and let who hears it act"
   private static let clock = "no clock here: now() gives the time of the call in milliseconds"
 }
 

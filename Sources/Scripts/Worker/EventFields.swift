@@ -30,14 +30,14 @@ struct EventFields {
     }
     let time = try state.makeField { reply in
       let claimed = call.event?.attributes[.time].flatMap { Timestamp.microseconds($0) }
-      reply.add(.integer((claimed ?? call.recorded) / 1000))
+      reply.add(.integer((claimed ?? call.recorded).milliseconds))
       return .done
     }
     let correlation = try state.makeField { reply in
       if let given = call.event?.attributes[.correlationid] {
         reply.add(.string(given))
       } else {
-        let root = call.event?.root ?? 0
+        let root = call.event.map { Self.isForeign($0) ? 0 : $0.root } ?? 0
         reply.add(String(root == 0 ? call.position : root))
       }
       return .done
@@ -61,32 +61,40 @@ struct EventFields {
   ) {
     state.setField(shape, Place.type, .string(event.type))
     state.setField(shape, Place.subject, event.subject.isEmpty ? .none : .string(event.subject))
-    state.setField(shape, Place.recorded, .integer(recorded / 1000))
+    state.setField(shape, Place.recorded, .integer(recorded.milliseconds))
     state.setField(shape, Place.position, .integer(Int64(bitPattern: position.rawValue)))
     switch event.dataEncoding {
     case .json: state.setField(shape, Place.data, .json(event.data))
     case .binary: state.setField(shape, Place.data, .string(event.data))
     case .none: state.setField(shape, Place.data, .none)
     }
-    state.setField(shape, Place.cause, event.cause == 0 ? .none : .integer(Int64(bitPattern: event.cause)))
+    let hasCause = event.cause != 0 && !Self.isForeign(event)
+    state.setField(shape, Place.cause, hasCause ? .integer(Int64(bitPattern: event.cause)) : .none)
     state.setField(shape, Place.key, key.isEmpty ? .none : .string(key))
   }
 
-  /// Every attribute that has no field of its own, as a JSON object.
+  /// Whether cause and root of an event lie in another log, so that their positions mean nothing here.
+  private static func isForeign(_ event: EntryView) -> Bool {
+    !event.attributes.bytes.isEmpty && event.attributes[.causelog] != nil
+  }
+
+  /// Every attribute that has no field of its own and is not the host's, as a JSON object.
   private static func writeExtensions(of event: EntryView, into writer: inout ByteWriter) {
     writer.append(UInt8(ascii: "{"))
     var isFirst = true
     for attribute in event.attributes {
       switch attribute.known {
-      case .id, .source, .time, .correlationid, .causelog, .keyid, .reply: continue
-      default: break
+      case .id?, .source?, .time?, .correlationid?, .causelog?, .keyid?: continue
+      case .due?, .timerreader?, .timerkey?, .timerid?: continue
+      case .datacontenttype?, .dataschema?, .traceparent?, .tracestate?, .reply?, nil: break
       }
       if !isFirst { writer.append(UInt8(ascii: ",")) }
       isFirst = false
       writer.appendJSON(string: attribute.name)
       writer.append(UInt8(ascii: ":"))
       switch attribute.valueType {
-      case .boolean, .integer: writer.append(attribute.value)
+      case .boolean: writer.append(attribute.boolean == true ? "true" : "false")
+      case .integer: writer.append(String(attribute.integer ?? 0))
       case .string, .bytes: writer.appendJSON(string: attribute.value)
       }
     }
