@@ -82,15 +82,15 @@ extension FileJournal {
 
   /// `writer`, the oldest segment that is not sealed, is durable up to `written.end`.
   private func didSync(_ writer: SegmentWriter, _ written: FileJournal.Written) {
-    let report = shared.withLock { shared in
+    let isNew = shared.withLock { shared in
       precondition(shared.writers[0].writer === writer, "segments are synced in order")
       shared.writers[0].written.syncedEnd = written.end
-      guard written.point.commit > shared.durable.commit else { return nil as (@Sendable (JournalReport) -> Void)? }
+      guard written.point.commit > shared.durable.commit else { return false }
       shared.durable = written.point
       shared.durableChain = written.chain
-      return shared.report
+      return true
     }
-    report?(.durable(written.point))
+    if isNew { reporter.report(.durable(written.point)) }
     room.ring()
   }
 
