@@ -44,6 +44,17 @@ struct CommandAcceptance {
     daemon.stop()
   }
 
+  @Test func `a port that is taken is told, and the log is closed in good order`() async throws {
+    let folder = TemporaryFolder()
+    let handlers = try folder.write(Self.handlers, below: "handlers")
+    let first = try DaemonProcess(handlers: handlers, data: folder.path + "/one")
+    let second = try Binary.run(["run", handlers, "--data", folder.path + "/two", "--listen", "127.0.0.1:\(first.port)"])
+    #expect(second.code == 1)
+    #expect(second.err.contains("cannot listen on 127.0.0.1:\(first.port)"))
+    #expect(try Binary.run(["log", "verify", folder.path + "/two"]).code == 0)
+    first.stop()
+  }
+
   @Test func `a stream names the line that is wrong and the last position that is in`() async throws {
     let folder = TemporaryFolder()
     let handlers = try folder.write(Self.handlers, below: "handlers")
