@@ -84,6 +84,16 @@ let package = Package(
         "Engine", "Scripts", "LogStorage", "Platform", "Events", "TestKit",
         .product(name: "DequeModule", package: "swift-collections"),
       ]),
+    .testTarget(
+      name: "HTTPAPITests",
+      dependencies: [
+        "HTTPAPI", "Engine", "Events", "Wire", "LogStorage",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ]),
     .testTarget(name: "Acceptance", dependencies: ["TestKit"]),
   ],
   cxxLanguageStandard: .cxx17

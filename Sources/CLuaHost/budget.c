@@ -32,6 +32,7 @@ void md_restart_count(lua_State *L, md_lua *lua) {
 
 void md_begin_budget(md_lua *lua) {
   lua->budget = lua->limits.instructions;
+  lua->look_at = lua->budget > MD_SLICE ? lua->budget - MD_SLICE : 0;
   lua->deadline = 0;
   lua->denials = 0;
   lua->interval = md_interval(lua);
@@ -40,6 +41,7 @@ void md_begin_budget(md_lua *lua) {
 
 void md_end_budget(md_lua *lua) {
   lua->refuse_after = 0;
+  if (lua->padded.capacity > MD_JSON_KEPT) md_json_free(lua);
   if (lua->scratch.capacity > MD_SCRATCH_KEPT && lua->scratch.length == 0) {
     lua->used -= lua->scratch.capacity;
     md_buffer_free(&lua->scratch);
@@ -64,7 +66,8 @@ void md_check_budget(lua_State *L, md_lua *lua) {
   if (md_is_passing(lua)) md_raise_passing(L);
   if (lua->budget < 0) md_raise_fatal(L, lua, MD_LUA_TIME);
   uint64_t now = md_clock();
-  // The clock starts at the first look: that is within microseconds of the start and costs short calls nothing.
+  lua->look_at = lua->budget > MD_SLICE ? lua->budget - MD_SLICE : 0;
+  // The clock starts at the first look: that is soon after the start and costs short calls nothing.
   if (lua->deadline == 0) lua->deadline = now + lua->limits.nanoseconds;
   if (now >= lua->deadline) {
     lua->out_of_time = true;
@@ -83,9 +86,14 @@ _Noreturn void md_raise_passing(lua_State *L) {
   __builtin_unreachable();
 }
 
-_Noreturn void md_raise_fatal(lua_State *L, md_lua *lua, md_lua_status status) {
+void md_mark_fatal(md_lua *lua, md_lua_status status) {
   lua->fatal = status;
   lua->budget = -1;
+  lua->look_at = INT64_MAX;
+}
+
+_Noreturn void md_raise_fatal(lua_State *L, md_lua *lua, md_lua_status status) {
+  md_mark_fatal(lua, status);
   lua->interval = 1;
   lua_sethook(L, md_hook, LUA_MASKCOUNT, 1);
   if (lua->traceback.length == 0) {

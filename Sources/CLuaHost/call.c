@@ -39,11 +39,12 @@ static md_lua_outcome fatal_outcome(md_lua *lua) {
 }
 
 md_lua_outcome md_outcome_of(md_lua *lua, int status) {
-  if (status == LUA_ERRMEM && lua->fatal == MD_LUA_OK) lua->fatal = MD_LUA_MEMORY;
+  if (status == LUA_ERRMEM && lua->fatal == MD_LUA_OK) md_mark_fatal(lua, MD_LUA_MEMORY);
   if (lua->fatal != MD_LUA_OK) {
     lua->aborting = false;
     return fatal_outcome(lua);
   }
+  if (status == LUA_ERRERR && lua->message.length == 0) md_buffer_set(&lua->message, "error in error handling", 23);
   md_lua_outcome outcome = {.message = text_of(&lua->message), .traceback = text_of(&lua->traceback)};
   outcome.status = lua->aborting ? MD_LUA_ABORTED : MD_LUA_ERROR;
   outcome.kind = lua->aborting ? lua->abort_kind : 0;
@@ -155,6 +156,7 @@ static int enter_call(lua_State *L) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, data->function);                    // data function
   for (int32_t i = 0; i < data->count; i++) md_push_item(L, lua, &data->arguments[i], "the argument");
   data->entered = true;                                                 // data function argument …
+  if (md_interval(lua) < lua->interval) md_restart_count(L, lua);       // an argument was a long string
   lua->enforcing = true;
   lua_call(L, data->count, LUA_MULTRET);
   lua->enforcing = false;
@@ -283,7 +285,7 @@ md_lua_outcome md_lua_load(
   int64_t budget = lua->budget;
   lua->budget = INT64_MAX;  // the compiler's allocations are not the script's work
   bool loaded = md_protect(lua, enter_load, &data, 0);
-  lua->budget = lua->fatal == MD_LUA_OK ? budget : -1;
+  if (lua->fatal == MD_LUA_OK) lua->budget = budget;
   *ref = data.ref;
   if (loaded) return (md_lua_outcome){.status = MD_LUA_OK};
   *ref = -1;

@@ -11,7 +11,7 @@
 // Every allocation of a script is charged, so that loops which only allocate end by their instruction budget and not by
 // the clock. Short strings are exempt: whether they need memory depends on what was interned before, and the charge
 // must not.
-enum { MD_ALLOCATION_COST = 10, MD_ALLOCATION_SHIFT = 5, MD_SHORT_STRING_BLOCK = 80, MD_MAXIMUM_DENIALS = 3 };
+enum { MD_ALLOCATION_COST = 10, MD_ALLOCATION_SHIFT = 5, MD_SHORT_STRING_BLOCK = 80, MD_MAXIMUM_DENIALS = 2 };
 enum { MD_STRING_HEADER = 64 };  // more than the header and the final zero of any string
 
 static int32_t long_class(size_t size) {

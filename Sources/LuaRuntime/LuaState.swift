@@ -133,7 +133,7 @@ package struct LuaResults {
 
   /// A result, counted from 0; nothing beyond the last.
   package subscript(position: Int) -> LuaSlot {
-    LuaSlot(lua: lua, index: position < count ? first + Int32(position) : Int32.max / 2)
+    LuaSlot(lua: lua, index: position < count ? first + Int32(position) : LuaSlot.nothing)
   }
 }
 

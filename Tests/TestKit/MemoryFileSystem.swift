@@ -256,6 +256,7 @@ private final class MemoryLock: FileLock {
   private let owner: MemoryFileSystem
   private let path: String
   private let boot: Int
+  private let released = Atomic<Bool>(false)
 
   init(_ owner: MemoryFileSystem, _ path: String, boot: Int) {
     self.owner = owner
@@ -264,6 +265,7 @@ private final class MemoryLock: FileLock {
   }
 
   func release() {
+    if released.exchange(true, ordering: .relaxed) { return }
     owner.state.withLock { state in
       if state.boot == boot { state.locks[path] = nil }
     }

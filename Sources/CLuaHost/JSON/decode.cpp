@@ -216,4 +216,8 @@ extern "C" const char *md_json_push(lua_State *L, md_lua *lua, const void *bytes
   return problem;
 }
 
-extern "C" void md_json_free(md_lua *lua) { delete static_cast<ondemand::parser *>(lua->parser); }
+extern "C" void md_json_free(md_lua *lua) {
+  delete static_cast<ondemand::parser *>(lua->parser);
+  lua->parser = nullptr;
+  md_buffer_free(&lua->padded);
+}

@@ -2,8 +2,8 @@ internal import HTTPTypes
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOHTTPTypes
-internal import Wire
 internal import Synchronization
+internal import Wire
 
 /// Watches one connection from both sides of the HTTP decoder: bytes before it, requests and answers after it. Refuses
 /// what is too long or too slow, and closes so that the sender still sees why.

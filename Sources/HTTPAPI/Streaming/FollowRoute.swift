@@ -53,7 +53,7 @@ struct FollowRoute: Sendable {
     if let last = query.last {
       let durable = services.host.durable
       cursor = try await services.reading { [page = services.page, filter = query.filter] in
-        try EventSearch(page.reading, filter, for: limits.searchTime).start(ofLast: last, through: durable)
+        try EventSearch(page.reading, filter, durable: durable, for: limits.searchTime).start(ofLast: last)
       }
     }
     var left = query.limit ?? Int.max

@@ -1,10 +1,10 @@
 internal import Engine
 internal import Events
+internal import HTTPTypes
 internal import HummingbirdCore
 internal import NIOCore
 internal import ServiceLifecycle
 internal import Wire
-internal import HTTPTypes
 
 /// `POST /events` with a stream of events, a line each. They are committed in chunks as they come; several chunks are
 /// under way at a time, and while that many are, what arrives gathers in the next. So a slow stream is durable line by
