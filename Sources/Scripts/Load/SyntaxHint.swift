@@ -135,7 +135,9 @@ struct SyntaxHint {
       let closing = word == "{" ? "}" : word == "(" ? ")" : word == "[" ? "]" : word == "repeat" ? "until" : "end"
       return "the \(quoted(word)) of line \(line) needs \(closing == "end" ? "an" : "a") \(quoted(closing))"
     }
-    return message.contains("'end' expected") ? "an \"end\" is missing" : nil
+    // Opened in the last line, Lua does not say where.
+    let missing = message.dropFirst().prefix { $0 != "'" }
+    return message.hasPrefix("'") ? "a \"\(missing)\" is missing at the end" : nil
   }
 
   private func quoted(_ text: String) -> String { text.hasPrefix("\"") ? text : "\"\(text)\"" }

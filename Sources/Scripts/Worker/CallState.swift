@@ -1,52 +1,85 @@
 internal import Events
 internal import LuaRuntime
 
-/// What the call of a handler is about and what it has done so far. One call at a time.
+/// What the call of a handler is about and what it has done so far. One call at a time, on one thread.
+///
+/// Its values lie behind a pointer: as properties of a class each use would be checked for exclusive access at run
+/// time, which cost a tenth of a call.
 final class CallState {
-  var phase = Interpreter.Phase.idle
-  private(set) var event: EntryView?
-  private(set) var position: UInt64 = 0
-  /// The event's commit time and the time of the call, µs.
-  private(set) var recorded: Int64 = 0
-  private(set) var now: Int64 = 0
-  private(set) var lines: [LogLine] = []
-  private var effects: EntryBatch?
-  private var mark: (bytes: Int, entries: Int) = (0, 0)
-  private var lineBytes = 0
-  /// The data of the event that is being emitted, and the line that is being written.
-  private var scratch = ByteWriter(capacity: 1024)
+  private struct Values: ~Copyable {
+    var phase = Interpreter.Phase.idle
+    var event: EntryView?
+    var position: UInt64 = 0
+    var recorded: Int64 = 0
+    var now: Int64 = 0
+    /// The caller of `call` keeps it alive.
+    var effects: Unmanaged<EntryBatch>?
+    var mark: (bytes: Int, entries: Int) = (0, 0)
+    var lines: [LogLine] = []
+    var lineBytes = 0
+    /// The data of the event that is being emitted, and the line that is being written.
+    var scratch = ByteWriter(capacity: 1024)
+  }
+
+  private let values: UnsafeMutablePointer<Values>
   /// Names the circle that a chain of causes goes round, given the types of the cause and of what it led to.
   var circle: (_ heard: String, _ emitted: String) -> String = { "\($0) → \($1) → …" }
 
+  init() {
+    values = .allocate(capacity: 1)
+    values.initialize(to: Values())
+  }
+
+  deinit {
+    values.deinitialize(count: 1)
+    values.deallocate()
+  }
+
+  var phase: Interpreter.Phase {
+    get { values.pointee.phase }
+    set { values.pointee.phase = newValue }
+  }
+  var event: EntryView? { values.pointee.event }
+  var position: UInt64 { values.pointee.position }
+  /// The event's commit time and the time of the call, µs.
+  var recorded: Int64 { values.pointee.recorded }
+  var now: Int64 { values.pointee.now }
+  /// What the last call wrote.
+  var lines: [LogLine] { values.pointee.lines }
+
   func beginHandling(_ event: EntryView, _ position: Position, recorded: Int64, now: Int64, into effects: EntryBatch) {
-    phase = .handling
-    self.event = event
-    self.position = position.rawValue
-    self.recorded = recorded
-    self.now = now
-    self.effects = effects
-    mark = effects.mark
-    if !lines.isEmpty {
-      lines = []
-      lineBytes = 0
-    }
+    values.pointee.phase = .handling
+    values.pointee.event = event
+    values.pointee.position = position.rawValue
+    values.pointee.recorded = recorded
+    values.pointee.now = now
+    values.pointee.effects = .passUnretained(effects)
+    values.pointee.mark = effects.mark
+    forgetLines()
   }
 
   func beginKeying(_ event: EntryView, _ position: Position, recorded: Int64) {
-    phase = .keying
-    self.event = event
-    self.position = position.rawValue
-    self.recorded = recorded
+    values.pointee.phase = .keying
+    values.pointee.event = event
+    values.pointee.position = position.rawValue
+    values.pointee.recorded = recorded
+    forgetLines()
+  }
+
+  private func forgetLines() {
+    if values.pointee.lineBytes == 0, values.pointee.lines.isEmpty { return }
+    values.pointee.lines = []
+    values.pointee.lineBytes = 0
   }
 
   func end() {
-    phase = .idle
-    event = nil
-    effects = nil
+    values.pointee.phase = .idle
+    values.pointee.event = nil
+    values.pointee.effects = nil
   }
 
   /// Takes back what the last call emitted.
-  func rollBack(_ effects: EntryBatch) { effects.truncate(to: mark) }
+  func rollBack(_ effects: EntryBatch) { effects.truncate(to: values.pointee.mark) }
 
   /// What a word says that was used where it does not work.
   func misplaced(_ word: String) -> LuaReply {
@@ -62,7 +95,7 @@ final class CallState {
   // MARK: emit
 
   func emit(_ arguments: borrowing LuaCall) -> LuaReply {
-    guard phase == .handling, let event, let effects else { return misplaced("emit") }
+    guard phase == .handling, let event else { return misplaced("emit") }
     guard let type = arguments[0].string else {
       return .error("emit wants a type first: emit(\"OrderPaid\", { … }); this is \(BodyReader.article(arguments[0]))")
     }
@@ -71,20 +104,20 @@ final class CallState {
     }
     if Hearing.isHostType(type) { return .error("types that begin with \"\(NameRule.hostPrefix)\" are the host's") }
     if event.depth >= EntryView.maximumDepth { return tooDeep(type, event) }
-    scratch.truncate(to: 0)
+    values.pointee.scratch.truncate(to: 0)
     let data = arguments[1]
     if data.isNone {
-      scratch.append("{}" as StaticString)
+      values.pointee.scratch.append("{}" as StaticString)
     } else {
       do throws(LuaError) {
-        try data.encodeJSON(name: "data", into: &scratch)
+        try data.encodeJSON(name: "data", into: &values.pointee.scratch)
       } catch {
         return .error("emit(\"\(type.text)\"): \(error.message)")
       }
     }
     let options = arguments[2]
-    if options.isNone { return add(type, event.subject, event, effects) }
-    return emit(type, options, event, effects)
+    if options.isNone { return add(type, event.subject, event) }
+    return emit(type, options, event)
   }
 
   private func tooDeep(_ type: UnsafeRawBufferPointer, _ event: EntryView) -> LuaReply {
@@ -93,9 +126,7 @@ final class CallState {
         + circle(event.type.text, type.text))
   }
 
-  private func emit(
-    _ type: UnsafeRawBufferPointer, _ options: LuaSlot, _ event: EntryView, _ effects: EntryBatch
-  ) -> LuaReply {
+  private func emit(_ type: UnsafeRawBufferPointer, _ options: LuaSlot, _ event: EntryView) -> LuaReply {
     guard options.kind == .table else {
       return .error("emit's third argument is a table: emit(type, data, { subject = … })")
     }
@@ -109,7 +140,7 @@ final class CallState {
       return .error("emit has no option \"\(unknown)\"" + (near ?? ""))
     }
     return options.withField("subject") { subject in
-      if subject.isNone { return add(type, event.subject, event, effects) }
+      if subject.isNone { return add(type, event.subject, event) }
       guard let bytes = subject.string else {
         return .error("emit(\"\(type.text)\"): the subject is \(BodyReader.article(subject)); text is wanted")
       }
@@ -118,20 +149,30 @@ final class CallState {
           "emit(\"\(type.text)\"): a subject is UTF-8 text without control characters, at most "
             + "\(NameRule.maximumSubjectBytes) bytes")
       }
-      return add(type, bytes, event, effects)
+      return add(type, bytes, event)
     }
   }
 
   private func add(
+    _ type: UnsafeRawBufferPointer, _ subject: UnsafeRawBufferPointer, _ event: EntryView
+  ) -> LuaReply {
+    guard let effects = values.pointee.effects else { return misplaced("emit") }
+    return effects._withUnsafeGuaranteedRef { add(type, subject, event, $0) }
+  }
+
+  @inline(__always)
+  private func add(
     _ type: UnsafeRawBufferPointer, _ subject: UnsafeRawBufferPointer, _ event: EntryView, _ effects: EntryBatch
   ) -> LuaReply {
+    let mark = values.pointee.mark
     if effects.count - mark.entries >= CallLimits.maximumEffects {
       return limit("a call emits at most \(CallLimits.maximumEffects) events")
     }
+    let position = values.pointee.position
     let attributes = event.attributes
     let isForeign = !attributes.bytes.isEmpty && attributes[.causelog] != nil
     effects.begin(
-      kind: .event, type: type, subject: subject, data: scratch.bytes, encoding: .json, cause: position,
+      kind: .event, type: type, subject: subject, data: values.pointee.scratch.bytes, encoding: .json, cause: position,
       root: event.root == 0 || isForeign ? position : event.root, depth: event.depth + 1)
     for attribute in attributes {
       switch attribute.known {
@@ -140,7 +181,7 @@ final class CallState {
       }
     }
     effects.end()
-    if effects.bytes.count - mark.bytes > CallLimits.maximumEffectBytes {
+    if effects.mark.bytes - mark.bytes > CallLimits.maximumEffectBytes {
       return limit("the effects of a call are at most \(CallLimits.maximumEffectBytes / 1024) KiB")
     }
     return .done
@@ -152,22 +193,28 @@ final class CallState {
 
   func log(_ level: LogLine.Level, _ arguments: borrowing LuaCall, word: String) -> LuaReply {
     guard phase == .handling else { return misplaced(word) }
-    scratch.truncate(to: 0)
-    var index = 0
-    while index < arguments.count, scratch.count <= CallLimits.maximumLineBytes {
-      if index > 0 { scratch.append(UInt8(ascii: " ")) }
-      arguments[index].show(atMost: CallLimits.maximumLineBytes + 1, in: &scratch)
-      index += 1
-    }
-    let isCut = scratch.count > CallLimits.maximumLineBytes
-    let text = scratch.bytes.prefixOfText(CallLimits.maximumLineBytes) + (isCut ? "…" : "")
-    lineBytes += text.utf8.count
-    if lines.count >= CallLimits.maximumLogLines || lineBytes > CallLimits.maximumLogBytes {
+    let text = line(arguments)
+    values.pointee.lineBytes += text.utf8.count
+    if lines.count >= CallLimits.maximumLogLines || values.pointee.lineBytes > CallLimits.maximumLogBytes {
       return limit(
         "a call writes at most \(CallLimits.maximumLogLines) lines and \(CallLimits.maximumLogBytes / 1024) KiB")
     }
-    lines.append(LogLine(level: level, text: text))
+    values.pointee.lines.append(LogLine(level: level, text: text))
     return .done
+  }
+
+  /// The arguments joined with spaces, cut at the longest line.
+  private func line(_ arguments: borrowing LuaCall) -> String {
+    let longest = CallLimits.maximumLineBytes
+    values.pointee.scratch.truncate(to: 0)
+    var index = 0
+    while index < arguments.count, values.pointee.scratch.count <= longest {
+      if index > 0 { values.pointee.scratch.append(UInt8(ascii: " ")) }
+      arguments[index].show(atMost: longest + 1, in: &values.pointee.scratch)
+      index += 1
+    }
+    let isCut = values.pointee.scratch.count > longest
+    return values.pointee.scratch.bytes.prefixOfText(longest) + (isCut ? "…" : "")
   }
 }
 

@@ -12,10 +12,12 @@ struct EventFields {
   ]
 
   let shape: LuaShape
+  private let fields: LuaFields
 
   /// What is seldom asked for is computed by functions that look at the call's event.
   init(_ state: borrowing LuaState, _ call: CallState, logName: [UInt8]) throws(LuaError) {
     shape = try state.registerShape(Self.names)
+    fields = state.fields(of: shape)
     let id = try state.makeField { reply in
       if let id = call.event?.attributes[.id] { reply.add(.string(id)) } else { reply.add(String(call.position)) }
       return .done
@@ -49,28 +51,25 @@ struct EventFields {
       return .done
     }
     for (place, field) in [(0, id), (3, source), (4, time), (8, extensions), (10, correlation)] {
-      state.setField(shape, place, .hosted(field))
+      fields.set(place, .hosted(field))
     }
   }
 
   /// For the call that follows. The bytes must live until it has ended.
   @inline(__always)
-  func set(
-    _ event: EntryView, _ position: Position, recorded: Int64, key: UnsafeRawBufferPointer,
-    in state: borrowing LuaState
-  ) {
-    state.setField(shape, Place.type, .string(event.type))
-    state.setField(shape, Place.subject, event.subject.isEmpty ? .none : .string(event.subject))
-    state.setField(shape, Place.recorded, .integer(recorded.milliseconds))
-    state.setField(shape, Place.position, .integer(Int64(bitPattern: position.rawValue)))
+  func set(_ event: EntryView, _ position: Position, recorded: Int64, key: UnsafeRawBufferPointer) {
+    fields.set(Place.type, .string(event.type))
+    fields.set(Place.subject, text: event.subject)
+    fields.set(Place.recorded, .integer(recorded.milliseconds))
+    fields.set(Place.position, .integer(Int64(bitPattern: position.rawValue)))
     switch event.dataEncoding {
-    case .json: state.setField(shape, Place.data, .json(event.data))
-    case .binary: state.setField(shape, Place.data, .string(event.data))
-    case .none: state.setField(shape, Place.data, .none)
+    case .json: fields.set(Place.data, .json(event.data))
+    case .binary: fields.set(Place.data, .string(event.data))
+    case .none: fields.set(Place.data, .none)
     }
     let hasCause = event.cause != 0 && !Self.isForeign(event)
-    state.setField(shape, Place.cause, hasCause ? .integer(Int64(bitPattern: event.cause)) : .none)
-    state.setField(shape, Place.key, key.isEmpty ? .none : .string(key))
+    fields.set(Place.cause, hasCause ? .integer(Int64(bitPattern: event.cause)) : .none)
+    fields.set(Place.key, text: key)
   }
 
   /// Whether cause and root of an event lie in another log, so that their positions mean nothing here.

@@ -11,7 +11,7 @@ extension ScriptWorker {
     }
     let call = interpreter.call
     call.beginKeying(event, position, recorded: recorded)
-    fields.set(event, position, recorded: recorded, key: event.subject, in: interpreter.state)
+    fields.set(event, position, recorded: recorded, key: event.subject)
     interpreter.state.seed(0, 0)
     var ends: [Int] = []
     var problem: String?

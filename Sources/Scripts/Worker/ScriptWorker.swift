@@ -7,6 +7,10 @@ package final class ScriptWorker {
   let interpreter: Interpreter
   let consumers: [LoadedConsumer]
   let fields: EventFields
+  /// The handlers of all consumers one after the other, and where each consumer's begin: flat, so that finding one
+  /// counts no references.
+  private let handlers: [LuaRef]
+  private let firstHandler: [Int]
   private let logID: (UInt64, UInt64)
   private let hash: StableHash
   /// Keys of the last `keys`.
@@ -18,6 +22,8 @@ package final class ScriptWorker {
   init(_ loaded: LoadedScripts, hash: StableHash, logID: (UInt64, UInt64), circle: TypeCircle) throws {
     interpreter = loaded.interpreter
     consumers = loaded.consumers
+    handlers = loaded.consumers.flatMap(\.handlers)
+    firstHandler = loaded.consumers.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.handlers.count) }
     self.hash = hash
     self.logID = logID
     fields = try EventFields(interpreter.state, interpreter.call, logName: interpreter.logName)
@@ -33,10 +39,11 @@ package final class ScriptWorker {
   ) -> CallOutcome {
     let call = interpreter.call
     call.beginHandling(event, position, recorded: recorded, now: now, into: effects)
-    fields.set(event, position, recorded: recorded, key: key, in: interpreter.state)
+    fields.set(event, position, recorded: recorded, key: key)
     seed(position, key, readerNumber)
     var returnsValue = false
-    let outcome = interpreter.state.call(consumers[consumer].handlers[handler], .record(fields.shape)) { results in
+    let function = handlers[firstHandler[consumer] + handler]
+    let outcome = interpreter.state.call(function, .record(fields.shape)) { results in
       for index in 0..<results.count where !results[index].isNone { returnsValue = true }
     }
     call.end()
