@@ -67,7 +67,7 @@ let package = Package(
     .target(
       name: "Command",
       dependencies: [
-        "Daemon", "Client", "Benchmarks", "LogStorage", "Scripts", "Platform", "Events",
+        "Daemon", "Client", "Wire", "Benchmarks", "LogStorage", "Scripts", "Platform", "Events",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "moondance", dependencies: ["Command"]),
@@ -94,6 +94,10 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
+    .testTarget(name: "ClientTests", dependencies: ["Client", "Wire"]),
+    .testTarget(
+      name: "CommandTests",
+      dependencies: ["Command", "Client", "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     .testTarget(name: "Acceptance", dependencies: ["TestKit"]),
   ],
   cxxLanguageStandard: .cxx17

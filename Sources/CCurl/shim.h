@@ -1,42 +1,61 @@
-// curl_easy_setopt and curl_easy_getinfo take variable arguments, which Swift cannot call.
-#pragma once
+#ifndef MOONDANCE_CCURL_SHIM_H
+#define MOONDANCE_CCURL_SHIM_H
 
 #include <curl/curl.h>
 
-#pragma clang assume_nonnull begin
+// Swift calls no variadic functions, so every type of option has a function of its own.
 
-static inline CURLcode md_curl_set_long(CURL *curl, CURLoption option, long value) {
-  return curl_easy_setopt(curl, option, value);
+/// What libcurl calls for bytes: `size` is always 1.
+typedef size_t (*moondance_curl_bytes)(char *_Nonnull bytes, size_t size, size_t count, void *_Nullable context);
+
+static inline CURLcode moondance_curl_set_number(CURL *_Nonnull easy, CURLoption option, long value) {
+  return curl_easy_setopt(easy, option, value);
 }
 
-static inline CURLcode md_curl_set_text(CURL *curl, CURLoption option, const char *_Nullable value) {
-  return curl_easy_setopt(curl, option, value);
+static inline CURLcode moondance_curl_set_offset(CURL *_Nonnull easy, CURLoption option, curl_off_t value) {
+  return curl_easy_setopt(easy, option, value);
 }
 
-static inline CURLcode md_curl_set_list(CURL *curl, CURLoption option, struct curl_slist *_Nullable value) {
-  return curl_easy_setopt(curl, option, value);
+/// libcurl copies the text, except that of CURLOPT_POSTFIELDS.
+static inline CURLcode moondance_curl_set_text(CURL *_Nonnull easy, CURLoption option, const char *_Nullable value) {
+  return curl_easy_setopt(easy, option, value);
 }
 
-static inline CURLcode md_curl_set_pointer(CURL *curl, CURLoption option, void *_Nullable value) {
-  return curl_easy_setopt(curl, option, value);
+static inline CURLcode moondance_curl_set_pointer(CURL *_Nonnull easy, CURLoption option, void *_Nullable value) {
+  return curl_easy_setopt(easy, option, value);
 }
 
-typedef size_t (*md_curl_transfer)(char *bytes, size_t size, size_t count, void *context);
-
-static inline CURLcode md_curl_set_transfer(CURL *curl, CURLoption option, md_curl_transfer function) {
-  return curl_easy_setopt(curl, option, function);
+static inline CURLcode moondance_curl_set_bytes(
+    CURL *_Nonnull easy, CURLoption option, moondance_curl_bytes _Nonnull function) {
+  return curl_easy_setopt(easy, option, function);
 }
 
-typedef int (*md_curl_progress)(void *context, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up);
-
-static inline CURLcode md_curl_set_progress(CURL *curl, md_curl_progress function) {
-  return curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, function);
+static inline CURLcode moondance_curl_get_number(CURL *_Nonnull easy, CURLINFO info, long *_Nonnull value) {
+  return curl_easy_getinfo(easy, info, value);
 }
 
-static inline long md_curl_status(CURL *curl) {
-  long status = 0;
-  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-  return status;
+/// The text belongs to the handle.
+static inline CURLcode moondance_curl_get_text(
+    CURL *_Nonnull easy, CURLINFO info, const char *_Nullable *_Nonnull value) {
+  return curl_easy_getinfo(easy, info, value);
 }
 
-#pragma clang assume_nonnull end
+/// How the only transfer of `multi` ended; CURLE_OK also when it has not.
+static inline CURLcode moondance_curl_result(CURLM *_Nonnull multi) {
+  int left = 0;
+  CURLMsg *message;
+  while ((message = curl_multi_info_read(multi, &left)) != NULL) {
+    if (message->msg == CURLMSG_DONE) return message->data.result;
+  }
+  return CURLE_OK;
+}
+
+// Macros that are casts do not reach Swift.
+enum {
+  moondance_curl_read_abort = CURL_READFUNC_ABORT,
+  moondance_curl_read_pause = CURL_READFUNC_PAUSE,
+  moondance_curl_continue = CURLPAUSE_CONT,
+  moondance_curl_wait_in = CURL_WAIT_POLLIN,
+};
+
+#endif

@@ -1,42 +1,56 @@
-/// Takes server-sent events apart (WHATWG HTML, section 9.2.6), as they come in.
+/// Takes `text/event-stream` apart, however it is cut into pieces.
 struct EventStreamParser {
   struct Message: Equatable {
-    var name = ""
+    /// `message` when the stream does not say.
+    var event = "message"
     var data: [UInt8] = []
   }
 
+  /// The last id that the stream gave, with an event or alone.
+  private(set) var lastID: UInt64?
+  /// How long to wait before coming back, when the stream says so.
+  private(set) var retryMilliseconds: Int?
+
   private var line: [UInt8] = []
   private var message = Message()
+  private var hasData = false
+  private var id: UInt64?
 
-  /// The messages that are complete with these bytes.
-  mutating func take(_ bytes: UnsafeRawBufferPointer) -> [Message] {
-    var complete: [Message] = []
-    for byte in bytes {
-      if byte != UInt8(ascii: "\n") {
-        line.append(byte)
+  /// Calls `body` for every message that is complete with these bytes, until it returns false.
+  /// - Returns: false when `body` did.
+  mutating func take(_ bytes: UnsafeRawBufferPointer, _ body: (Message) throws -> Bool) rethrows -> Bool {
+    var rest = bytes[...]
+    while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+      line.append(contentsOf: rest[rest.startIndex..<end])
+      rest = rest[(end + 1)...]
+      defer { line.removeAll(keepingCapacity: true) }
+      if line.last == UInt8(ascii: "\r") { line.removeLast() }
+      if !line.isEmpty {
+        takeField()
         continue
       }
-      if line.last == UInt8(ascii: "\r") { line.removeLast() }
-      if line.isEmpty {
-        if !message.data.isEmpty { complete.append(message) }
-        message = Message()
-      } else {
-        takeLine()
-      }
-      line.removeAll(keepingCapacity: true)
+      if let id { lastID = id }
+      let (whole, isWhole) = (message, hasData)
+      (message, hasData, id) = (Message(), false, nil)
+      if isWhole, try !body(whole) { return false }
     }
-    return complete
+    line.append(contentsOf: rest)
+    return true
   }
 
-  private mutating func takeLine() {
-    guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > 0 else { return }
-    var value = line[(colon + 1)...]
+  private mutating func takeField() {
+    let colon = line.firstIndex(of: UInt8(ascii: ":")) ?? line.endIndex
+    var value = line[min(colon + 1, line.endIndex)...]
     if value.first == UInt8(ascii: " ") { value.removeFirst() }
-    if line[..<colon].elementsEqual("data".utf8) {
-      if !message.data.isEmpty { message.data.append(UInt8(ascii: "\n")) }
+    switch String(decoding: line[..<colon], as: UTF8.self) {
+    case "data":
+      if hasData { message.data.append(UInt8(ascii: "\n")) }
       message.data.append(contentsOf: value)
-    } else if line[..<colon].elementsEqual("event".utf8) {
-      message.name = String(decoding: value, as: UTF8.self)
+      hasData = true
+    case "event": message.event = String(decoding: value, as: UTF8.self)
+    case "id": id = UInt64(String(decoding: value, as: UTF8.self)) ?? id
+    case "retry": retryMilliseconds = Int(String(decoding: value, as: UTF8.self)) ?? retryMilliseconds
+    default: break
     }
   }
 }

@@ -99,7 +99,8 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
   /// The core counts in wall time, the inbox waits in monotonic time.
   private func deadline() -> UInt64? {
     guard let due = core.nextDue else { return nil }
-    let wait = max(0, due - clock.wallMicroseconds())
+    // Both are the turn's own time: the wall clock may have jumped, and is not always followed.
+    let wait = max(0, due - core.now)
     return clock.monotonicNanoseconds() + UInt64(min(wait, 3_600_000_000)) * 1000
   }
 
@@ -160,11 +161,13 @@ extension RunningEngine {
   }
 
   /// Makes `scripts` the running generation.
-  package func deploy(_ scripts: Generation, cursors: [String: UInt64] = [:]) async -> ReloadOutcome {
+  package func deploy(
+    _ scripts: Generation, starts: [String: UInt64] = [:], passed: [String: UInt64] = [:]
+  ) async -> ReloadOutcome {
     await withCheckedContinuation { continuation in
       inbox.put(
         .deploy(
-          DeployJob(scripts: scripts, cursors: cursors) { continuation.resume(returning: $0) }))
+          DeployJob(scripts: scripts, starts: starts, passed: passed) { continuation.resume(returning: $0) }))
     }
   }
 
