@@ -161,13 +161,16 @@ struct FirstMistake: CustomStringConvertible, Sendable {
       "`n++`", "consumer \"x\" { on = { A = function(event)\n  local n = 0\n  n++\nend } }",
       "script.lua:3: syntax error near '+'\n  write n = n + 1"),
     .init(
-      "`if n = 1 then`", "consumer \"x\" { on = { A = function(event)\n  if event.data.n = 1 then emit(\"B\") end\nend } }",
+      "`if n = 1 then`",
+      "consumer \"x\" { on = { A = function(event)\n  if event.data.n = 1 then emit(\"B\") end\nend } }",
       "script.lua:2: 'then' expected near '='\n  \"equal\" is written =="),
     .init(
-      "`&&`", "consumer \"x\" { on = { A = function(event)\n  if event.data.a && event.data.b then emit(\"B\") end\nend } }",
+      "`&&`",
+      "consumer \"x\" { on = { A = function(event)\n  if event.data.a && event.data.b then emit(\"B\") end\nend } }",
       "script.lua:2: unexpected symbol near '&'\n  \"and\" is written and"),
     .init(
-      "a missing `end`", "consumer \"x\" { on = { A = function(event)\n  if event.data.n then\n    emit(\"B\")\nend } }",
+      "a missing `end`",
+      "consumer \"x\" { on = { A = function(event)\n  if event.data.n then\n    emit(\"B\")\nend } }",
       "script.lua:4: unexpected symbol near '}'\n  an \"end\" is missing before the \"}\""),
     .init(
       "a missing `}`", "consumer \"x\" {\n  on = { A = function() end }\n",
@@ -183,10 +186,12 @@ struct FirstMistake: CustomStringConvertible, Sendable {
   static let effects: [FirstMistake] = [
     .init(
       "`emit` at top level", "emit(\"A\", {})",
-      "script.lua:1: emit works in a handler, not while the file loads\n  a script only declares; effects are made in a handler"),
+      "script.lua:1: emit works in a handler, not while the file loads\n  a script only declares; effects are made in a handler"
+    ),
     .init(
       "`print` at top level", "print(\"loaded\")",
-      "script.lua:1: print works in a handler, not while the file loads\n  a script only declares; effects are made in a handler"),
+      "script.lua:1: print works in a handler, not while the file loads\n  a script only declares; effects are made in a handler"
+    ),
     .init(
       "a type nobody names", "consumer \"x\" { on = {\n  OrderPlacd = function(event) emit(\"Done\") end } }",
       "script.lua:2: x hears \"OrderPlacd\", which nobody makes: did you mean OrderPlaced?", isWarning: true,

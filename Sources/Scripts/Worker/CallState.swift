@@ -138,7 +138,7 @@ final class CallState {
   private func add(
     _ type: UnsafeRawBufferPointer, _ subject: UnsafeRawBufferPointer, _ event: EntryView, _ effects: EntryBatch
   ) -> LuaReply {
-        if effects.count - mark.entries >= CallLimits.maximumEffects {
+    if effects.count - mark.entries >= CallLimits.maximumEffects {
       return limit("a call emits at most \(CallLimits.maximumEffects) events")
     }
     let attributes = event.attributes
