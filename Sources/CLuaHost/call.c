@@ -265,6 +265,20 @@ static md_lua_outcome refuse_text(md_lua *lua, const char *name, const char *sou
   return md_fault(lua, MD_LUA_SYNTAX, "%s:%d: the file is not UTF-8 text", name, line);
 }
 
+static bool has_position(const md_buffer *message) {
+  const char *colon = memchr(message->bytes, ':', message->length);
+  return colon && colon[1] >= '0' && colon[1] <= '9';
+}
+
+// The compiler's own limits ("C stack overflow") come without a position: it is about where reading was.
+static md_lua_outcome misplaced(md_lua *lua, const load_data *data) {
+  char text[256];
+  snprintf(text, sizeof text, "%.*s", (int)lua->message.length, lua->message.bytes);
+  int line = 1;
+  for (size_t i = 0; i < data->given; i++) line += data->source[i] == '\n';
+  return md_fault(lua, MD_LUA_SYNTAX, "%s:%d: %s", data->name, line, text);
+}
+
 md_lua_outcome md_lua_load(
   md_lua *lua, const void *bytes, size_t length, const char *name, int32_t environment, bool trusted, int32_t *ref
 ) {
@@ -294,5 +308,6 @@ md_lua_outcome md_lua_load(
     if (outcome.status == MD_LUA_TIME) return md_fault(lua, MD_LUA_TIME, "%s: takes too long to compile", name);
     return outcome;
   }
+  if (!has_position(&lua->message)) return misplaced(lua, &data);
   return (md_lua_outcome){.status = MD_LUA_SYNTAX, .message = text_of(&lua->message)};
 }

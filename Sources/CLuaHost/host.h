@@ -24,7 +24,7 @@ enum {
   MD_SCRATCH_KEPT = 65536,       // bytes of scratch kept between calls
   MD_JSON_KEPT = 262144,         // bytes of JSON for which buffers are kept between calls
   MD_SLICE = 50000,              // charges between two looks at the clock
-  MD_MAXIMUM_SORTED = 250000,    // entries that are sorted to visit a table
+  MD_MAXIMUM_SORTED = 100000,    // entries that are sorted to visit a table
 };
 
 /// A growing run of bytes outside of Lua.

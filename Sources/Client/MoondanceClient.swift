@@ -127,10 +127,10 @@ package struct MoondanceClient: Sendable {
 
   private func page(_ path: String) throws(ClientError) -> Page {
     let bytes = try send("GET", path)
-    guard let object = try? JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any],
-      let list = object["events"] as? [[String: Any]], let next = object["next"] as? NSNumber
+    guard let next = JSONSlices.member("next", of: bytes[...]).flatMap({ UInt64(String(decoding: $0, as: UTF8.self)) }),
+      let list = JSONSlices.member("events", of: bytes[...])
     else { throw .broken("the answer to \(path) is no page of events: is this a Moondance daemon?") }
-    return Page(events: list.map { Event($0) }, next: next.uint64Value)
+    return Page(events: JSONSlices.elements(of: list).compactMap { Event($0) }, next: next)
   }
 
   private func send(

@@ -157,6 +157,7 @@ extension LuaState {
   }
 
   /// Shows a held value.
+  @discardableResult
   package func with<Result>(_ ref: LuaRef, _ body: (LuaSlot) throws -> Result) rethrows -> Result {
     let slot = md_lua_push_ref(lua, ref.number)
     defer { md_lua_pop_to(lua, slot) }

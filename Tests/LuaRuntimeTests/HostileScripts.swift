@@ -27,6 +27,7 @@ struct HostileScripts {
     var limits = LuaLimits()
     limits.nanoseconds = 250_000_000
     let state = try LuaState(limits: limits)
+    try state.sealWords()
     let clock = ContinuousClock()
     let start = clock.now
     let ending = try state.run(script.source, name: "hostile.lua")
