@@ -31,7 +31,7 @@ struct FirstMistake: CustomStringConvertible, Sendable {
     return "| \(tried.replacing("|", with: "\\|")) | \(what)\(lines.joined(separator: "<br>")) |"
   }
 
-  static let all = words + declarations + syntax + effects + state
+  static let all = words + declarations + keys + syntax + effects + state
 
   static let words: [FirstMistake] = [
     .init(
@@ -135,6 +135,17 @@ struct FirstMistake: CustomStringConvertible, Sendable {
     .init(
       "`key = \"order\"`", "consumer \"x\" { key = \"order\", on = { A = function() end } }",
       "script.lua:1: key is \"order\", which is no field of an event\n  did you mean \"data.order\"?"),
+  ]
+
+  static let keys: [FirstMistake] = [
+    .init(
+      "a type in `key` that `on` does not have",
+      "consumer \"x\" {\n  key = { OrderPlacd = \"data.order\" },\n  on = { OrderPlaced = function() end } }",
+      "script.lua:2: key has \"OrderPlacd\", which x does not hear\n  did you mean OrderPlaced?"),
+    .init(
+      "`key = { \"data.order\" }`", "consumer \"x\" { key = { \"data.order\" }, on = { A = function() end } }",
+      "script.lua:1: \"1\" in key is no event type\n"
+        + "  a type has letters, digits, \".\", \"_\" and \"-\"; a \"*\" may stand at the end only"),
   ]
 
   static let syntax: [FirstMistake] = [

@@ -223,6 +223,11 @@ import Testing
     #expect(generation.consumers.count == 1)
   }
 
+  @Test func `a text that is no script ends in a bounded number of errors`() {
+    let words = (0..<5000).map { "word\($0)()" }.joined(separator: "\n")
+    #expect(Generation.errors([("a.lua", words)]).count == NameCheck.maximumErrors)
+  }
+
   @Test func `names that cannot be shown or kept are refused`() {
     for name in ["", "a\\n", String(repeating: "x", count: 129), "\\xFF"] {
       #expect(Generation.errors([("a.lua", simple(name))]).map { $0.contains("the name of a consumer is") } == [true])

@@ -22,7 +22,8 @@ import Testing
 
   @Test(arguments: all)
   func `a hostile handler harms nobody`(hostile: Hostile) throws {
-    let source = "consumer \"x\" { on = { A = function(event)\n\(hostile.source)\nend, B = function() emit(\"Fine\") end } }"
+    let source =
+      "consumer \"x\" { on = { A = function(event)\n\(hostile.source)\nend, B = function() emit(\"Fine\") end } }"
     guard case .success(let generation) = Generation.load([SourceFile(path: "a.lua", text: source)]) else { return }
     let stage = try Stage(generation)
     let start = ContinuousClock.now

@@ -32,9 +32,11 @@ import Testing
 
   @Test func `every cut of a script gives one error, and never a crash`() {
     let source = Array(
-      "consumer \"a\" {\n  retry = { first = \"1s\" },\n  on = { [\"A*\"] = function(event) if event.data.n ~= 1 then emit(\"B\", { 1 }) end end },\n}".utf8)
+      "consumer \"a\" {\n  retry = { first = \"1s\" },\n  on = { [\"A*\"] = function(event) if event.data.n ~= 1 then emit(\"B\", { 1 }) end end },\n}"
+        .utf8)
     for count in 0..<source.count {
-      guard case .failure(let errors) = Generation.load([SourceFile(path: "a.lua", bytes: Array(source[..<count]))]) else {
+      guard case .failure(let errors) = Generation.load([SourceFile(path: "a.lua", bytes: Array(source[..<count]))])
+      else {
         Issue.record("cut at \(count) loads")
         continue
       }

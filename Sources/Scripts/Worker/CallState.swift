@@ -106,7 +106,7 @@ final class CallState {
     }
     var unknown: String?
     options.forEach { key, _ in
-      if key.text != "subject" { unknown = key.shown }
+      if key.string?.elementsEqual("subject".utf8) != true { unknown = key.shown }
       return unknown == nil
     }
     if let unknown {
