@@ -20,7 +20,9 @@ import Testing
 
   @Test func `every word, key and field is described`() {
     let text = document("docs/handlers.md")
-    let names = Words.all.map(\.name) + [Words.consumer, Words.retry, Words.emitOptions, Words.event].flatMap { $0.keys.map(\.name) }
+    let names =
+      Words.all.map(\.name)
+      + [Words.consumer, Words.retry, Words.emitOptions, Words.event].flatMap { $0.keys.map(\.name) }
     for name in names where !text.contains(name) { Issue.record("\(name) is not in docs/handlers.md") }
   }
 

@@ -29,7 +29,8 @@ import Testing
         """
       )
     ]).consumers
-    let plain = consumers[0], full = consumers[1]
+    let plain = consumers[0]
+    let full = consumers[1]
     #expect(plain.name == "plain" && plain.file == "a.lua" && plain.line == 1)
     #expect(plain.from == .now && plain.retry == .standard && plain.exhausted == .block && plain.key.isDefault)
     #expect(plain.handlers.map(\.pattern.description) == ["A*", "B"])
@@ -61,20 +62,23 @@ import Testing
       ("e.lua", "require \"lib.m\"\n" + simple("e")),
     ])
     #expect(
-      errors.map { $0.split(separator: "\n")[0] } == [
-        "b.lua:1: consumer \"b\" has no key \"retries\"", "b.lua:2: exhausted is 1",
-        "b.lua:3: on.X is a number; a function is wanted", "b.lua:3: retry has no key \"frist\"",
-        "b.lua:3: retry.jitter is 2; a number from 0 to 1 is wanted",
-        "a.lua:2: unexpected symbol near <eof>", "c.lua:1: there is no word \"nothing\"",
-        "c.lua:2: there is no word \"unknown\"", "d.lua:1: at load", "lib/m.lua:1: unexpected symbol near <eof>",
-      ].sorted())
+      errors.map { $0.split(separator: "\n")[0] }
+        == [
+          "b.lua:1: consumer \"b\" has no key \"retries\"", "b.lua:2: exhausted is 1",
+          "b.lua:3: on.X is a number; a function is wanted", "b.lua:3: retry has no key \"frist\"",
+          "b.lua:3: retry.jitter is 2; a number from 0 to 1 is wanted",
+          "a.lua:2: unexpected symbol near <eof>", "c.lua:1: there is no word \"nothing\"",
+          "c.lua:2: there is no word \"unknown\"", "d.lua:1: at load", "lib/m.lua:1: unexpected symbol near <eof>",
+        ].sorted())
   }
 
   @Test func `files load in the order of their paths and see only their own globals`() throws {
     #expect(
       Generation.errors([("a.lua", "function shared() end\n" + simple("a")), ("b.lua", "shared()\n" + simple("b"))])
         == ["b.lua:1: there is no word \"shared\""])
-    let stage = try Stage("function double(n) return n * 2 end\nconsumer \"a\" { on = { A = function(event) emit(\"B\", { double(event.data.n) }) end } }")
+    let stage = try Stage(
+      "function double(n) return n * 2 end\nconsumer \"a\" { on = { A = function(event) emit(\"B\", { double(event.data.n) }) end } }"
+    )
     #expect(stage.handle(TestEvent("A", "s", data: "{\"n\":4}")).emits == ["B s [8]"])
   }
 
@@ -83,7 +87,9 @@ import Testing
   @Test func `a module runs once, whoever requires it`() throws {
     let files = [
       ("a.lua", "local m = require \"lib.m\"\nconsumer \"a\" { on = { A = function() emit(\"B\", { m.name }) end } }"),
-      ("b.lua", "local m = require \"lib.deep.n\"\nconsumer \"b\" { on = { A = function() emit(\"C\", { m() }) end } }"),
+      (
+        "b.lua", "local m = require \"lib.deep.n\"\nconsumer \"b\" { on = { A = function() emit(\"C\", { m() }) end } }"
+      ),
       ("lib/m.lua", "return { name = \"m\" }"),
       ("lib/deep/n.lua", "local m = require \"lib.m\" return function() return m.name .. \"n\" end"),
     ]
@@ -94,7 +100,8 @@ import Testing
   @Test func `a changed module is changed code for all who require it, however deep, and for nobody else`() throws {
     func hashes(_ module: String) throws -> [ContentHash] {
       try generation([
-        ("a.lua", "require \"lib.a\" " + simple("a")), ("b.lua", simple("b")), ("c.lua", "require \"lib.m\" " + simple("c")),
+        ("a.lua", "require \"lib.a\" " + simple("a")), ("b.lua", simple("b")),
+        ("c.lua", "require \"lib.m\" " + simple("c")),
         ("d.lua", "require \"lib.a\" require \"lib.m\" " + simple("d")), ("lib/a.lua", "require \"lib.m\" return 1"),
         ("lib/m.lua", module),
       ]).consumers.map(\.scriptHash)
@@ -108,7 +115,9 @@ import Testing
     #expect(
       Generation.errors([
         ("a.lua", "local m = require \"lib.m\"\nm.x = 1\n" + simple("a")), ("lib/m.lua", "return {}"),
-      ]) == ["a.lua:2: \"lib/m.lua\" belongs to the file and would be lost: what must be remembered is an event: emit it"])
+      ]) == [
+        "a.lua:2: \"lib/m.lua\" belongs to the file and would be lost: what must be remembered is an event: emit it"
+      ])
   }
 
   @Test(arguments: [
@@ -118,8 +127,14 @@ import Testing
     ("\nerror(\"no\")", "lib/m.lua:2: no"),
     ("return undefined", "lib/m.lua:1: there is no word \"undefined\"\n  write nil, or null in JSON"),
     ("consumer \"x\" {} return 1", "lib/m.lua:1: a module declares nothing\n  write consumer in a file beside lib/"),
-    ("emit(\"A\") return 1", "lib/m.lua:1: emit works in a handler, not while the file loads\n  a script only declares; effects are made in a handler"),
-    ("require \"lib.m\" return 1", "lib/m.lua:1: modules require each other in a circle: lib/m.lua → lib/m.lua\n  move what they share into a module of its own"),
+    (
+      "emit(\"A\") return 1",
+      "lib/m.lua:1: emit works in a handler, not while the file loads\n  a script only declares; effects are made in a handler"
+    ),
+    (
+      "require \"lib.m\" return 1",
+      "lib/m.lua:1: modules require each other in a circle: lib/m.lua → lib/m.lua\n  move what they share into a module of its own"
+    ),
     ("require \"lib.gone\" return 1", "lib/m.lua:1: there is no file lib/gone.lua"),
   ])
   func `what is wrong in a module is told once, with its own place`(source: String, says: String) {
@@ -142,11 +157,26 @@ import Testing
   // MARK: state of a file
 
   @Test(arguments: [
-    ("local n = 0\nconsumer \"x\" { on = { A = function()\n n = n + 1 end } }", ["a.lua:3: \"n\" belongs to the file and would be lost"]),
-    ("local n = 0\nlocal function add()\n n = n + 1 end\nconsumer \"x\" { on = { A = function() add() end } }", ["a.lua:3: \"n\" belongs to the file and would be lost"]),
-    ("local function counter() local n = 0 return function()\n n = n + 1 end end\nconsumer \"x\" { on = { A = counter() } }", ["a.lua:2: \"n\" belongs to the file and would be lost"]),
-    ("local n = 0\nconsumer \"x\" { key = function()\n n = n + 1 end, on = { A = function() end } }", ["a.lua:3: \"n\" belongs to the file and would be lost"]),
-    ("local n = 1\nn = n + 1\nconsumer \"x\" { on = { A = function() local m = n\n m = m + 1 local function f() m = 0 end f() end } }", []),
+    (
+      "local n = 0\nconsumer \"x\" { on = { A = function()\n n = n + 1 end } }",
+      ["a.lua:3: \"n\" belongs to the file and would be lost"]
+    ),
+    (
+      "local n = 0\nlocal function add()\n n = n + 1 end\nconsumer \"x\" { on = { A = function() add() end } }",
+      ["a.lua:3: \"n\" belongs to the file and would be lost"]
+    ),
+    (
+      "local function counter() local n = 0 return function()\n n = n + 1 end end\nconsumer \"x\" { on = { A = counter() } }",
+      ["a.lua:2: \"n\" belongs to the file and would be lost"]
+    ),
+    (
+      "local n = 0\nconsumer \"x\" { key = function()\n n = n + 1 end, on = { A = function() end } }",
+      ["a.lua:3: \"n\" belongs to the file and would be lost"]
+    ),
+    (
+      "local n = 1\nn = n + 1\nconsumer \"x\" { on = { A = function() local m = n\n m = m + 1 local function f() m = 0 end f() end } }",
+      []
+    ),
   ])
   func `a handler that assigns what is the file's does not load`(source: String, says: [String]) {
     #expect(Generation.errors([("a.lua", source)]).map { String($0.split(separator: "\n")[0]) } == says)
@@ -161,19 +191,22 @@ import Testing
     let stage = try Stage("\(top)\nconsumer \"x\" { on = { A = function(event)\n\(change)\nend } }")
     for _ in 0..<2 {
       let failure = try #require(stage.handle(TestEvent("A", "s")).failures.first)
-      #expect(failure.hasPrefix("script.lua:3: ") && failure.contains("belongs to the file and would be lost"), "\(failure)")
+      #expect(
+        failure.hasPrefix("script.lua:3: ") && failure.contains("belongs to the file and would be lost"), "\(failure)")
     }
   }
 
   // MARK: limits and odd files
 
   @Test func `what is not a script is refused with its name`() {
-    #expect(Generation.load([SourceFile(path: "a.lua", bytes: [0x1B, 0x4C, 0x75, 0x61, 0x54])]).said == [
-      "a.lua: is compiled Lua; a script is source text\n  copy the source here instead"
-    ])
-    #expect(Generation.load([SourceFile(path: "a.lua", bytes: Array("x = 1\n\"".utf8) + [0xFF, 0x22])]).said == [
-      "a.lua:2: the file is not UTF-8 text"
-    ])
+    #expect(
+      Generation.load([SourceFile(path: "a.lua", bytes: [0x1B, 0x4C, 0x75, 0x61, 0x54])]).said == [
+        "a.lua: is compiled Lua; a script is source text\n  copy the source here instead"
+      ])
+    #expect(
+      Generation.load([SourceFile(path: "a.lua", bytes: Array("x = 1\n\"".utf8) + [0xFF, 0x22])]).said == [
+        "a.lua:2: the file is not UTF-8 text"
+      ])
     let large = Generation.load([SourceFile(path: "a.lua", bytes: Array(repeating: 0x20, count: 200_000))]).said
     #expect(large == ["a.lua:1: the file has 200000 bytes; a script may have 131072"])
   }
@@ -188,6 +221,11 @@ import Testing
     let source = [0xEF, 0xBB, 0xBF] + Array(simple("a").utf8)
     let generation = try Generation.load([SourceFile(path: "a.lua", bytes: source)]).get()
     #expect(generation.consumers.count == 1)
+  }
+
+  @Test func `a text that is no script ends in a bounded number of errors`() {
+    let words = (0..<5000).map { "word\($0)()" }.joined(separator: "\n")
+    #expect(Generation.errors([("a.lua", words)]).count == NameCheck.maximumErrors)
   }
 
   @Test func `names that cannot be shown or kept are refused`() {

@@ -28,7 +28,9 @@ import Testing
   }()
 
   private static let made: [Order] = (0..<300).flatMap { number -> [Order] in
-    let order = "order-\(number)", other = "order-\(number + 7)", package = "package-\(number / 2)"
+    let order = "order-\(number)"
+    let other = "order-\(number + 7)"
+    let package = "package-\(number / 2)"
     let orders = number % 3 == 0 ? "[\"\(order)\",\"\(other)\",\"\(order)\"]" : "[\"\(order)\"]"
     let items = "[" + (0...(number % 4)).map { "\"item-\(number)-\($0)\"" }.joined(separator: ",") + "]"
     let price = "\(number).\(number % 10)"
@@ -83,7 +85,9 @@ import Testing
   /// What the table in handlers/README.md says.
   private static func expected(_ events: [Order]) -> [String: Int] {
     var effects: [String: Int] = [:]
-    func add(_ type: String, _ subject: String, _ data: String) { effects["\(type) \(subject) \(data)", default: 0] += 1 }
+    func add(_ type: String, _ subject: String, _ data: String) {
+      effects["\(type) \(subject) \(data)", default: 0] += 1
+    }
     for event in events {
       let data = object(event.data)
       let items = data["items"] as? [String] ?? []

@@ -17,7 +17,9 @@ import Testing
     // `consumer` and `require` come from the loader.
     #expect(interpreter.known.globals.union(["consumer", "require"]) == words.union(Self.lua))
     for table in ["log", "json"] {
-      let members = Words.all.filter { $0.name.hasPrefix(table + ".") }.map { String($0.name.dropFirst(table.count + 1)) }
+      let members = Words.all.filter { $0.name.hasPrefix(table + ".") }.map {
+        String($0.name.dropFirst(table.count + 1))
+      }
       #expect(interpreter.known.fields[table] == Set(members))
     }
   }
@@ -30,7 +32,8 @@ import Testing
         "a.lua:1: \(word.name) works in a handler, not while the file loads\n"
           + "  a script only declares; effects are made in a handler"
       ])
-    let stage = try Stage("consumer \"a\" {\n key = function(event) \(word.name)(\"x\") end, on = { A = function() end } }")
+    let stage = try Stage(
+      "consumer \"a\" {\n key = function(event) \(word.name)(\"x\") end, on = { A = function() end } }")
     #expect(
       stage.handle(TestEvent("A", "s")).failures == [
         "script.lua:2: \(word.name) works in a handler, not in a key\n  a key only looks at the event"

@@ -37,7 +37,8 @@ import Testing
 
   @Test func `an event made here has its position as id and the log as source`() throws {
     let stage = try stage(
-      "function(event) emit(\"B\", { event.id, event.source, event.time, event.correlation, event.subject == nil }) end")
+      "function(event) emit(\"B\", { event.id, event.source, event.time, event.correlation, event.subject == nil }) end"
+    )
     #expect(
       stage.handle(TestEvent("A", cause: 3, root: 2), at: 9).emits
         == ["B  [\"9\",\"moondance:example\",1767225600000,\"2\",true]"])
@@ -60,10 +61,13 @@ import Testing
   // MARK: effects
 
   @Test func `an effect has its cause, root, depth and the inherited attributes`() throws {
-    let stage = try stage("function() emit(\"B\") emit(\"C\", nil, { subject = \"other\" }) emit(\"D\", nil, { subject = \"\" }) end")
+    let stage = try stage(
+      "function() emit(\"B\") emit(\"C\", nil, { subject = \"other\" }) emit(\"D\", nil, { subject = \"\" }) end")
     let event = TestEvent(
       "A", "s",
-      attributes: [(.id, "1"), (.source, "x"), (.traceparent, "t"), (.tracestate, "u"), (.correlationid, "c"), (.reply, "R")],
+      attributes: [
+        (.id, "1"), (.source, "x"), (.traceparent, "t"), (.tracestate, "u"), (.correlationid, "c"), (.reply, "R"),
+      ],
       cause: 4, root: 2, depth: 7)
     #expect(stage.handle(event, at: 9).emits == ["B s {}", "C other {}", "D  {}"])
     for index in 0..<3 {
@@ -80,14 +84,23 @@ import Testing
   @Test(arguments: [
     ("emit()", "emit wants a type first: emit(\"OrderPaid\", { … }); this is nil"),
     ("emit({}, \"B\")", "emit wants a type first: emit(\"OrderPaid\", { … }); this is a table"),
-    ("emit(\"Order Paid\")", "\"Order Paid\" is no event type: letters, digits, \".\", \"_\" and \"-\", 1 to 128 of them"),
+    (
+      "emit(\"Order Paid\")",
+      "\"Order Paid\" is no event type: letters, digits, \".\", \"_\" and \"-\", 1 to 128 of them"
+    ),
     ("emit(\"\")", "\"\" is no event type: letters, digits, \".\", \"_\" and \"-\", 1 to 128 of them"),
     ("emit(\"moondance.x\")", "types that begin with \"moondance.\" are the host's"),
     ("emit(\"B\", {}, \"s\")", "emit's third argument is a table: emit(type, data, { subject = … })"),
     ("emit(\"B\", {}, { subjct = \"s\" })", "emit has no option \"subjct\": did you mean subject?"),
     ("emit(\"B\", {}, { subject = 7 })", "emit(\"B\"): the subject is a number; text is wanted"),
-    ("emit(\"B\", {}, { subject = \"a\\nb\" })", "emit(\"B\"): a subject is UTF-8 text without control characters, at most 256 bytes"),
-    ("emit(\"B\", {}, { subject = \"\\xC3\" })", "emit(\"B\"): a subject is UTF-8 text without control characters, at most 256 bytes"),
+    (
+      "emit(\"B\", {}, { subject = \"a\\nb\" })",
+      "emit(\"B\"): a subject is UTF-8 text without control characters, at most 256 bytes"
+    ),
+    (
+      "emit(\"B\", {}, { subject = \"\\xC3\" })",
+      "emit(\"B\"): a subject is UTF-8 text without control characters, at most 256 bytes"
+    ),
     ("emit(\"B\", { print })", "emit(\"B\"): data[1] is a function: it cannot be kept as JSON"),
     ("emit(\"B\", { a = { 1 / 0 } })", "emit(\"B\"): data.a[1] is infinite"),
     ("random(2, 1)", "random: 2 is more than 1"), ("random(1.5)", "random takes nothing, or one or two whole numbers"),
@@ -119,15 +132,21 @@ import Testing
   @Test func `a failed call leaves the effects as they were`() throws {
     let stage = try stage("function(event) emit(\"B\") log.info(\"x\") local a = event.data.a.b end")
     let effects = EntryBatch(hash: StableHash(seed: 7))
-    effects.begin(kind: .event, type: .init(start: nil, count: 0), subject: .init(start: nil, count: 0), data: .init(start: nil, count: 0), encoding: .none)
+    effects.begin(
+      kind: .event, type: .init(start: nil, count: 0), subject: .init(start: nil, count: 0),
+      data: .init(start: nil, count: 0), encoding: .none)
     effects.end()
     let (bytes, event) = (effects.bytes.count, TestEvent("A", "s", data: "{}"))
     let outcome = Array("s".utf8).withUnsafeBytes {
       stage.worker.call(
-        consumer: 0, handler: 0, event: event.view, position: Position(1), recorded: 0, now: 0, key: $0, readerNumber: 1,
+        consumer: 0, handler: 0, event: event.view, position: Position(1), recorded: 0, now: 0, key: $0,
+        readerNumber: 1,
         into: effects)
     }
-    guard case .failed(let failure) = outcome else { Issue.record("\(outcome)"); return }
+    guard case .failed(let failure) = outcome else {
+      Issue.record("\(outcome)")
+      return
+    }
     #expect(failure.kind == .error && failure.log == [LogLine(level: .info, text: "x")])
     #expect(failure.message == "script.lua:1: attempt to index a nil value (field 'a')")
     #expect(failure.traceback.contains("script.lua:1:"))
@@ -143,10 +162,15 @@ import Testing
     #expect(stage.handle(TestEvent("A", "s")).failures.count == 1)
   }
 
-  @Test(arguments: [("return 1", true), ("return {}", true), ("return false", true), ("return", false), ("return nil", false), ("return emit(\"B\")", false)])
+  @Test(arguments: [
+    ("return 1", true), ("return {}", true), ("return false", true), ("return", false), ("return nil", false),
+    ("return emit(\"B\")", false),
+  ])
   func `a handler returns nothing`(code: String, isError: Bool) throws {
     let reaction = try stage("function(event)\n \(code)\nend").handle(TestEvent("A", "s"))
-    #expect(reaction.failures == (isError ? ["script.lua:1: a handler returns nothing: effects are calls, such as emit(…)"] : []))
+    #expect(
+      reaction.failures
+        == (isError ? ["script.lua:1: a handler returns nothing: effects are calls, such as emit(…)"] : []))
   }
 
   @Test(arguments: [
@@ -176,7 +200,10 @@ import Testing
     let outcome = stage.worker.call(
       consumer: 0, handler: 0, event: TestEvent("A").view, position: Position(1), recorded: 0, now: 0,
       key: .init(start: nil, count: 0), readerNumber: 1, into: EntryBatch(hash: StableHash(seed: 7)))
-    guard case .hostFault = outcome else { Issue.record("\(outcome)"); return }
+    guard case .hostFault = outcome else {
+      Issue.record("\(outcome)")
+      return
+    }
   }
 
   @Test func `nothing survives a call`() throws {
@@ -247,16 +274,20 @@ import Testing
   // MARK: keys
 
   @Test(arguments: [
-    ("\"data.k\"", "{\"k\":\"x\"}", ["x"]), ("\"data.k\"", "{\"k\":[\"x\",7,\"x\"]}", ["x", "7"]), ("\"data.k\"", "{\"k\":[]}", []),
-    ("\"data.k\"", "{\"k\":null}", []), ("\"data.k\"", "{}", []), ("\"data.k\"", "7", []), ("\"data.k.l\"", "{\"k\":\"x\"}", []),
-    ("\"type\"", "{}", ["A"]), ("\"data\"", "\"x\"", ["x"]), ("\"data.k\"", "{\"k\":\"\"}", [""]), ("\"data.k\"", "{\"k\":2.0}", ["2"]),
+    ("\"data.k\"", "{\"k\":\"x\"}", ["x"]), ("\"data.k\"", "{\"k\":[\"x\",7,\"x\"]}", ["x", "7"]),
+    ("\"data.k\"", "{\"k\":[]}", []),
+    ("\"data.k\"", "{\"k\":null}", []), ("\"data.k\"", "{}", []), ("\"data.k\"", "7", []),
+    ("\"data.k.l\"", "{\"k\":\"x\"}", []),
+    ("\"type\"", "{}", ["A"]), ("\"data\"", "\"x\"", ["x"]), ("\"data.k\"", "{\"k\":\"\"}", [""]),
+    ("\"data.k\"", "{\"k\":2.0}", ["2"]),
     ("{ A = \"data.k\" }", "{\"k\":1}", ["1"]), ("{ [\"*\"] = \"data.k\" }", "{\"k\":1}", ["1"]),
     ("{ [\"*\"] = \"data.k\", A = \"subject\" }", "{\"k\":1}", ["s"]), ("{ B = \"data.k\" }", "{\"k\":1}", ["s"]),
     ("function(event) return { event.subject, \"b\" } end", "{}", ["s", "b"]), ("function() end", "{}", []),
   ])
   func `an event has the keys its rule gives`(rule: String, data: String, keys: [String]) throws {
     let stage = try Stage(
-      "consumer \"x\" { key = \(rule), on = { A = function(event) emit(\"B\", { event.key }) end, B = function() end, [\"C*\"] = print } }")
+      "consumer \"x\" { key = \(rule), on = { A = function(event) emit(\"B\", { event.key }) end, B = function() end, [\"C*\"] = print } }"
+    )
     let reaction = stage.handle(TestEvent("A", "s", data: data))
     #expect(reaction.failures == [] && reaction.keys == keys)
     #expect(reaction.emits == keys.map { $0.isEmpty ? "B s {}" : "B s [\"\($0)\"]" })
@@ -278,8 +309,13 @@ import Testing
   }
 
   @Test func `an error in a key is a failure, and a key that never ends is ended`() throws {
-    let stage = try Stage("consumer \"x\" { key = function(event)\n if event.data then return event.data.a.b end while true do end end, on = { A = function() end } }")
-    #expect(stage.handle(TestEvent("A", "s", data: "{}")).failures == ["script.lua:2: attempt to index a nil value (field 'a')"])
+    let stage = try Stage(
+      "consumer \"x\" { key = function(event)\n if event.data then return event.data.a.b end while true do end end, on = { A = function() end } }"
+    )
+    #expect(
+      stage.handle(TestEvent("A", "s", data: "{}")).failures == [
+        "script.lua:2: attempt to index a nil value (field 'a')"
+      ])
     stage.handle(TestEvent("A", "s"))
     #expect(stage.lastFailure?.kind == .time)
     #expect(stage.handle(TestEvent("A", "s", data: "{\"a\":{\"b\":1}}")).keys == ["1"])

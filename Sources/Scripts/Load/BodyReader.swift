@@ -177,7 +177,9 @@ struct BodyReader {
     }
     var policy = RetryPolicy.standard
     value.forEach { key, value in
-      if let problem = Self.set(key.shown, value, in: &policy) { fail(["retry", key.shown], problem.what, problem.hint) }
+      if let problem = Self.set(key.shown, value, in: &policy) {
+        fail(["retry", key.shown], problem.what, problem.hint)
+      }
       return true
     }
     if policy.cap < policy.first { policy.cap = policy.first }

@@ -25,7 +25,8 @@ struct KeyReader {
     value.forEach { key, entry in
       guard let type = key.text, let pattern = TypePattern(type) else {
         problems.append(
-          Problem(path: ["key", key.shown], what: "\"\(key.shown)\" in key is no event type", hint: BodyReader.typeHint))
+          Problem(
+            path: ["key", key.shown], what: "\"\(key.shown)\" in key is no event type", hint: BodyReader.typeHint))
         return true
       }
       guard let (rule, function) = readOne(entry, path: ["key", type]) else { return true }
@@ -60,7 +61,8 @@ struct KeyReader {
       let meant = near.map { ([$0] + parts.dropFirst()).joined(separator: ".") } ?? "data.\(text)"
       problems.append(
         Problem(
-          path: path, what: "\(name) is \"\(text)\", which is no field of an event", hint: "did you mean \"\(meant)\"?"))
+          path: path, what: "\(name) is \"\(text)\", which is no field of an event", hint: "did you mean \"\(meant)\"?")
+      )
       return nil
     }
     return follow(parts).map { (.path(parts), $0) }

@@ -56,7 +56,8 @@ final class LoadRun {
       return .bareError("\(place)\(word) declares: it stands in the file, not in a handler")
     }
     if modules.current != nil {
-      return .bareError("\(place)a module declares nothing\n  write \(word) in a file beside \(SourceFile.moduleFolder)/")
+      return .bareError(
+        "\(place)a module declares nothing\n  write \(word) in a file beside \(SourceFile.moduleFolder)/")
     }
     guard let name = arguments[2].string else {
       return .bareError("\(place)a \(word) has a name\n  write \(word) \"name\" { on = { … } }")
@@ -92,7 +93,8 @@ final class LoadRun {
 
   func require(_ arguments: borrowing LuaCall, _ phase: Interpreter.Phase, in interpreter: Interpreter) -> LuaReply {
     guard phase == .loading else {
-      return .error("require works while the file loads\n  write local name = require \"lib.name\" at the top of the file")
+      return .error(
+        "require works while the file loads\n  write local name = require \"lib.name\" at the top of the file")
     }
     guard let name = arguments[0].text else { return .error("require wants a name\n  write require \"lib.name\"") }
     let from = modules.current ?? file

@@ -71,7 +71,8 @@ final class ModuleLoader {
     if let error = outcome.error { throw error }
     guard let value else {
       let last = file.bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).count
-      throw LuaError(.script, "\(file.path):\(last): the module returns nothing\n  end it with return and what it offers")
+      throw LuaError(
+        .script, "\(file.path):\(last): the module returns nothing\n  end it with return and what it offers")
     }
     try interpreter.state.freezeEnvironment(environment)
     try interpreter.state.freeze(value, name: file.path)
@@ -94,5 +95,7 @@ final class ModuleLoader {
   }
 
   /// Modules that people know from elsewhere.
-  private static let outside = ["socket", "http", "io", "os", "cjson", "lfs", "ssl", "posix", "luasql", "resty", "redis"]
+  private static let outside = [
+    "socket", "http", "io", "os", "cjson", "lfs", "ssl", "posix", "luasql", "resty", "redis",
+  ]
 }
