@@ -83,6 +83,7 @@ struct md_lua {
   int64_t budget;               // instructions left
   int64_t look_at;              // below this many the next charge looks at the clock
   uint64_t deadline;            // 0 until the first look at the clock
+  uint64_t last_deadline, processor_start;
   int32_t interval;
   int32_t depth;                // of calls from Swift into each other
   md_lua_status fatal;          // TIME or MEMORY, once hit
@@ -237,6 +238,9 @@ void md_json_free(md_lua *lua);
 /// Encodes the value at `index` (absolute) at the end of scratch. On failure scratch is as before and the message is in
 /// `lua->message`. Never raises.
 bool md_json_encode(lua_State *L, md_lua *lua, int index, const char *name, size_t name_length);
+/// Pushes the number that `text` is, blanks around it aside: integers exactly, those beyond 64 bits as floats. False when it
+/// is no number of JSON or beyond floats. A byte that is not of the number must follow the text.
+bool md_push_number(lua_State *L, const char *text, size_t length);
 /// Shortest decimal that reads back as `number`, at most 32 bytes; always with a point or an exponent.
 size_t md_format_double(double number, char *out);
 /// Length of the UTF-8 sequence at `bytes`, or 0 if it is not valid.

@@ -169,7 +169,9 @@ import Testing
   }
 
   @Test func `a call before the limit leaves nothing behind`() throws {
-    let state = try LuaState()
+    var limits = LuaLimits()
+    limits.nanoseconds = 60_000_000_000
+    let state = try LuaState(limits: limits)
     let handler = try state.held("return function(n) local t = {} for i = 1, n do t[i] = ('x'):rep(1000) .. i end return #t end")
     for _ in 0..<5 { #expect(state.end(handler, [.integer(30_000)]) == .returned(["30000"])) }
     state.collectGarbage()
