@@ -51,7 +51,7 @@ import Testing
         writer.field(1, UInt32(1))
         writer.field(2, UInt64(1))
       }
-      framer.appendRecord(record.bytes)
+      framer.appendRecords(record)
     }
     let point = log.journal.durable
     try "state".withBytes { try log.snapshots.save(point, version: 1, payload: $0) }

@@ -38,7 +38,7 @@ final class LogModel {
       ("snapshot", { try $0.snapshot() }), ("read", { try $0.read() }), ("subject", { try $0.lookUp() }),
       ("find", { try $0.find() }), ("reopen", { try $0.reopen() }), ("crash", { try $0.crash() }),
       ("full", { $0.fillDisk() }), ("error", { try $0.fail() }), ("no index", { try $0.loseIndexes() }),
-      ("torn", { try $0.crashInside() }),
+      ("torn", { try $0.crashInside() }), ("kill", { try $0.kill() }),
     ]
     steps = all.map { (name: $0.0, weight: [0, 1, 1, 3, 10][seed.below(5)], run: $0.1) }
     steps[0].weight += 6
@@ -230,6 +230,15 @@ final class LogModel {
     files.restart(losing: loss)
     try open()
     try adopt("after a crash")
+  }
+
+  /// The process dies, and perhaps the power goes soon after the next opening: what was read there must be durable.
+  private func kill() throws {
+    isFull = false
+    files.killProcess()
+    try open()
+    try adopt("after a kill")
+    if seed.oneIn(2) { try crash() }
   }
 
   /// The power goes at some call of the next steps, perhaps in the opening after it.

@@ -103,7 +103,7 @@ import Testing
     var record = ByteWriter()
     record.record(.progress) { $0.field(1, UInt32(7)) }
     record.record(.deploy) { $0.field(1, UInt32(3)) }
-    test.log.framer.appendRecord(record.bytes)
+    test.log.framer.appendRecords(record)
     test.log.framer.endCommit()
     try test.log.journal.append(test.log.framer.endGroup())
     try test.log.close()

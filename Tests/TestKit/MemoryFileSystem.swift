@@ -93,6 +93,17 @@ package final class MemoryFileSystem: FileSystem {
     }
   }
 
+  /// The process dies, the power stays: open files and locks are gone, what was written is there and still not durable.
+  package func killProcess() {
+    state.withLock { state in
+      state.boot += 1
+      state.isCrashed = false
+      state.locks = [:]
+      state.plan = nil
+      state.trace = []
+    }
+  }
+
   /// An independent copy of everything that is durable and not durable now, without faults, locks and open files.
   package func copy() -> MemoryFileSystem {
     state.withLock { state in

@@ -100,33 +100,15 @@ extension LogReader {
       }
       for ordinal in hits {
         let position = first + UInt64(ordinal)
-        let chunk = try cursor.chunk(with: position)
-        let record = chunk.record(at: chunk.place(position))
-        if record.kind != nil, matches(record.entry) {
-          guard try body(position, record.entry, chunk.commit(of: position)) else { return false }
+        let found = try cursor.entry(at: position)
+        if let entry = found.entry, matches(entry) {
+          guard try body(position, entry, found.commit) else { return false }
         }
       }
       if hits.count < Self.pageHits { return true }
       start = first.rawValue + UInt64(hits.last!) + 1
     }
     return true
-  }
-}
-
-/// Reads entries one by one, ascending, through the chunk that was read last.
-private struct EntryCursor {
-  let reader: LogReader
-  private var current: LogChunk?
-
-  init(reader: LogReader) { self.reader = reader }
-
-  mutating func chunk(with position: Position) throws -> LogChunk {
-    if let current, current.contains(position) { return current }
-    guard let chunk = try reader.chunk(from: position, limitBytes: 16 << 10, through: position) else {
-      throw LogError(.corrupt, "the index names position \(position), which the log does not have; \(Advice.damage)")
-    }
-    current = chunk
-    return chunk
   }
 }
 
@@ -167,9 +149,8 @@ package struct IdentityFinder {
         if found != nil { return found }
       }
       for position in candidates ?? [] where position <= reader.lastPosition {
-        let chunk = try cursor.chunk(with: position)
-        let record = chunk.record(at: chunk.place(position))
-        if record.kind != nil, isSame(record.entry) { return (position, Array(record.whole)) }
+        let found = try cursor.entry(at: position)
+        if let entry = found.entry, isSame(entry) { return (position, Array(entry.whole)) }
       }
       return nil
     }
