@@ -31,7 +31,8 @@ struct AccessRule: Sendable {
       return Problem(.foreignOrigin, "The header Origin names another web page, and those are kept out.")
     }
     if let site = request.headerFields[.fetchSite], site != "same-origin", site != "none" {
-      return Problem(.foreignOrigin, "The header Sec-Fetch-Site says that another web page asks, and those are kept out.")
+      return Problem(
+        .foreignOrigin, "The header Sec-Fetch-Site says that another web page asks, and those are kept out.")
     }
     return scope.flatMap { token(request, $0) }
   }
@@ -54,7 +55,9 @@ struct AccessRule: Sendable {
   }
 
   private static func isAddress(_ name: String) -> Bool {
-    if name.hasPrefix("["), name.hasSuffix("]") { return name.dropFirst().dropLast().allSatisfy { $0.isHexDigit || $0 == ":" } }
+    if name.hasPrefix("["), name.hasSuffix("]") {
+      return name.dropFirst().dropLast().allSatisfy { $0.isHexDigit || $0 == ":" }
+    }
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     return parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
   }
@@ -66,7 +69,8 @@ struct AccessRule: Sendable {
       return Problem(.unauthorized, "Send a token of the daemon's token file: Authorization: Bearer TOKEN.")
     }
     guard scopes.contains(scope) else {
-      return Problem(.forbidden, "This needs a token with the scope \(scope.rawValue), and the one sent does not have it.")
+      return Problem(
+        .forbidden, "This needs a token with the scope \(scope.rawValue), and the one sent does not have it.")
     }
     return nil
   }

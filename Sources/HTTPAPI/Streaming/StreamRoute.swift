@@ -95,7 +95,8 @@ struct StreamRoute: Sendable {
         (isReading, hasEnded) = (false, true)
         assembler.end()
       case .appended(let number, let outcome): ledger.complete(number, outcome)
-      case .shutdown: problem = problem ?? Problem(.stopping, "The daemon is stopping. Send the rest when it runs again.")
+      case .shutdown:
+        problem = problem ?? Problem(.stopping, "The daemon is stopping. Send the rest when it runs again.")
       case .broken, nil: return nil
       }
     }
@@ -134,7 +135,8 @@ struct StreamRoute: Sendable {
     problem.duplicates = ledger.duplicates
     problem.detail +=
       ledger.count == 0
-      ? " Nothing of this stream is in." : " The \(ledger.count) events before it are in, to position \(ledger.last ?? .start)."
+      ? " Nothing of this stream is in."
+      : " The \(ledger.count) events before it are in, to position \(ledger.last ?? .start)."
     let answer = Answer.problem(problem)
     return isComplete ? answer : answer.closing()
   }
