@@ -164,7 +164,7 @@ struct `Following over HTTP` {
       let data = "\"\(String(repeating: "x", count: 20_000))\""
       for _ in 1...2000 { server.host.append("Big", data: data) }
       let text = try await offPool {
-        let client = try RawClient(port: port, receiveBuffer: 4096)
+        let client = try RawClient(port: port, receiveBuffer: 128 << 10)
         try client.send(TestServer.head("GET", "/events", [("Accept", "text/event-stream")], port: port))
         _ = try client.receive(through: "id: 3\n")
         // Slow on purpose: longer for one portion than the limit, with breaks shorter than a stall.
