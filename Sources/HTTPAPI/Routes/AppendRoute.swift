@@ -110,8 +110,10 @@ struct AppendRoute: Sendable {
     case .conflict(let index, let position):
       var problem = Problem(
         .identityConflict,
-        "The event at position \(position) has the same source and id, but another type, subject or data. A new event needs a new id."
-      )
+        """
+        The event at position \(position) has the same source and id, but another type, subject or data. A new event \
+        needs a new id.
+        """)
       problem.position = position.rawValue
       if form == .batch { problem.index = index }
       return problem

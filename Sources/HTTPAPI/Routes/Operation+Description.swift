@@ -40,8 +40,10 @@ extension Operation {
       return [
         Parameter(
           "If-Match", in: "header", .integer(),
-          "The position of the last event of the subject, 0 for none; when it is another, nothing is appended. For a single event."
-        )
+          """
+          The position of the last event of the subject, 0 for none; when it is another, nothing is appended. For a \
+          single event.
+          """)
       ]
     case .getEvent: return [Parameter("position", in: "path", required: true, .integer(), "From 1.")]
     case .listEvents:
