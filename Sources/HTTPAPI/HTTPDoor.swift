@@ -1,6 +1,6 @@
 package import Engine
-package import Logging
 internal import HummingbirdCore
+package import Logging
 internal import NIOCore
 internal import NIOPosix
 internal import ServiceLifecycle

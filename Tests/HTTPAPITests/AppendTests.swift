@@ -25,7 +25,8 @@ struct `Appending over HTTP` {
       let body = event()
       try await offPool {
         try client.send(
-          TestServer.head("POST", "/events", [("Content-Type", "application/cloudevents+json")], length: body.utf8.count, port: port))
+          TestServer.head(
+            "POST", "/events", [("Content-Type", "application/cloudevents+json")], length: body.utf8.count, port: port))
         try client.send(body)
       }
       try await eventually { server.host.batchSizes == [1] }
@@ -109,18 +110,23 @@ struct `Appending over HTTP` {
       #expect(try fresh.decoded(Problem.self).position == 0)
       #expect(try await server.post(event: one, [("If-Match", "*")]).status == 400)
       #expect(try await server.post(event: event(), [("If-Match", "1")]).status == 400)
-      #expect(try await server.post("application/cloudevents-batch+json", "[\(one)]", [("If-Match", "2")]).status == 400)
+      #expect(
+        try await server.post("application/cloudevents-batch+json", "[\(one)]", [("If-Match", "2")]).status == 400)
       #expect(try await server.post(lines: one, [("If-Match", "2")]).status == 400)
       #expect(server.host.durable == Position(2))
     }
   }
 
-  @Test(arguments: [
-    (.tooLarge(limit: 10), 413, .tooLarge), (.overloaded(retryAfterSeconds: 1), 503, .overloaded),
-    (.noSpace, 507, .outOfSpace), (.stopped(maybeIn: true), 503, .stopping), (.stopped(maybeIn: false), 503, .stopping),
-    (.readFailed("/secret/path: EIO"), 500, .readFailed),
-  ] as [(AppendOutcome, Int, ProblemKind)])
-  func `every way an append can end has its problem`(outcome: AppendOutcome, status: Int, kind: ProblemKind) async throws {
+  @Test(
+    arguments: [
+      (.tooLarge(limit: 10), 413, .tooLarge), (.overloaded(retryAfterSeconds: 1), 503, .overloaded),
+      (.noSpace, 507, .outOfSpace), (.stopped(maybeIn: true), 503, .stopping),
+      (.stopped(maybeIn: false), 503, .stopping),
+      (.readFailed("/secret/path: EIO"), 500, .readFailed),
+    ] as [(AppendOutcome, Int, ProblemKind)])
+  func `every way an append can end has its problem`(outcome: AppendOutcome, status: Int, kind: ProblemKind)
+    async throws
+  {
     try await TestServer.run { server in
       server.host.script([outcome])
       let answer = try await server.post(event: event())

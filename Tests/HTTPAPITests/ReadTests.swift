@@ -105,7 +105,9 @@ struct `Reading over HTTP` {
           parts.append("correlation=\(correlation)")
           wanted.removeAll { model[$0].correlation != correlation }
           // Looked up by root when it is the position of one: then an event that gives such a text itself is not found.
-          if let root = Int(correlation), correlation.first != "0", root <= model.count, model[root - 1].correlation == correlation {
+          if let root = Int(correlation), correlation.first != "0", root <= model.count,
+            model[root - 1].correlation == correlation
+          {
             wanted.removeAll { index in model[index].correlation == correlation && !server.host.isBelow(root, index) }
           }
         }
@@ -147,7 +149,8 @@ struct `Reading over HTTP` {
     ("/events?limit=0", 400), ("/events?limit=1001", 400), ("/events?limit=x", 400), ("/events?from=-1", 400),
     ("/events?from=18446744073709551616", 400), ("/events?type=a%20b", 400), ("/events?type=a*b", 400),
     ("/events?type=", 400), ("/events?subject=", 400), ("/events?subject=%00", 400), ("/events?subject=%ff", 400),
-    ("/events?subject=%C3%28", 400), ("/events?subject=%4", 400), ("/events?typ=T", 400), ("/events?from=1&from=2", 400),
+    ("/events?subject=%C3%28", 400), ("/events?subject=%4", 400), ("/events?typ=T", 400),
+    ("/events?from=1&from=2", 400),
     ("/events?from=1&last=2", 400), ("/subjects/a?subject=b", 400), ("/status?x=1", 400),
     ("/subjects/%FF", 400), ("/subjects/%00", 400), ("/subjects/", 404), ("/events/", 404), ("/events/x", 400),
     ("/events/0", 404), ("/events/99", 404), ("/events/18446744073709551615", 404), ("/events/-1", 400), ("/", 404),
@@ -209,7 +212,8 @@ struct `Reading over HTTP` {
       let good = try await server.request("POST", "/reload")
       #expect(good.status == 200)
       #expect(try good.decoded(ReloadReceipt.self) == ReloadReceipt(generation: 8, changed: true, warnings: ["w"]))
-      let bad = try await server.request("POST", "/reload", [("Content-Type", "application/json")], body: Array("{}".utf8))
+      let bad = try await server.request(
+        "POST", "/reload", [("Content-Type", "application/json")], body: Array("{}".utf8))
       #expect(bad.status == 422)
       #expect(try bad.decoded(Problem.self).errors == ["a.lua:1: no", "b.lua:2: nor"])
     }

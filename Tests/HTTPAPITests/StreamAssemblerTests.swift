@@ -27,7 +27,9 @@ struct `A stream of events in pieces` {
     for first in 0...bytes.count {
       for second in first...bytes.count {
         var assembler = assembler()
-        for part in [bytes[..<first], bytes[first..<second], bytes[second...]] { assembler.take(ByteBuffer(bytes: part)) }
+        for part in [bytes[..<first], bytes[first..<second], bytes[second...]] {
+          assembler.take(ByteBuffer(bytes: part))
+        }
         assembler.end()
         let found = types(&assembler)
         #expect(found.map(\.0) == ["A", "B", "C"], "cut at \(first) and \(second)")
@@ -51,7 +53,9 @@ struct `A stream of events in pieces` {
     while let chunk = byCount.next() { sizes.append(chunk.batch.count) }
     #expect(sizes == [2, 2, 1])
     var byBytes = assembler { $0.chunkBytes = 1000 }
-    byBytes.take(ByteBuffer(string: String(repeating: event("T", "\"data\":\"\(String(repeating: "x", count: 400))\"") + "\n", count: 6)))
+    byBytes.take(
+      ByteBuffer(
+        string: String(repeating: event("T", "\"data\":\"\(String(repeating: "x", count: 400))\"") + "\n", count: 6)))
     #expect(byBytes.next()?.batch.count == 3)
     #expect(byBytes.isFull)
   }

@@ -122,8 +122,9 @@ struct `A stream over HTTP` {
     }
   }
 
-  @Test(arguments: [(.noSpace, 507), (.stopped(maybeIn: true), 503), (.readFailed("x"), 500), (.tooLarge(limit: 5), 413)]
-    as [(AppendOutcome, Int)])
+  @Test(
+    arguments: [(.noSpace, 507), (.stopped(maybeIn: true), 503), (.readFailed("x"), 500), (.tooLarge(limit: 5), 413)]
+      as [(AppendOutcome, Int)])
   func `says what is in when the engine takes no more`(outcome: AppendOutcome, status: Int) async throws {
     var limits = DoorLimits()
     limits.chunkEvents = 100
@@ -146,7 +147,9 @@ struct `A stream over HTTP` {
       let client = try await offPool { try RawClient(port: port) }
       try await offPool {
         try client.send(
-          TestServer.head("POST", "/events", [("Content-Type", "application/x-ndjson"), ("Transfer-Encoding", "chunked")], port: port))
+          TestServer.head(
+            "POST", "/events", [("Content-Type", "application/x-ndjson"), ("Transfer-Encoding", "chunked")], port: port)
+        )
       }
       for number in 1...5 {
         let line = event("T\(number)") + "\n"
@@ -169,7 +172,9 @@ struct `A stream over HTTP` {
       let body = lines(0..<40_000)
       let sending = Task {
         try await offPool {
-          try client.send(TestServer.head("POST", "/events", [("Content-Type", "application/x-ndjson")], length: body.utf8.count, port: port))
+          try client.send(
+            TestServer.head(
+              "POST", "/events", [("Content-Type", "application/x-ndjson")], length: body.utf8.count, port: port))
           try client.send(body)
           return try client.response()
         }
@@ -188,7 +193,8 @@ struct `A stream over HTTP` {
       let port = server.port
       try await offPool {
         let client = try RawClient(port: port)
-        try client.send(TestServer.head("POST", "/events", [("Content-Type", "application/x-ndjson")], length: 1_000_000, port: port))
+        try client.send(
+          TestServer.head("POST", "/events", [("Content-Type", "application/x-ndjson")], length: 1_000_000, port: port))
         try client.send(event("A") + "\n" + event("B") + "\n" + #"{"specversion":"1.0","#)
         try eventuallyBlocking { server.host.durable == Position(2) }
       }

@@ -34,7 +34,9 @@ final class RawClient: @unchecked Sendable {
     address.sin_port = in_port_t(UInt16(port)).bigEndian
     address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
     let connected = withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
     }
     guard connected == 0 else { throw Failure(description: "connect: errno \(errno)") }
   }
@@ -57,6 +59,13 @@ final class RawClient: @unchecked Sendable {
 
   func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
+  /// Whether the peer has closed or reset the connection, whatever still lies in the buffer.
+  var isClosedByPeer: Bool {
+    let hangUp: Int16 = 0x2000  // POLLRDHUP, which Glibc's module does not name
+    var wait = pollfd(fd: descriptor, events: hangUp, revents: 0)
+    return poll(&wait, 1, 0) > 0 && wait.revents & (hangUp | Int16(POLLHUP) | Int16(POLLERR)) != 0
+  }
+
   /// Reads until `done` says so; false when the peer closed first.
   func receive(within seconds: Double = 20, until done: ([UInt8]) -> Bool) throws -> Bool {
     let deadline = Date(timeIntervalSinceNow: seconds)
@@ -64,7 +73,9 @@ final class RawClient: @unchecked Sendable {
       var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
       let left = deadline.timeIntervalSinceNow
       guard left > 0, poll(&wait, 1, Int32(left * 1000) + 1) > 0 else {
-        throw Failure(description: "nothing came for \(seconds) s; last was \(String(decoding: received.suffix(300), as: UTF8.self))")
+        throw Failure(
+          description:
+            "nothing came for \(seconds) s; last was \(String(decoding: received.suffix(300), as: UTF8.self))")
       }
       var buffer = [UInt8](repeating: 0, count: 64 << 10)
       let count = recv(descriptor, &buffer, buffer.count, 0)
@@ -84,7 +95,8 @@ final class RawClient: @unchecked Sendable {
   func receive(through text: String, within seconds: Double = 20) throws -> String {
     let needle = Array(text.utf8)
     guard try receive(within: seconds, until: { $0.firstRange(of: needle) != nil }) else {
-      throw Failure(description: "closed before \(text); last was \(String(decoding: received.suffix(300), as: UTF8.self))")
+      throw Failure(
+        description: "closed before \(text); last was \(String(decoding: received.suffix(300), as: UTF8.self))")
     }
     let end = received.firstRange(of: needle)!.upperBound
     defer { received.removeFirst(end) }

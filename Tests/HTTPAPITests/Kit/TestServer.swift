@@ -19,7 +19,9 @@ struct TestServer: Sendable {
       let client = try RawClient(port: port)
       try client.send(Self.head(method, path, headers, length: body?.count, port: port))
       try? client.send(body ?? [])
-      guard let response = try client.response() else { throw RawClient.Failure(description: "closed without an answer") }
+      guard let response = try client.response() else {
+        throw RawClient.Failure(description: "closed without an answer")
+      }
       return response
     }
   }
