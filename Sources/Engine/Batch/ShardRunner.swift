@@ -58,7 +58,7 @@ struct ShardRunner {
       return
     }
     let mark = shard.effects.mark
-    do {
+    do throws(CallError) {
       if shard.bytes > Self.bytesAtAnyCost / batch.shards.count {
         throw CallError(
           key: batch.storedKey(of: unit) ?? unit.entry.map { batch.key(of: unit, entry: $0) }, kind: .limit,
@@ -131,7 +131,7 @@ struct ShardRunner {
       if let chunk = shard.readBack[index] { recorded = chunk.commit(of: Position(unit.position)).time }
     }
     let worker: ScriptWorker
-    do {
+    do throws(CallError) {
       worker = try self.worker(for: batch.generation)
     } catch {
       var error = error
