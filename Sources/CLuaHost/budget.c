@@ -54,6 +54,7 @@ void md_begin_budget(md_lua *lua) {
   lua->look_at = lua->budget > MD_SLICE ? lua->budget - MD_SLICE : 0;
   lua->deadline = 0;
   lua->denials = 0;
+  lua->is_near_limit = false;
   lua->interval = md_interval(lua);
   lua_sethook(lua->current, md_hook, LUA_MASKCOUNT, lua->interval);
 }
@@ -72,11 +73,30 @@ void md_end_budget(md_lua *lua) {
   }
 }
 
+static void keep_traceback(lua_State *L, md_lua *lua) {
+  lua->enforcing = false;
+  luaL_traceback(L, L, NULL, 0);
+  size_t length;
+  const char *text = lua_tolstring(L, -1, &length);
+  md_buffer_set(&lua->traceback, text, length);
+  lua_pop(L, 1);
+  lua->enforcing = true;
+}
+
+// Three quarters of the memory are used. When it runs out nobody can look any more, so what runs is noted now. Recursion
+// without end is what mostly gets here: said as that, it is an ordinary error.
+static void look_around(lua_State *L, md_lua *lua) {
+  lua_Debug deep;
+  keep_traceback(L, lua);
+  if (lua_getstack(L, MD_DEEP, &deep)) luaL_error(L, "stack overflow: does a function call itself without end?");
+}
+
 void md_hook(lua_State *L, lua_Debug *activation) {
   (void)activation;
   md_lua *lua = md_host(L);
   if (!lua->enforcing) return;  // the host's own protected code
   lua->budget -= lua->interval;
+  if (lua->is_near_limit && lua->traceback.length == 0) look_around(L, lua);
   md_check_budget(L, lua);
 }
 
@@ -115,14 +135,6 @@ _Noreturn void md_raise_fatal(lua_State *L, md_lua *lua, md_lua_status status) {
   md_mark_fatal(lua, status);
   lua->interval = 1;
   lua_sethook(L, md_hook, LUA_MASKCOUNT, 1);
-  if (lua->traceback.length == 0) {
-    lua->enforcing = false;
-    luaL_traceback(L, L, NULL, 0);
-    size_t length;
-    const char *text = lua_tolstring(L, -1, &length);
-    md_buffer_set(&lua->traceback, text, length);
-    lua_pop(L, 1);
-    lua->enforcing = true;
-  }
+  keep_traceback(L, lua);
   md_raise_passing(L);
 }

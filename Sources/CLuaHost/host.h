@@ -24,6 +24,7 @@ enum {
   MD_SCRATCH_KEPT = 65536,       // bytes of scratch kept between calls
   MD_JSON_KEPT = 262144,         // bytes of JSON for which buffers are kept between calls
   MD_SLICE = 50000,              // charges between two looks at the clock
+  MD_DEEP = 150000,              // calls in each other that are too many once memory runs short
   MD_MAXIMUM_SORTED = 100000,    // entries that are sorted to visit a table
 };
 
@@ -73,6 +74,7 @@ struct md_lua {
   size_t used;
   bool enforcing;               // script code runs; otherwise the host pushes and is never refused
   int32_t denials;              // refusals in this call
+  bool is_near_limit;           // of memory; seen in this call
   int64_t refuse_after;         // for tests; 0 is off
   md_long_string *_Nullable long_strings;
   size_t long_count, long_capacity;

@@ -57,14 +57,17 @@ static bool permits(md_lua *lua, bool is_string, size_t growth, size_t new_size)
   return within;
 }
 
+// Raising and looking around are the hook's business, not the allocator's.
+static void call_hook_soon(md_lua *lua) {
+  lua->interval = 1;
+  lua_sethook(lua->current, md_hook, LUA_MASKCOUNT, 1);
+}
+
 // `tag` is what Lua says about a new block: the type of an object, or 0 for a vector.
 static void charge_allocation(md_lua *lua, size_t tag, size_t size) {
   if (tag == LUA_TSTRING ? size <= MD_SHORT_STRING_BLOCK : tag == 0 && size <= MD_SMALL_VECTOR) return;
   lua->budget -= MD_ALLOCATION_COST + (int64_t)(size >> MD_ALLOCATION_SHIFT);
-  if (lua->budget < 0 && lua->interval > 1) {  // raising is the hook's business: let it come at once
-    lua->interval = 1;
-    lua_sethook(lua->current, md_hook, LUA_MASKCOUNT, 1);
-  }
+  if (lua->budget < 0 && lua->interval > 1) call_hook_soon(lua);
 }
 
 void *md_allocate(void *data, void *block, size_t old_size, size_t new_size) {
@@ -82,6 +85,10 @@ void *md_allocate(void *data, void *block, size_t old_size, size_t new_size) {
   if (new_size > old_size && lua->enforcing) {
     if (!permits(lua, is_string, new_size - old_size, new_size)) return NULL;
     if (!block) charge_allocation(lua, tag, new_size);
+    if (!lua->is_near_limit && lua->used > lua->limits.memory / 4 * 3) {
+      lua->is_near_limit = true;
+      call_hook_soon(lua);
+    }
   }
   void *moved = realloc(block, new_size);
   if (!moved) {

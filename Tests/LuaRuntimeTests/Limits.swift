@@ -159,6 +159,29 @@ import Testing
     #expect(state.isDead == true)
   }
 
+  @Test func `recursion without end is said as that`() throws {
+    let state = try LuaState()
+    for source in ["local function f() return 1 + f() end return f()", "local function f(a) return 1 + f(a, a) end return f(1)"] {
+      guard case .failed(let message) = try state.run(source) else {
+        Issue.record("it did not fail")
+        continue
+      }
+      #expect(message.hasPrefix("t.lua:1: stack overflow"), "\(message)")
+    }
+    #expect(try state.run("return 1") == .returned(["1"]))
+  }
+
+  @Test func `what eats the memory has a traceback`() throws {
+    let state = try LuaState()
+    let source = "local function eat()\n  local t = {}\n  for i = 1, 1e9 do t[i] = {i} end\nend\neat() return 1"
+    let chunk = try state.load(Array(source.utf8), name: "m.lua", environment: state.makeEnvironment())
+    guard case .memory(let error) = state.call(chunk) else {
+      Issue.record("it ended otherwise")
+      return
+    }
+    #expect(error.traceback.contains("m.lua:3:") && error.traceback.contains("m.lua:5:"), "\(error.traceback)")
+  }
+
   @Test func `what the compiler cannot nest is refused with a position`() throws {
     let state = try LuaState()
     guard case .syntax(let message) = try state.run(String(repeating: "do\n", count: 300), name: "deep.lua") else {

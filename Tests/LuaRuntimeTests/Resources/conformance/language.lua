@@ -32,5 +32,5 @@ assert(t[1] == 'b' and t.n:m(3) == 3 and #'\z
 line]] == 'line' and 0x.8p1 == 1.0 and 0xffffffffffffffff == -1)
 assert(not pcall(function() local a; a.b.c = 1 end) and not pcall(function() undefined() end))
 local ok2, why = pcall(function() undefined.field = 1 end)
-assert(why == "language.lua:36: attempt to index a nil value (global 'undefined')", why)
+assert(why == "language.lua:34: attempt to index a nil value (global 'undefined')", why)
 assert(1 < 2 and not (2 < 1) and 'a' ~= 'b' and not (1 == '1') and (nil or 'x') == 'x' and (false and 1) == false)
