@@ -1,7 +1,8 @@
 // Instructions, charges and the clock.
 //
 // Lua calls the hook every so many instructions; library functions charge for their loops. Both are counts, so a call
-// ends at the same place every time it is made. The clock only catches what counting cannot see. Once something is used
+// ends at the same place every time it is made. The clock only catches what counting cannot see; a call that waited for a
+// processor gets up to four times as long, so that a busy machine does not fail handlers. Once something is used
 // up, counting goes down to one instruction and every charge raises: no `pcall` can keep a dead call alive.
 #include "host.h"
 
@@ -10,10 +11,28 @@
 
 static const char passing_tag = 0;
 
-uint64_t md_clock(void) {
+enum { MD_PATIENCE = 4 };
+
+static uint64_t read_clock(clockid_t clock) {
   struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(clock, &now);
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t md_clock(void) { return read_clock(CLOCK_MONOTONIC); }
+
+static void start_clock(md_lua *lua, uint64_t now) {
+  lua->deadline = now + lua->limits.nanoseconds;
+  lua->last_deadline = now + MD_PATIENCE * lua->limits.nanoseconds;
+  lua->processor_start = read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+// At the deadline: whether the thread had its time. If not, the deadline moves.
+static bool had_its_time(md_lua *lua, uint64_t now) {
+  uint64_t used = read_clock(CLOCK_THREAD_CPUTIME_ID) - lua->processor_start;
+  if (now >= lua->last_deadline || used >= lua->limits.nanoseconds) return true;
+  lua->deadline = now + lua->limits.nanoseconds - used;
+  return false;
 }
 
 // A single instruction may compare or copy strings. The longer the longest one is, the more often the clock is looked
@@ -32,6 +51,7 @@ void md_restart_count(lua_State *L, md_lua *lua) {
 
 void md_begin_budget(md_lua *lua) {
   lua->budget = lua->limits.instructions;
+  lua->look_at = lua->budget > MD_SLICE ? lua->budget - MD_SLICE : 0;
   lua->deadline = 0;
   lua->denials = 0;
   lua->interval = md_interval(lua);
@@ -40,6 +60,7 @@ void md_begin_budget(md_lua *lua) {
 
 void md_end_budget(md_lua *lua) {
   lua->refuse_after = 0;
+  if (lua->padded.capacity > MD_JSON_KEPT) md_json_free(lua);
   if (lua->scratch.capacity > MD_SCRATCH_KEPT && lua->scratch.length == 0) {
     lua->used -= lua->scratch.capacity;
     md_buffer_free(&lua->scratch);
@@ -64,9 +85,10 @@ void md_check_budget(lua_State *L, md_lua *lua) {
   if (md_is_passing(lua)) md_raise_passing(L);
   if (lua->budget < 0) md_raise_fatal(L, lua, MD_LUA_TIME);
   uint64_t now = md_clock();
-  // The clock starts at the first look: that is within microseconds of the start and costs short calls nothing.
-  if (lua->deadline == 0) lua->deadline = now + lua->limits.nanoseconds;
-  if (now >= lua->deadline) {
+  lua->look_at = lua->budget > MD_SLICE ? lua->budget - MD_SLICE : 0;
+  // The clock starts at the first look: that is soon after the start and costs short calls nothing.
+  if (lua->deadline == 0) start_clock(lua, now);
+  if (now >= lua->deadline && had_its_time(lua, now)) {
     lua->out_of_time = true;
     md_raise_fatal(L, lua, MD_LUA_TIME);
   }
@@ -83,9 +105,14 @@ _Noreturn void md_raise_passing(lua_State *L) {
   __builtin_unreachable();
 }
 
-_Noreturn void md_raise_fatal(lua_State *L, md_lua *lua, md_lua_status status) {
+void md_mark_fatal(md_lua *lua, md_lua_status status) {
   lua->fatal = status;
   lua->budget = -1;
+  lua->look_at = INT64_MAX;
+}
+
+_Noreturn void md_raise_fatal(lua_State *L, md_lua *lua, md_lua_status status) {
+  md_mark_fatal(lua, status);
   lua->interval = 1;
   lua_sethook(L, md_hook, LUA_MASKCOUNT, 1);
   if (lua->traceback.length == 0) {

@@ -39,11 +39,12 @@ static md_lua_outcome fatal_outcome(md_lua *lua) {
 }
 
 md_lua_outcome md_outcome_of(md_lua *lua, int status) {
-  if (status == LUA_ERRMEM && lua->fatal == MD_LUA_OK) lua->fatal = MD_LUA_MEMORY;
+  if (status == LUA_ERRMEM && lua->fatal == MD_LUA_OK) md_mark_fatal(lua, MD_LUA_MEMORY);
   if (lua->fatal != MD_LUA_OK) {
     lua->aborting = false;
     return fatal_outcome(lua);
   }
+  if (status == LUA_ERRERR && lua->message.length == 0) md_buffer_set(&lua->message, "error in error handling", 23);
   md_lua_outcome outcome = {.message = text_of(&lua->message), .traceback = text_of(&lua->traceback)};
   outcome.status = lua->aborting ? MD_LUA_ABORTED : MD_LUA_ERROR;
   outcome.kind = lua->aborting ? lua->abort_kind : 0;
@@ -155,6 +156,7 @@ static int enter_call(lua_State *L) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, data->function);                    // data function
   for (int32_t i = 0; i < data->count; i++) md_push_item(L, lua, &data->arguments[i], "the argument");
   data->entered = true;                                                 // data function argument …
+  if (md_interval(lua) < lua->interval) md_restart_count(L, lua);       // an argument was a long string
   lua->enforcing = true;
   lua_call(L, data->count, LUA_MULTRET);
   lua->enforcing = false;
@@ -263,6 +265,20 @@ static md_lua_outcome refuse_text(md_lua *lua, const char *name, const char *sou
   return md_fault(lua, MD_LUA_SYNTAX, "%s:%d: the file is not UTF-8 text", name, line);
 }
 
+static bool has_position(const md_buffer *message) {
+  const char *colon = memchr(message->bytes, ':', message->length);
+  return colon && colon[1] >= '0' && colon[1] <= '9';
+}
+
+// The compiler's own limits ("C stack overflow") come without a position: it is about where reading was.
+static md_lua_outcome misplaced(md_lua *lua, const load_data *data) {
+  char text[256];
+  snprintf(text, sizeof text, "%.*s", (int)lua->message.length, lua->message.bytes);
+  int line = 1;
+  for (size_t i = 0; i < data->given; i++) line += data->source[i] == '\n';
+  return md_fault(lua, MD_LUA_SYNTAX, "%s:%d: %s", data->name, line, text);
+}
+
 md_lua_outcome md_lua_load(
   md_lua *lua, const void *bytes, size_t length, const char *name, int32_t environment, bool trusted, int32_t *ref
 ) {
@@ -283,7 +299,7 @@ md_lua_outcome md_lua_load(
   int64_t budget = lua->budget;
   lua->budget = INT64_MAX;  // the compiler's allocations are not the script's work
   bool loaded = md_protect(lua, enter_load, &data, 0);
-  lua->budget = lua->fatal == MD_LUA_OK ? budget : -1;
+  if (lua->fatal == MD_LUA_OK) lua->budget = budget;
   *ref = data.ref;
   if (loaded) return (md_lua_outcome){.status = MD_LUA_OK};
   *ref = -1;
@@ -292,5 +308,6 @@ md_lua_outcome md_lua_load(
     if (outcome.status == MD_LUA_TIME) return md_fault(lua, MD_LUA_TIME, "%s: takes too long to compile", name);
     return outcome;
   }
+  if (!has_position(&lua->message)) return misplaced(lua, &data);
   return (md_lua_outcome){.status = MD_LUA_SYNTAX, .message = text_of(&lua->message)};
 }

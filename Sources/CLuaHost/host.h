@@ -22,6 +22,9 @@ enum {
   MD_LONG_STRING = 16384,        // from here on strings make single instructions slow
   MD_LONG_CLASSES = 4,
   MD_SCRATCH_KEPT = 65536,       // bytes of scratch kept between calls
+  MD_JSON_KEPT = 262144,         // bytes of JSON for which buffers are kept between calls
+  MD_SLICE = 50000,              // charges between two looks at the clock
+  MD_MAXIMUM_SORTED = 100000,    // entries that are sorted to visit a table
 };
 
 /// A growing run of bytes outside of Lua.
@@ -78,7 +81,9 @@ struct md_lua {
 
   // budget.c
   int64_t budget;               // instructions left
+  int64_t look_at;              // below this many the next charge looks at the clock
   uint64_t deadline;            // 0 until the first look at the clock
+  uint64_t last_deadline, processor_start;
   int32_t interval;
   int32_t depth;                // of calls from Swift into each other
   md_lua_status fatal;          // TIME or MEMORY, once hit
@@ -110,7 +115,6 @@ struct md_lua {
   // environment.c
   bool words_sealed;
   char table_message[256], global_message[256];
-  int32_t assignments_readable; // -1 not tried, 0 unknown layout, 1 known
 };
 
 static inline md_lua *md_host(lua_State *L) { return *(md_lua **)lua_getextraspace(L); }
@@ -169,11 +173,13 @@ int32_t md_interval(const md_lua *lua);
 _Noreturn void md_raise_fatal(lua_State *L, md_lua *lua, md_lua_status status);
 /// Raises again what must reach the host: the call is dead or aborted.
 _Noreturn void md_raise_passing(lua_State *L);
+/// Notes that a limit was hit: from now on every charge raises.
+void md_mark_fatal(md_lua *lua, md_lua_status status);
 uint64_t md_clock(void);
 
 /// Charges host work. Raises once the budget is used up, so a dead call cannot go on.
 static inline void md_charge(lua_State *L, md_lua *lua, int64_t cost) {
-  if (__builtin_expect((lua->budget -= cost) < 0, 0)) md_check_budget(L, lua);
+  if (__builtin_expect((lua->budget -= cost) < lua->look_at, 0)) md_check_budget(L, lua);
 }
 
 /// Whether an error on its way must not be caught by a script.
@@ -232,6 +238,9 @@ void md_json_free(md_lua *lua);
 /// Encodes the value at `index` (absolute) at the end of scratch. On failure scratch is as before and the message is in
 /// `lua->message`. Never raises.
 bool md_json_encode(lua_State *L, md_lua *lua, int index, const char *name, size_t name_length);
+/// Pushes the number that `text` is, blanks around it aside: integers exactly, those beyond 64 bits as floats. False when it
+/// is no number of JSON or beyond floats. A byte that is not of the number must follow the text.
+bool md_push_number(lua_State *L, const char *text, size_t length);
 /// Shortest decimal that reads back as `number`, at most 32 bytes; always with a point or an exponent.
 size_t md_format_double(double number, char *out);
 /// Length of the UTF-8 sequence at `bytes`, or 0 if it is not valid.

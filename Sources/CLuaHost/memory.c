@@ -8,10 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Every allocation of a script is charged, so that loops which only allocate end by their instruction budget and not by
-// the clock. Short strings are exempt: whether they need memory depends on what was interned before, and the charge
-// must not.
-enum { MD_ALLOCATION_COST = 10, MD_ALLOCATION_SHIFT = 5, MD_SHORT_STRING_BLOCK = 80, MD_MAXIMUM_DENIALS = 3 };
+// Allocations of a script are charged, so that loops which only allocate end by their instruction budget and not by the
+// clock. Exempt is what depends on when garbage was collected, because the charge must not: short strings (they may be
+// interned still), small vectors (frames of the call stack), and growth in place (the stack; lists pay by instructions).
+enum {
+  MD_ALLOCATION_COST = 10, MD_ALLOCATION_SHIFT = 5, MD_SHORT_STRING_BLOCK = 80, MD_SMALL_VECTOR = 96,
+  MD_MAXIMUM_DENIALS = 2
+};
 enum { MD_STRING_HEADER = 64 };  // more than the header and the final zero of any string
 
 static int32_t long_class(size_t size) {
@@ -54,9 +57,10 @@ static bool permits(md_lua *lua, bool is_string, size_t growth, size_t new_size)
   return within;
 }
 
-static void charge_allocation(md_lua *lua, bool is_string, size_t growth, size_t new_size) {
-  if (is_string && new_size <= MD_SHORT_STRING_BLOCK) return;
-  lua->budget -= MD_ALLOCATION_COST + (int64_t)(growth >> MD_ALLOCATION_SHIFT);
+// `tag` is what Lua says about a new block: the type of an object, or 0 for a vector.
+static void charge_allocation(md_lua *lua, size_t tag, size_t size) {
+  if (tag == LUA_TSTRING ? size <= MD_SHORT_STRING_BLOCK : tag == 0 && size <= MD_SMALL_VECTOR) return;
+  lua->budget -= MD_ALLOCATION_COST + (int64_t)(size >> MD_ALLOCATION_SHIFT);
   if (lua->budget < 0 && lua->interval > 1) {  // raising is the hook's business: let it come at once
     lua->interval = 1;
     lua_sethook(lua->current, md_hook, LUA_MASKCOUNT, 1);
@@ -65,7 +69,8 @@ static void charge_allocation(md_lua *lua, bool is_string, size_t growth, size_t
 
 void *md_allocate(void *data, void *block, size_t old_size, size_t new_size) {
   md_lua *lua = data;
-  bool is_string = !block && old_size == LUA_TSTRING;
+  size_t tag = block ? 0 : old_size;
+  bool is_string = tag == LUA_TSTRING;
   if (!block) old_size = 0;
   if (new_size == 0) {
     if (!block) return NULL;
@@ -76,7 +81,7 @@ void *md_allocate(void *data, void *block, size_t old_size, size_t new_size) {
   }
   if (new_size > old_size && lua->enforcing) {
     if (!permits(lua, is_string, new_size - old_size, new_size)) return NULL;
-    charge_allocation(lua, is_string, new_size - old_size, new_size);
+    if (!block) charge_allocation(lua, tag, new_size);
   }
   void *moved = realloc(block, new_size);
   if (!moved) {

@@ -61,7 +61,8 @@ bool md_sorted_entries(lua_State *L, md_lua *lua, int index, size_t *start, size
       lua_pop(L, 1);  // … key
       continue;
     }
-    if (!lua_checkstack(L, 4) || !reserve_entry(lua)) {
+    bool room = lua->entry_count - *start < MD_MAXIMUM_SORTED && lua_checkstack(L, 4) && reserve_entry(lua);
+    if (!room) {
       lua_settop(L, base);
       lua->entry_count = *start;
       return false;
@@ -70,6 +71,7 @@ bool md_sorted_entries(lua_State *L, md_lua *lua, int index, size_t *start, size
     lua_pushvalue(L, -2);  // … key value key
   }
   *count = lua->entry_count - *start;
+  lua->budget -= 8 * (int64_t)*count;
   sort_entries(lua->entries + *start, *count);
   return true;
 }

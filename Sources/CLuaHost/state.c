@@ -52,7 +52,6 @@ md_lua *md_lua_new(const md_lua_limits *limits) {
   if (!lua) return NULL;
   lua->limits = with_defaults(*limits);
   lua->next_ref = MD_REF_FIRST;
-  lua->assignments_readable = -1;
   lua->interval = MD_HOOK_INTERVAL;
   lua->state = lua_newstate(md_allocate, lua);
   if (!lua->state) {
@@ -77,7 +76,6 @@ void md_lua_free(md_lua *lua) {
   md_buffer_free(&lua->scratch);
   md_buffer_free(&lua->message);
   md_buffer_free(&lua->traceback);
-  md_buffer_free(&lua->padded);
   free(lua->long_strings);
   free(lua->hosted);
   free(lua->entries);

@@ -97,6 +97,12 @@ int32_t md_lua_push_field(md_lua *lua, int32_t slot, const void *name, size_t le
   lua_State *L = lua->current;
   if (!lua_checkstack(L, 6)) return 0;
   int top = lua_gettop(L);
+  slot = lua_absindex(L, slot);
+  bool readable = lua_type(L, slot) == LUA_TTABLE && (!md_is_record(L, slot) || md_force_protected(L, lua, slot));
+  if (!readable) {
+    lua_pushnil(L);
+    return top + 1;
+  }
   int32_t content = content_slot(L, slot);
   lua_pushnil(L);
   while (lua_next(L, content)) {  // asking by name would need a string, which allocates; option tables are small
@@ -119,7 +125,8 @@ int32_t md_lua_push_element(md_lua *lua, int32_t slot, int64_t index) {
   lua_State *L = lua->current;
   if (!lua_checkstack(L, 6)) return 0;
   int top = lua_gettop(L);
-  lua_rawgeti(L, content_slot(L, slot), index);
+  if (lua_type(L, slot) == LUA_TTABLE) lua_rawgeti(L, content_slot(L, slot), index);
+  else lua_pushnil(L);
   if (lua_gettop(L) > top + 1) lua_replace(L, top + 1);
   return top + 1;
 }

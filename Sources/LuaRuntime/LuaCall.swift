@@ -20,7 +20,9 @@ package struct LuaCall: ~Copyable {
   package var count: Int { Int(frame.pointee.arguments) }
 
   /// An argument, counted from 0; one that was not given holds nothing.
-  package subscript(position: Int) -> LuaSlot { LuaSlot(lua: frame.pointee.lua, index: Int32(position) + 1) }
+  package subscript(position: Int) -> LuaSlot {
+    LuaSlot(lua: frame.pointee.lua, index: position < count ? Int32(position) + 1 : LuaSlot.nothing)
+  }
 
   /// Adds a result. At most eight; bytes are copied. JSON that does not decode raises in the script.
   package func add(_ result: LuaArgument) {

@@ -11,7 +11,7 @@ package struct LuaLimits: Sendable, Hashable {
   /// VM instructions and charges for work inside library functions, per call. Deterministic, so this is what should end a
   /// call that does too much; 20 million take about 100 ms.
   package var instructions = 20_000_000
-  /// Wall clock per call, the backstop, in nanoseconds.
+  /// The clock per call, the backstop, in nanoseconds; up to four times that when the thread did not get its processor.
   package var nanoseconds = 250_000_000
   /// Wall clock for compiling one source, in nanoseconds.
   package var compileNanoseconds = 250_000_000

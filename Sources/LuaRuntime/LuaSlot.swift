@@ -42,6 +42,9 @@ package struct LuaSlot {
   let lua: OpaquePointer
   let index: Int32
 
+  /// A slot beyond the largest stack: it holds nothing.
+  static let nothing: Int32 = 1_000_000
+
   package var kind: LuaKind { LuaKind(md_lua_slot_kind(lua, index)) }
 
   package var isNone: Bool { md_lua_slot_kind(lua, index) == MD_LUA_NIL }

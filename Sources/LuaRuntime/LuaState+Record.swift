@@ -44,6 +44,7 @@ extension LuaState {
   /// Sets a field, by its place in the shape's names, for the calls that follow.
   @inline(__always)
   package func setField(_ shape: LuaShape, _ position: Int, _ field: LuaField) {
+    precondition(position >= 0 && position < 32, "a record has at most 32 fields")
     md_lua_shape_fields(lua, shape.number)![position] = field.native
   }
 }

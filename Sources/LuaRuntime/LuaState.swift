@@ -133,7 +133,7 @@ package struct LuaResults {
 
   /// A result, counted from 0; nothing beyond the last.
   package subscript(position: Int) -> LuaSlot {
-    LuaSlot(lua: lua, index: position < count ? first + Int32(position) : Int32.max / 2)
+    LuaSlot(lua: lua, index: position < count ? first + Int32(position) : LuaSlot.nothing)
   }
 }
 
@@ -157,6 +157,7 @@ extension LuaState {
   }
 
   /// Shows a held value.
+  @discardableResult
   package func with<Result>(_ ref: LuaRef, _ body: (LuaSlot) throws -> Result) rethrows -> Result {
     let slot = md_lua_push_ref(lua, ref.number)
     defer { md_lua_pop_to(lua, slot) }

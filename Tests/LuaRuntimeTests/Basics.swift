@@ -78,7 +78,9 @@ import Testing
   }
 
   @Test func `eating memory is stopped and cannot be caught`() throws {
-    let state = try LuaState()
+    var limits = LuaLimits()
+    limits.nanoseconds = 60_000_000_000
+    let state = try LuaState(limits: limits)
     let ending = try state.run("local t = {} while true do pcall(function() t = {t, ('x'):rep(1000)} end) end")
     #expect(ending == .memory, "\(ending)")
     #expect(state.isDead == true)

@@ -20,6 +20,13 @@ struct HostileScript: CustomStringConvertible, Sendable {
   }
 }
 
+/// What this thread has had of its processor: on a busy machine the clock says more about the others.
+func processorTime() -> Duration {
+  var now = timespec()
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now)
+  return .seconds(now.tv_sec) + .nanoseconds(now.tv_nsec)
+}
+
 @Suite("Hostile scripts", .serialized)
 struct HostileScripts {
   @Test("end within one and a half deadlines, bounded in memory, and leave the next call as it was", arguments: HostileScript.all)
@@ -27,10 +34,10 @@ struct HostileScripts {
     var limits = LuaLimits()
     limits.nanoseconds = 250_000_000
     let state = try LuaState(limits: limits)
-    let clock = ContinuousClock()
-    let start = clock.now
+    try state.sealWords()
+    let start = processorTime()
     let ending = try state.run(script.source, name: "hostile.lua")
-    let took = clock.now - start
+    let took = processorTime() - start
     #expect(took < .milliseconds(375), "\(script.name) took \(took): \(ending)")
     #expect(state.memory <= limits.memory, "\(script.name) holds \(state.memory) bytes")
     #expect(state.height == 0)

@@ -145,10 +145,7 @@ static int base_assert(lua_State *L) {
 static int after_pcall(lua_State *L, int status, lua_KContext context) {
   (void)context;
   md_lua *lua = md_host(L);
-  if (status == LUA_ERRMEM && lua->fatal == MD_LUA_OK) {
-    lua->fatal = MD_LUA_MEMORY;
-    lua->budget = -1;
-  }
+  if (status == LUA_ERRMEM && lua->fatal == MD_LUA_OK) md_mark_fatal(lua, MD_LUA_MEMORY);
   if (md_is_passing(lua)) md_raise_passing(L);
   if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L);     // true result …
   lua_pushboolean(L, 0);

@@ -6,41 +6,39 @@ enum { LITERAL, ANY, SET, OPEN, OPEN_POSITION, CLOSE, BACK, BALANCE, FRONTIER, A
 
 // --- compiling
 
-static bool is_alpha(int c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+// The bytes below 128 of each class; no class has others, whatever the locale.
+static const struct {
+  char letter;
+  uint64_t set[2];
+} classes[] = {
+  {'a', {0x0, 0x7fffffe07fffffe}},
+  {'c', {0xffffffff, 0x8000000000000000}},
+  {'d', {0x3ff000000000000, 0x0}},
+  {'g', {0xfffffffe00000000, 0x7fffffffffffffff}},
+  {'l', {0x0, 0x7fffffe00000000}},
+  {'p', {0xfc00fffe00000000, 0x78000001f8000001}},
+  {'s', {0x100003e00, 0x0}},
+  {'u', {0x0, 0x7fffffe}},
+  {'w', {0x3ff000000000000, 0x7fffffe07fffffe}},
+  {'x', {0x3ff000000000000, 0x7e0000007e}},
+};
+
 static bool is_digit(int c) { return c >= '0' && c <= '9'; }
-static bool is_space(int c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-static bool is_graph(int c) { return c > 32 && c < 127; }
-
-static bool class_has(int class, int c) {
-  switch (class) {
-    case 'a': return is_alpha(c);
-    case 'c': return c < 32 || c == 127;
-    case 'd': return is_digit(c);
-    case 'g': return is_graph(c);
-    case 'l': return c >= 'a' && c <= 'z';
-    case 'p': return is_graph(c) && !is_alpha(c) && !is_digit(c);
-    case 's': return is_space(c);
-    case 'u': return c >= 'A' && c <= 'Z';
-    case 'w': return is_alpha(c) || is_digit(c);
-    case 'x': return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-    default: return false;
-  }
-}
-
-static bool is_class(int letter) { return letter && strchr("acdglpsuwx", letter | 0x20) && is_alpha(letter); }
 
 static void add_byte(md_node *node, int c) { node->set[c >> 6] |= 1ull << (c & 63); }
 
 // A class letter (its capital is the complement), or the byte that was escaped.
 static void add_class(md_node *node, int letter) {
-  if (!is_class(letter)) {
-    add_byte(node, letter);
+  bool complement = letter >= 'A' && letter <= 'Z';
+  for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+    if (classes[i].letter != (complement ? letter + ('a' - 'A') : letter)) continue;
+    for (int word = 0; word < 4; word++) {
+      uint64_t set = word < 2 ? classes[i].set[word] : 0;
+      node->set[word] |= complement ? ~set : set;
+    }
     return;
   }
-  bool wanted = letter >= 'a';
-  for (int c = 0; c < 256; c++) {
-    if (class_has(letter | 0x20, c) == wanted) add_byte(node, c);
-  }
+  add_byte(node, letter);
 }
 
 static bool set_has(const md_node *node, unsigned char c) { return node->set[c >> 6] >> (c & 63) & 1; }
@@ -134,7 +132,8 @@ static const unsigned char *read_node(
 
 void md_pattern_compile(
   lua_State *L, md_match *match, const char *pattern, size_t length, md_node *inlined) {
-  md_charge(L, match->lua, 2 + (int64_t)length);
+  if (length > MD_PATTERN_LONGEST) luaL_error(L, "the pattern is too long (over %d bytes)", MD_PATTERN_LONGEST);
+  md_charge(L, match->lua, 2 + 2 * (int64_t)length);
   md_node *nodes = inlined;
   if (length > MD_PATTERN_INLINE) nodes = lua_newuserdatauv(L, length * sizeof *nodes, 0);
   else lua_pushnil(L);
@@ -243,6 +242,7 @@ static bool at_frontier(md_match *match, const md_node *node, const char *at) {
 static const char *walk(md_match *match, int index, const char *at) {
   for (; index < match->count; index++) {
     md_charge(match->L, match->lua, 1);
+    if ((++match->steps & 0x3FFF) == 0) md_check_budget(match->L, match->lua);
     const md_node *node = &match->nodes[index];
     switch (node->kind) {
       case OPEN: return begin_capture(match, index, at, MD_CAPTURE_OPEN);

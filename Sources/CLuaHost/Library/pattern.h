@@ -6,7 +6,7 @@
 
 #pragma clang assume_nonnull begin
 
-enum { MD_CAPTURES = 32, MD_PATTERN_DEPTH = 200, MD_PATTERN_INLINE = 48 };
+enum { MD_CAPTURES = 32, MD_PATTERN_DEPTH = 200, MD_PATTERN_INLINE = 48, MD_PATTERN_LONGEST = 16384 };
 
 /// What stands in a pattern, one node each.
 typedef struct {
@@ -31,6 +31,7 @@ typedef struct {
   int count;
   const char *subject, *end;
   int depth;
+  uint32_t steps;          // the clock is looked at now and then
   int level;               // captures so far
   md_capture captures[MD_CAPTURES];
 } md_match;

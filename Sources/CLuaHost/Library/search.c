@@ -137,9 +137,10 @@ static void add_template(md_match *match, const char *start, const char *end) {
   }
 }
 
-// Adds what replaces the match; true when it differs from it.
+// Adds what replaces the match.
 static void add_replacement(md_match *match, const char *start, const char *end, int type) {
   lua_State *L = match->L;
+  md_charge(L, match->lua, 4);
   if (type == LUA_TSTRING || type == LUA_TNUMBER) {
     add_template(match, start, end);
     return;

@@ -59,10 +59,10 @@ static int table_remove(lua_State *L) {
 }
 
 static int table_move(lua_State *L) {                        // from first last to [target]
+  int target = lua_isnoneornil(L, 5) ? 1 : 5;
+  writable(L, target);  // before reading takes the place of a frozen table by its content
   readable(L, 1);
   lua_Integer first = luaL_checkinteger(L, 2), last = luaL_checkinteger(L, 3), to = luaL_checkinteger(L, 4);
-  int target = lua_isnoneornil(L, 5) ? 1 : 5;
-  writable(L, target);
   lua_settop(L, 5);
   if (last >= first) {
     luaL_argcheck(L, first > 0 || last < LUA_MAXINTEGER + first, 3, "too many elements to move");

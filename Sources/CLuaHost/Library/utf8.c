@@ -128,10 +128,10 @@ static int next_code(lua_State *L) {                         // text position
   const char *text = luaL_checklstring(L, 1, &length);
   lua_Integer at = luaL_checkinteger(L, 2);
   md_charge(L, md_host(L), 1);
-  if (at < 0 || at > (lua_Integer)length) return 0;
-  while (at > 0 && at < (lua_Integer)length && continues(text[at])) at++;
-  if (at >= (lua_Integer)length) return 0;
   uint32_t code;
+  if (at < 0 || at > (lua_Integer)length) return 0;
+  if (at > 0) at += (lua_Integer)decode((const unsigned char *)text + at - 1, length - (size_t)at + 1, &code) - 1;
+  if (at >= (lua_Integer)length) return 0;
   if (decode((const unsigned char *)text + at, length - (size_t)at, &code) == 0) {
     return luaL_error(L, "invalid UTF-8 code");
   }

@@ -23,7 +23,8 @@ typedef struct {
   size_t string;               ///< bytes of one string, 1 MiB
   size_t block;                ///< bytes of one allocation, 16 MiB
   int64_t instructions;        ///< VM instructions and charges for host work per call
-  uint64_t nanoseconds;        ///< wall clock per call, the backstop, 250 ms
+  uint64_t nanoseconds;        ///< clock per call, the backstop, 250 ms; up to four times that when the
+                               ///< thread did not get its processor
   uint64_t compile_nanoseconds;///< wall clock for compiling one source, 250 ms
   size_t source;               ///< bytes of one source, 128 KiB
 } md_lua_limits;

@@ -1,0 +1,20 @@
+-- json, null and array.
+assert(json.encode {} == '{}' and json.encode(array {}) == '[]' and json.encode(array()) == '[]' and json.encode {1, 2} == '[1,2]')
+assert(json.encode {b = 1, a = {true, null}} == '{"a":[true,null],"b":1}' and json.encode(null) == 'null' and json.encode(nil) == 'null')
+assert(json.encode 'x' == '"x"' and json.encode(1) == '1' and json.encode(1.0) == '1.0' and json.encode(false) == 'false')
+local t = json.decode '{"list":[1,null,{"x":null}],"empty":[],"text":"a\\u00e9","n":-5}'
+assert(#t.list == 3 and t.list[2] == null and t.list[3].x == nil and t.text == 'aé' and t.n == -5 and #t.empty == 0)
+assert(json.encode(t) == '{"empty":[],"list":[1,null,{}],"n":-5,"text":"aé"}')
+table.insert(t.empty, 'x') table.remove(t.list) table.remove(t.list) table.remove(t.list)
+assert(json.encode(t) == '{"empty":["x"],"list":[],"n":-5,"text":"aé"}')
+assert(array(t.list) == t.list and type(array {}) == 'table' and not pcall(array, 1) and not pcall(array, setmetatable({}, {})))
+local ok, message = pcall(json.encode, {a = {b = {function() end}}})
+assert(message == 'json.lua:11: value.a.b[1] is a function: it cannot be kept as JSON' or message == 'value.a.b[1] is a function: it cannot be kept as JSON', message)
+ok, message = pcall(function() return json.decode('{') end)
+assert(not ok and message:find('^json.lua:13: not JSON'), message)
+assert(not pcall(json.decode) and not pcall(json.decode, {}) and json.decode 'null' == nil and json.decode '"x"' == 'x')
+assert(tostring(null) == 'null' and null == null and null ~= nil and not pcall(function() return null.x end))
+assert(json.encode(setmetatable({x = 1}, {__index = {y = 2}, __tostring = function() return 'z' end})) == '{"x":1}')
+local shared = {1}
+assert(json.encode {a = shared, b = shared} == '{"a":[1],"b":[1]}')
+assert(json.encode {['\u{0}'] = '\u{1F}"\\/'} == '{"\\u0000":"\\u001f\\"\\\\/"}')

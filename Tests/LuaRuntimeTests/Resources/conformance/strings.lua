@@ -1,0 +1,23 @@
+-- Strings without patterns.
+assert(('abc'):len() == 3 and #'a\0b' == 3 and ('abc'):upper() == 'ABC' and ('ABC'):lower() == 'abc' and ('é'):upper() == 'é')
+assert(('abc'):sub(2) == 'bc' and ('abc'):sub(-2) == 'bc' and ('abc'):sub(2, 2) == 'b' and ('abc'):sub(0) == 'abc')
+assert(('abc'):sub(4) == '' and ('abc'):sub(3, 2) == '' and ('abc'):sub(-10, 10) == 'abc' and ('abc'):sub(1, -2) == 'ab')
+assert(('abc'):sub(math.mininteger, math.maxinteger) == 'abc' and ('abc'):sub(math.maxinteger) == '')
+assert(('abc'):reverse() == 'cba' and (''):reverse() == '' and ('ab'):rep(3) == 'ababab' and ('ab'):rep(3, '-') == 'ab-ab-ab')
+assert(('x'):rep(0) == '' and ('x'):rep(-1) == '' and (''):rep(100) == '' and (''):rep(3, ',') == ',,' and ('a'):rep(1, ',') == 'a')
+assert(('abc'):byte() == 97 and ('abc'):byte(-1) == 99 and ('abc'):byte(10) == nil and select('#', ('abc'):byte(1, -1)) == 3)
+assert(string.char() == '' and string.char(104, 105) == 'hi' and not pcall(string.char, 256) and not pcall(string.char, -1))
+assert(('x'):rep(1048576):len() == 1048576 and not pcall(string.rep, 'x', 1048577) and not pcall(string.rep, 'ab', 1 << 62))
+assert(not pcall(string.len) and not pcall(string.sub, 'x') and (5 .. ''):len() == 1)
+assert(string.format('%s|%5s|%-5s|%.2s', 'a', 'b', 'c', 'def') == 'a|    b|c    |de')
+assert(string.format('%d %i %5d %-5d| %05d %+d', 1, 2.0, 3, 4, 5, 6) == '1 2     3 4    | 00005 +6')
+assert(string.format('%x %X %#x %o', 255, 255, 255, 8) == 'ff FF 0xff 10' and string.format('%c', 65) == 'A')
+assert(string.format('%.2f %e %g %a', 1/3, 12345.678, 1e20, 1.0) == '0.33 1.234568e+04 1e+20 0x1p+0')
+assert(string.format('%q', 'a"b\\c\n\0d\r') == '"a\\"b\\\\c\\\n\\0d\\13"' and string.format('%q', math.mininteger) == '0x8000000000000000')
+assert(string.format('%q %q %q', true, nil, 1/0) == 'true nil 1e9999' and string.format('%%') == '%')
+assert(string.format('%s %s', nil, {}) == 'nil table' and string.format('%-10s|', ('x'):rep(20)) == ('x'):rep(20) .. '|')
+for _, bad in ipairs {'%', '%y', '%10', '%100d', '%.100f', '%p', '%5q', '%------d', '%ld', '%*d', '%n'} do
+  assert(not pcall(string.format, bad, 1), bad)
+end
+assert(not pcall(string.format, '%d') and not pcall(string.format, '%d', 1.5) and not pcall(string.format, '%d', 'x'))
+assert('a' < 'b' and 'a' < 'aa' and 'a\0a' < 'a\0b' and not ('b' < 'a') and 'Z' < 'a' and 'a' .. 1 .. 2.0 == 'a12.0')
