@@ -94,9 +94,12 @@ enum EventStreamText {
 extension ByteWriter {
   /// Puts a space in the place of every line break after the first `start` bytes.
   fileprivate mutating func flattenLines(from start: Int) {
-    for index in start..<count {
-      let byte = bytes[index]
-      if byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") { patch(UInt8(ascii: " "), at: index) }
+    for byte in [UInt8(ascii: "\n"), UInt8(ascii: "\r")] {
+      var from = start
+      while let found = UnsafeRawBufferPointer(rebasing: bytes[from...]).firstByte(byte) {
+        patch(UInt8(ascii: " "), at: from + found)
+        from += found + 1
+      }
     }
   }
 }

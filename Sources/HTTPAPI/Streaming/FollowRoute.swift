@@ -47,7 +47,8 @@ struct FollowRoute: Sendable {
     }
   }
 
-  private func follow(_ writer: inout any ResponseBodyWriter, _ wakes: AsyncStream<Void>) async throws {
+  /// Writes until the limit is reached, the reader is too slow, or there are no more `wakes`.
+  func follow(_ writer: inout any ResponseBodyWriter, _ wakes: AsyncStream<Void>) async throws {
     let limits = services.limits
     var cursor = query.from ?? Position(1)
     if let last = query.last {
