@@ -76,7 +76,9 @@ let package = Package(
     .testTarget(name: "CloudEventsTests", dependencies: ["Events", "CBytes"]),
     .testTarget(name: "PlatformTests", dependencies: ["Platform", "TestKit"]),
     .testTarget(name: "LogStorageTests", dependencies: ["LogStorage", "Platform", "Events", "TestKit"]),
-    .testTarget(name: "LuaRuntimeTests", dependencies: ["LuaRuntime", "Events", "CLuaHost", "CLua"], resources: [.copy("Resources")]),
+    .testTarget(
+      name: "LuaRuntimeTests", dependencies: ["LuaRuntime", "Events", "CLuaHost", "CLua"],
+      resources: [.copy("Resources")]),
     .testTarget(name: "ScriptsTests", dependencies: ["Scripts", "Events"]),
     .testTarget(
       name: "EngineTests",

@@ -17,7 +17,8 @@ package struct BenchResult: Sendable, Codable {
 
   /// A rate: the more the better; the budget says which part of the floor it must reach.
   static func rate(
-    _ name: String, _ what: String, unit: String, rounds: [Double], floorWhat: String, floors: [Double], atLeast part: Double
+    _ name: String, _ what: String, unit: String, rounds: [Double], floorWhat: String, floors: [Double],
+    atLeast part: Double
   ) -> BenchResult {
     let (value, floor) = (median(rounds), median(floors))
     return BenchResult(
@@ -32,7 +33,8 @@ package struct BenchResult: Sendable, Codable {
     let (value, floor) = (median(rounds), median(floors))
     return BenchResult(
       name: name, what: what, unit: "µs", value: value, rounds: rounds, floorWhat: floorWhat, floor: floor,
-      floorRounds: floors, ratio: value / floor, target: "≤ \(Int(times)) × the floor", meetsTarget: value / floor <= times)
+      floorRounds: floors, ratio: value / floor, target: "≤ \(Int(times)) × the floor",
+      meetsTarget: value / floor <= times)
   }
 
   static func median(_ values: [Double]) -> Double {

@@ -102,7 +102,8 @@ package final class Console: Sendable {
   }
 
   private static func stamp(_ time: Int64) -> String {
-    Date(timeIntervalSince1970: Double(time) / 1000).formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true))
+    Date(timeIntervalSince1970: Double(time) / 1000).formatted(
+      .iso8601.year().month().day().time(includingFractionalSeconds: true))
   }
 
   private static func clock(_ time: Int64) -> String {

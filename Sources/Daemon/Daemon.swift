@@ -84,7 +84,8 @@ package struct Daemon: Sendable {
       engine.noteLoadErrors(errors)
       console.write(
         "error", "scripts",
-        "generation \(control.generation) from the log runs instead: mend the folder, it is loaded as soon as it is saved")
+        "generation \(control.generation) from the log runs instead: mend the folder, it is loaded as soon as it is saved"
+      )
     }
   }
 

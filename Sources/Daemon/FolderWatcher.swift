@@ -84,7 +84,8 @@ package final class FolderWatcher: Sendable {
 
   private func wait(_ notify: Int32, milliseconds: Int32) -> Woken {
     var descriptors = [
-      pollfd(fd: stopPipe.read, events: Int16(POLLIN), revents: 0), pollfd(fd: notify, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: stopPipe.read, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: notify, events: Int16(POLLIN), revents: 0),
     ]
     let ready = Glibc.poll(&descriptors, notify >= 0 ? 2 : 1, milliseconds)
     if descriptors[0].revents != 0 { return .stop }
@@ -97,7 +98,8 @@ package final class FolderWatcher: Sendable {
   /// Adding a watch twice is no error, so new folders are found by adding all of them again.
   private func watchAll(_ notify: Int32) {
     guard notify >= 0 else { return }
-    let events = UInt32(IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MODIFY | IN_ATTRIB)
+    let events = UInt32(
+      IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MODIFY | IN_ATTRIB)
     for path in [folder] + FolderSignature.subfolders(of: folder) { inotify_add_watch(notify, path, events) }
   }
 }

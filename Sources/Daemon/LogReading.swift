@@ -10,7 +10,9 @@ struct LogReading: EventReading {
     from: Position, through: Position, _ body: (EntryView, Position, Int64) -> Bool
   ) throws {
     var next = max(from, Position(1))
-    while next <= through, let chunk = try log.chunk(from: next, limitBytes: 256 << 10, through: through), chunk.count > 0 {
+    while next <= through, let chunk = try log.chunk(from: next, limitBytes: 256 << 10, through: through),
+      chunk.count > 0
+    {
       while next <= min(through, chunk.lastPosition) {
         guard body(chunk.entry(next), next, chunk.commit(of: next).time) else { return }
         next = next.next

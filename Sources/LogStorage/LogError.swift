@@ -90,6 +90,7 @@ func explaining<Value>(_ doing: String, _ body: () throws -> Value) throws(LogEr
 
 /// What people are told to do about damage that Moondance does not repair by itself.
 enum Advice {
-  static let damage = "keep a copy of the folder and run \"moondance log verify\"; restore a backup or use \"moondance log repair\""
+  static let damage =
+    "keep a copy of the folder and run \"moondance log verify\"; restore a backup or use \"moondance log repair\""
   static let newer = "run the newer moondance; nothing was changed"
 }

@@ -34,7 +34,8 @@ package final class NamedThread: @unchecked Sendable {
       var handle = pthread_t()
       let result = pthread_create(&handle, &attributes, { NamedThread.run($0!) }, argument)
     #endif
-    precondition(result == 0, "the system gives no thread for \"\(name)\" (errno \(result)): raise the limit of processes")
+    precondition(
+      result == 0, "the system gives no thread for \"\(name)\" (errno \(result)): raise the limit of processes")
     #if canImport(Darwin)
       return NamedThread(handle: handle!)
     #else

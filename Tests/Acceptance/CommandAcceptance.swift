@@ -36,7 +36,8 @@ struct CommandAcceptance {
     let folder = TemporaryFolder()
     let handlers = try folder.write(Self.handlers, below: "handlers")
     let daemon = try DaemonProcess(handlers: handlers, data: folder.path + "/data")
-    async let followed = Task.detached { try daemon.run("tail", "--from", "1", "--follow", "--limit", "4", "--json") }.value
+    async let followed = Task.detached { try daemon.run("tail", "--from", "1", "--follow", "--limit", "4", "--json") }
+      .value
     for number in 0..<2 { _ = try daemon.run("emit", "Ping", "--subject", "s-\(number)") }
     let output = try await followed
     #expect(output.code == 0)
@@ -48,7 +49,9 @@ struct CommandAcceptance {
     let folder = TemporaryFolder()
     let handlers = try folder.write(Self.handlers, below: "handlers")
     let first = try DaemonProcess(handlers: handlers, data: folder.path + "/one")
-    let second = try Binary.run(["run", handlers, "--data", folder.path + "/two", "--listen", "127.0.0.1:\(first.port)"])
+    let second = try Binary.run([
+      "run", handlers, "--data", folder.path + "/two", "--listen", "127.0.0.1:\(first.port)",
+    ])
     #expect(second.code == 1)
     #expect(second.err.contains("cannot listen on 127.0.0.1:\(first.port)"))
     #expect(try Binary.run(["log", "verify", folder.path + "/two"]).code == 0)

@@ -7,11 +7,11 @@ import Testing
 struct CrashAcceptance {
   private static let handlers = [
     "forward.lua": """
-      consumer "forward" { on = { Ping = function(event) emit("Pong", { n = event.data.n }) end } }
-      """,
+    consumer "forward" { on = { Ping = function(event) emit("Pong", { n = event.data.n }) end } }
+    """,
     "follow.lua": """
-      consumer "follow" { on = { Pong = function(event) emit("Pang", { n = event.data.n }) end } }
-      """,
+    consumer "follow" { on = { Pong = function(event) emit("Pang", { n = event.data.n }) end } }
+    """,
   ]
 
   @Test(.timeLimit(.minutes(5)))
@@ -34,8 +34,9 @@ struct CrashAcceptance {
       // Sends until the daemon is gone; what has no answer is sent again to the next one.
       while true {
         let ids = (sent..<(sent + 50)).map { "e\($0)" }
-        guard let response = try? await daemon.request(
-          "POST", "/events", body: Self.batch(ids), headers: ["content-type": "application/cloudevents-batch+json"]),
+        guard
+          let response = try? await daemon.request(
+            "POST", "/events", body: Self.batch(ids), headers: ["content-type": "application/cloudevents-batch+json"]),
           response.status == 201
         else { break }
         acknowledged.formUnion(ids)

@@ -6,13 +6,17 @@ import Testing
 @Suite("Hostile scripts beside good ones")
 struct IsolationAcceptance {
   @Test(.timeLimit(.minutes(2)))
-  func `a consumer that spins, one that eats memory and one that floods do not keep a good one from its work`() async throws {
+  func `a consumer that spins, one that eats memory and one that floods do not keep a good one from its work`()
+    async throws
+  {
     let folder = TemporaryFolder()
     let handlers = try folder.write(
       [
         "good.lua": #"consumer "good" { on = { Ping = function(event) emit("Pong", {}) end } }"#,
-        "spin.lua": #"consumer "spin" { retry = false, on = { Ping = function() while true do pcall(error) end end } }"#,
-        "eat.lua": #"consumer "eat" { retry = false, on = { Ping = function() local t = {} while true do t = { t, {} } end end } }"#,
+        "spin.lua":
+          #"consumer "spin" { retry = false, on = { Ping = function() while true do pcall(error) end end } }"#,
+        "eat.lua":
+          #"consumer "eat" { retry = false, on = { Ping = function() local t = {} while true do t = { t, {} } end end } }"#,
         "flood.lua":
           #"consumer "flood" { retry = false, on = { Ping = function() for i = 1, 1e9 do emit("Flood", {}) end end } }"#,
       ], below: "handlers")
@@ -21,7 +25,8 @@ struct IsolationAcceptance {
     try await eventually(within: 60, "the good consumer's work and everybody else's dead letters") {
       let consumers = try await daemon.status()["consumers"] as? [[String: Any]] ?? []
       let dead = Dictionary(uniqueKeysWithValues: consumers.map { ($0.text("name"), $0["deadLetters"] as? Int ?? 0) })
-      let isDone = dead == ["good": 0, "spin": 8, "eat": 8, "flood": 8] && consumers.allSatisfy { $0["lag"] as? Int == 0 }
+      let isDone =
+        dead == ["good": 0, "spin": 8, "eat": 8, "flood": 8] && consumers.allSatisfy { $0["lag"] as? Int == 0 }
       return isDone ? nil : "\(dead) \(consumers.map { $0["lag"] ?? "" })"
     }
     let events = try await daemon.allEvents()

@@ -51,7 +51,9 @@ struct OrdersAcceptance {
     case "OrderPlaced": return names("items").isEmpty ? [] : ["OrderAccepted \(subject)"]
     case "ItemOutOfStock": return names("items").map { "ReplenishmentRequested \($0)" }
     case "PackageSent":
-      return Set(names("orders")).flatMap { ["OrderShipped \($0)", "CustomerNotified \($0)"] } + ["TrackingUpdated \(subject)"]
+      return Set(names("orders")).flatMap { ["OrderShipped \($0)", "CustomerNotified \($0)"] } + [
+        "TrackingUpdated \(subject)"
+      ]
     case "PackageDelivered": return Set(names("orders")).map { "OrderDelivered \($0)" } + ["TrackingUpdated \(subject)"]
     case "PackageCreated": return []
     case "DeliveryFailed": return ["TrackingUpdated \(subject)"]
@@ -62,7 +64,9 @@ struct OrdersAcceptance {
   }
 
   @Test(.timeLimit(.minutes(3)))
-  func `every reaction is there exactly once, in order per subject, and the same file again appends nothing`() async throws {
+  func `every reaction is there exactly once, in order per subject, and the same file again appends nothing`()
+    async throws
+  {
     let folder = TemporaryFolder()
     let file = try Self.input(in: folder)
     let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
@@ -80,7 +84,10 @@ struct OrdersAcceptance {
     let came = events.filter { identities.contains($0.text("source") + " " + $0.text("id")) }
     let made = events.filter { !identities.contains($0.text("source") + " " + $0.text("id")) }
     #expect(came.map { $0.text("id") } == input.map { $0.text("id") })
-    #expect(zip(came, input).allSatisfy { NSDictionary(dictionary: $0["data"] as! [String: Any]).isEqual(to: $1["data"] as! [String: Any]) })
+    #expect(
+      zip(came, input).allSatisfy {
+        NSDictionary(dictionary: $0["data"] as! [String: Any]).isEqual(to: $1["data"] as! [String: Any])
+      })
 
     let expected = input.flatMap(Self.expected)
     #expect(Self.counts(made.map { "\($0.text("type")) \($0.text("subject"))" }) == Self.counts(expected))

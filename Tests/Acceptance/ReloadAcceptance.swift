@@ -13,7 +13,9 @@ struct ReloadAcceptance {
   }
 
   @Test(.timeLimit(.minutes(5)))
-  func `each of 100,000 events is handled once, by one generation, while a script is replaced fifty times`() async throws {
+  func `each of 100,000 events is handled once, by one generation, while a script is replaced fifty times`()
+    async throws
+  {
     let folder = TemporaryFolder()
     let handlers = try folder.write(["versioned.lua": handler(0)], below: "handlers")
     let daemon = try DaemonProcess(handlers: handlers, data: folder.path + "/data")
@@ -21,7 +23,9 @@ struct ReloadAcceptance {
     let file = folder.path + "/events.ndjson"
     var lines = ""
     for number in 0..<100_000 {
-      lines += #"{"specversion":"1.0","id":"e\#(number)","source":"/load","type":"Ping","subject":"s-\#(number % 500)","data":{}}"# + "\n"
+      lines +=
+        #"{"specversion":"1.0","id":"e\#(number)","source":"/load","type":"Ping","subject":"s-\#(number % 500)","data":{}}"#
+        + "\n"
     }
     try Data(lines.utf8).write(to: URL(filePath: file))
     // The events arrive in fifty parts, one between every two saves, so that saving and handling overlap throughout.
@@ -107,7 +111,8 @@ struct ReloadAcceptance {
 
   @Test func `a folder that does not load on a new log is an error that names file and line`() throws {
     let folder = TemporaryFolder()
-    let handlers = try folder.write(["bad.lua": "consumer \"a\" {\n  on = { X = function(e) end }\n  retries = 3\n}"], below: "handlers")
+    let handlers = try folder.write(
+      ["bad.lua": "consumer \"a\" {\n  on = { X = function(e) end }\n  retries = 3\n}"], below: "handlers")
     let output = try Binary.run(["run", handlers, "--data", folder.path + "/data", "--listen", "127.0.0.1:0"])
     #expect(output.code == 1)
     #expect(output.err.contains("bad.lua:"))

@@ -23,9 +23,11 @@ struct AppendTests {
     let world = try World()
     let answers = (1...5).map { world.emit("OrderPlaced", "order-\($0)") }
     try world.settle()
-    #expect(answers.map { $0.value } == (1...5).map {
-      .appended(first: Position($0), last: Position($0), count: 1, duplicates: 0)
-    })
+    #expect(
+      answers.map { $0.value }
+        == (1...5).map {
+          .appended(first: Position($0), last: Position($0), count: 1, duplicates: 0)
+        })
     #expect(world.opened.reader.lastCommit == 1)
   }
 

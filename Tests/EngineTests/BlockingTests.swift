@@ -71,14 +71,14 @@ struct BlockingTests {
   @Test func `with skip the followers of a dead letter go on by themselves`() throws {
     let world = try World(scripts: [
       "a.lua": """
-        consumer "skipping" {
-          retry = false, exhausted = "skip",
-          on = { Work = function(event)
-            if event.data.fails then error("no") end
-            emit("Done", { n = event.data.n })
-          end },
-        }
-        """
+      consumer "skipping" {
+        retry = false, exhausted = "skip",
+        on = { Work = function(event)
+          if event.data.fails then error("no") end
+          emit("Done", { n = event.data.n })
+        end },
+      }
+      """
     ])
     world.emit("Work", "a", #"{"n":1,"fails":true}"#)
     world.emit("Work", "a", #"{"n":2}"#)

@@ -5,7 +5,9 @@ import Testing
 
 @Suite("Control records and snapshots")
 struct ControlRecordTests {
-  private func fields<Record>(of record: Record, _ encode: (Record, inout ByteWriter) -> Void, _ body: (FieldReader) -> Void) {
+  private func fields<Record>(
+    of record: Record, _ encode: (Record, inout ByteWriter) -> Void, _ body: (FieldReader) -> Void
+  ) {
     var writer = ByteWriter()
     encode(record, &writer)
     body(FieldReader(record: writer.bytes))

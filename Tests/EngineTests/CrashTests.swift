@@ -52,7 +52,9 @@ struct CrashTests {
     fileSystem.inject { $0.index == crash ? .crash : nil }
     let acknowledged = Box<[String]>()
     do {
-      try work(in: try World(scripts: ["a.lua": World.forwarding], fileSystem: fileSystem, clock: clock), acknowledged: acknowledged)
+      try work(
+        in: try World(scripts: ["a.lua": World.forwarding], fileSystem: fileSystem, clock: clock),
+        acknowledged: acknowledged)
     } catch {
       // The crash, in whichever words.
     }

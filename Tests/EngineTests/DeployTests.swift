@@ -56,7 +56,9 @@ struct DeployTests {
     try world.settle()
     #expect(try world.events(type: "Pong").count == 1)
     let outcome = try world.deploy(files)
-    guard case .loaded(_, _, let warnings)? = outcome else { return #expect(Bool(false), "\(String(describing: outcome))") }
+    guard case .loaded(_, _, let warnings)? = outcome else {
+      return #expect(Bool(false), "\(String(describing: outcome))")
+    }
     #expect(warnings.contains { $0.contains("one is back") })
     try world.settle()
     #expect(try world.events(type: "Pong").count == 2)

@@ -35,17 +35,19 @@ struct ReactionTests {
     #expect(pongs.map(\.cause) == pongs.map(\.cause).sorted())
   }
 
-  @Test func `an exact type goes before a prefix, the longest prefix before a shorter one, and one function runs`() throws {
+  @Test func `an exact type goes before a prefix, the longest prefix before a shorter one, and one function runs`()
+    throws
+  {
     let world = try World(scripts: [
       "a.lua": """
-        consumer "seen" {
-          on = {
-            ["Payment*"] = function(event) emit("Short", {}) end,
-            ["PaymentRe*"] = function(event) emit("Long", {}) end,
-            PaymentReminded = function(event) emit("Exact", {}) end,
-          },
-        }
-        """
+      consumer "seen" {
+        on = {
+          ["Payment*"] = function(event) emit("Short", {}) end,
+          ["PaymentRe*"] = function(event) emit("Long", {}) end,
+          PaymentReminded = function(event) emit("Exact", {}) end,
+        },
+      }
+      """
     ])
     for type in ["PaymentSent", "PaymentRefused", "PaymentReminded", "Other"] { world.emit(type, "s") }
     try world.settle()
@@ -63,7 +65,9 @@ struct ReactionTests {
       "a.lua": counting("late", ""), "b.lua": counting("early", #"from = "start","#),
       "c.lua": counting("middle", "from = 4,"),
     ])
-    guard case .loaded(_, _, let warnings)? = outcome else { return #expect(Bool(false), "\(String(describing: outcome))") }
+    guard case .loaded(_, _, let warnings)? = outcome else {
+      return #expect(Bool(false), "\(String(describing: outcome))")
+    }
     #expect(warnings.contains { $0.contains(#"late begins at 6 (from = "now"): 5 earlier events are not handled"#) })
     try world.settle()
     world.emit("Ping", "s-6")
@@ -95,15 +99,15 @@ struct ReactionTests {
   @Test func `several keys of one event are units of their own`() throws {
     let world = try World(scripts: [
       "a.lua": """
-        consumer "orders" {
-          key = "data.orders",
-          retry = false,
-          on = { PackageSent = function(event)
-            if event.data.fails then fail("no") end
-            emit("Told", {})
-          end },
-        }
-        """
+      consumer "orders" {
+        key = "data.orders",
+        retry = false,
+        on = { PackageSent = function(event)
+          if event.data.fails then fail("no") end
+          emit("Told", {})
+        end },
+      }
+      """
     ])
     world.emit("PackageSent", "p1", #"{"orders":["a","b","c"]}"#)
     try world.settle()
@@ -122,13 +126,13 @@ struct ReactionTests {
   @Test func `log lines come out when the commit is appended, and never those of a failed call`() throws {
     let world = try World(scripts: [
       "a.lua": """
-        consumer "talker" {
-          on = { Ping = function(event)
-            log.info("hearing", event.subject)
-            if event.data.fails then error("no") end
-          end },
-        }
-        """
+      consumer "talker" {
+        on = { Ping = function(event)
+          log.info("hearing", event.subject)
+          if event.data.fails then error("no") end
+        end },
+      }
+      """
     ])
     world.emit("Ping", "good")
     world.emit("Ping", "bad", #"{"fails":true}"#)

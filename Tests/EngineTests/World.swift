@@ -34,7 +34,8 @@ final class World: EngineHands {
   }
 
   init(
-    scripts: [String: String] = [:], fileSystem: MemoryFileSystem = MemoryFileSystem(), clock: ManualClock = ManualClock(),
+    scripts: [String: String] = [:], fileSystem: MemoryFileSystem = MemoryFileSystem(),
+    clock: ManualClock = ManualClock(),
     options: LogOptions = LogOptions(), settings: EngineSettings = EngineSettings()
   ) throws {
     self.fileSystem = fileSystem

@@ -30,7 +30,9 @@ import Testing
         while !isDone.load(ordering: .acquiring) {
           let through = durable.load(ordering: .acquiring)
           if through == 0 { continue }
-          if let problem = Self.problem(of: reader, through: through, &seed) { problems.withLock { $0.append(problem) } }
+          if let problem = Self.problem(of: reader, through: through, &seed) {
+            problems.withLock { $0.append(problem) }
+          }
         }
       }
     }
@@ -64,7 +66,8 @@ import Testing
     do {
       switch seed.below(3) {
       case 0:
-        guard let chunk = try reader.chunk(from: Position(position), limitBytes: 8000, through: Position(through)) else {
+        guard let chunk = try reader.chunk(from: Position(position), limitBytes: 8000, through: Position(through))
+        else {
           return "no chunk at \(position) of \(through)"
         }
         for at in position...min(chunk.lastPosition.rawValue, through)

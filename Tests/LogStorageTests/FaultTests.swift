@@ -107,7 +107,8 @@ import Testing
   @Test(arguments: [false, true])
   func `rows 27–29: a full disk at any call is got over, and nothing is lost or doubled`(prepared: Bool) throws {
     let calls = try Self.callCount(prepared: prepared)
-    for call in calls where ![.sync, .syncData, .syncFolder, .close, .list, .lock, .size, .read].contains(call.operation) {
+    for call in calls
+    where ![.sync, .syncData, .syncFolder, .close, .list, .lock, .size, .read].contains(call.operation) {
       let numbers = call.operation == .open ? [ENOSPC, EMFILE] : prepared ? [ENOSPC] : [ENOSPC, EDQUOT, EFBIG]
       for (variant, number) in numbers.enumerated() {
         for length in [1, 4] {
@@ -135,7 +136,9 @@ import Testing
   }
 
   @Test(arguments: [false, true])
-  func `rows 30–32: an I/O error at any call ends it there, without a second sync or another write`(prepared: Bool) throws {
+  func `rows 30–32: an I/O error at any call ends it there, without a second sync or another write`(prepared: Bool)
+    throws
+  {
     let calls = try Self.callCount(prepared: prepared)
     for call in calls {
       // An error that comes once, and then everything seems fine again.

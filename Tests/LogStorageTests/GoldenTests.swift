@@ -157,7 +157,9 @@ import Testing
     #expect("123456789".withBytes { crc32c($0) } == 0xE306_9283)
     #expect("".withBytes { StableHash(seed: 0)($0) } == 0x2D06_8005_38D3_94C2)
     let hash = StableHash(seed: 0xFEDC_BA98_7654_3210)
-    #expect("shop\0a-1".withBytes { hash($0) } == "a-1".withBytes { id in "shop".withBytes { hash.identity(source: $0, id: id) } })
+    #expect(
+      "shop\0a-1".withBytes { hash($0) }
+        == "a-1".withBytes { id in "shop".withBytes { hash.identity(source: $0, id: id) } })
   }
 }
 

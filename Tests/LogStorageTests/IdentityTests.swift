@@ -25,13 +25,17 @@ import Testing
       var map = IdentityMap()
       var model: [UInt64: [UInt64]] = [:]
       // Few different low bits, so that runs of slots grow, wrap around and are closed again.
-      func hash() -> UInt64 { UInt64(1 + seed.below(12)) << 56 | UInt64(seed.below(3)) << 32 | UInt64(1 + seed.below(20)) }
+      func hash() -> UInt64 {
+        UInt64(1 + seed.below(12)) << 56 | UInt64(seed.below(3)) << 32 | UInt64(1 + seed.below(20))
+      }
       for position in 1...600 as ClosedRange<UInt64> {
         if seed.below(5) < 3 {
           let key = hash()
           map.insert(key, Position(position))
           model[key, default: []].append(position)
-        } else if let key = model.keys.sorted().randomElement(using: &seed), let gone = model[key]!.randomElement(using: &seed) {
+        } else if let key = model.keys.sorted().randomElement(using: &seed),
+          let gone = model[key]!.randomElement(using: &seed)
+        {
           map.remove(key, Position(gone))
           model[key]!.removeAll { $0 == gone }
           if model[key]!.isEmpty { model[key] = nil }

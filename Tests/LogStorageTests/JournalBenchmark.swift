@@ -137,7 +137,8 @@ struct JournalBenchmark {
     defer { fclose(file) }
     var text = [CChar](repeating: 0, count: 128)
     fgets(&text, 128, file)
-    let fields = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self).split(separator: " ")
+    let fields = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self).split(
+      separator: " ")
     return (Int(fields[1])! * 4096) >> 20
   }
 

@@ -15,7 +15,8 @@ import Testing
     try test.append(test.batch(1))
     #expect(test.log.journal.durable.commit == 0)
     test.log.journal.syncOnce()
-    #expect(test.log.journal.durable == DurablePoint(commit: 3, position: Position(6), time: test.clock.wallMicroseconds()))
+    #expect(
+      test.log.journal.durable == DurablePoint(commit: 3, position: Position(6), time: test.clock.wallMicroseconds()))
     try test.log.close()
     let id = test.log.identity
 
@@ -61,7 +62,8 @@ import Testing
       #expect(chunk.place(at).subjectHash == test.log.hash("order-\((position - 1) % 20)"))
     }
     #expect(try reader.chunk(from: Position(2001), through: Position(5000)) == nil)
-    #expect(try reader.chunk(from: Position(30), limitBytes: 1 << 20, through: Position(45))?.lastPosition == Position(60))
+    #expect(
+      try reader.chunk(from: Position(30), limitBytes: 1 << 20, through: Position(45))?.lastPosition == Position(60))
     try test.log.close()
   }
 

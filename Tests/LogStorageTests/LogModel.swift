@@ -171,7 +171,8 @@ final class LogModel {
     let limit = 200 + seed.below(5000)
     let chunk = try test.log.reader.chunk(from: from, limitBytes: limit, through: through)
     guard let chunk else { return try expect(from.rawValue > UInt64(entries.count), "no chunk from \(from)") }
-    try expect(chunk.contains(from) && chunk.commit(of: chunk.lastPosition).firstPosition <= through, "chunk from \(from)")
+    try expect(
+      chunk.contains(from) && chunk.commit(of: chunk.lastPosition).firstPosition <= through, "chunk from \(from)")
     for index in chunk.firstPosition.rawValue...chunk.lastPosition.rawValue {
       let entry = chunk.entry(Position(index))
       let seen = Seen(position: index, subject: entry.subject.text, data: entry.data.text)

@@ -147,7 +147,10 @@ import Testing
     batch.infos[1].typeHash = 9
     try test.append(batch)
     for _ in 0..<2 {
-      #expect(try "a".withBytes { try test.log.reader.positions(ofSubject: $0, through: Position(9)) } == [Position(1), Position(3)])
+      #expect(
+        try "a".withBytes { try test.log.reader.positions(ofSubject: $0, through: Position(9)) } == [
+          Position(1), Position(3),
+        ])
       test.log.indexer.workOnce()
     }
   }
@@ -164,7 +167,8 @@ import Testing
       commits.append((test.clock.wallMicroseconds(), test.log.framer.nextPosition.rawValue - 1))
       if index % 10 == 9 { test.sync() }
     }
-    #expect(try test.log.reader.prefix(until: commits[0].time - 1) == DurablePoint(commit: 0, position: .start, time: .min))
+    #expect(
+      try test.log.reader.prefix(until: commits[0].time - 1) == DurablePoint(commit: 0, position: .start, time: .min))
     for time in (commits[0].time - 1)...(commits.last!.time + 1) {
       let expected = commits.lastIndex { $0.time <= time }
       let found = try test.log.reader.prefix(until: time)

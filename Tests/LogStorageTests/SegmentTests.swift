@@ -40,7 +40,8 @@ import Testing
     #expect(names.allSatisfy { !$0.hasSuffix(".new") })
     let second = segments[1].split(separator: "/").last!.dropLast(4)
     let first = UInt64(second)!
-    #expect(try test.log.reader.chunk(from: Position(first), through: Position(first))?.firstPosition == Position(first))
+    #expect(
+      try test.log.reader.chunk(from: Position(first), through: Position(first))?.firstPosition == Position(first))
     try test.log.close()
   }
 
@@ -60,7 +61,8 @@ import Testing
         try test.open()
         _ = try test.entries()
       }
-      #expect(error?.message.contains("\(path) at offset \(place):") == true, "byte \(index): \(String(describing: error))")
+      #expect(
+        error?.message.contains("\(path) at offset \(place):") == true, "byte \(index): \(String(describing: error))")
       if index % 16 == 0 {
         copy.restart(losing: .nothing)
         let problems = try LogVerifier.verify(folder: test.root, fileSystem: copy).problems
@@ -99,7 +101,8 @@ import Testing
         bytes[damage] ^= 0xFF
         copy.put(bytes, at: path)
         let error = logError { try TestLog(files: copy).open() }
-        #expect(error?.message.contains(path) == true && error?.code == .corrupt, "\(damage): \(String(describing: error))")
+        #expect(
+          error?.message.contains(path) == true && error?.code == .corrupt, "\(damage): \(String(describing: error))")
       }
     }
     for size in [0, 1, 511] {

@@ -14,7 +14,9 @@ import Testing
   }
 
   private func newest(_ test: TestLog, knownVersion: UInt32 = 1) throws -> String? {
-    try test.log.snapshots.newest(knownVersion: knownVersion).snapshot.map { String(decoding: $0.payload, as: UTF8.self) }
+    try test.log.snapshots.newest(knownVersion: knownVersion).snapshot.map {
+      String(decoding: $0.payload, as: UTF8.self)
+    }
   }
 
   private func names() -> [String] { ((try? files.list("data/snapshots")) ?? []).sorted() }

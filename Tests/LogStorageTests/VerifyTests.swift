@@ -33,7 +33,9 @@ import Testing
     files.put(bytes, at: segments[1])
     var seen: [UInt64] = []
     let result = try LogVerifier.verify(folder: test.root, fileSystem: files) { _ in
-    } commit: { seen.append($0.number) }
+    } commit: {
+      seen.append($0.number)
+    }
     let lost = [first + 2, first + 3]
     #expect(seen == (1...result.lastCommit).filter { !lost.contains($0) })
     #expect(result.problems.count == 1)

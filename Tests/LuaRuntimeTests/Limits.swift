@@ -29,7 +29,9 @@ import Testing
     end
     """
 
-  private func prepare(_ limits: LuaLimits = LuaLimits()) throws -> Prepared { try Prepared(limits, Self.representative) }
+  private func prepare(_ limits: LuaLimits = LuaLimits()) throws -> Prepared {
+    try Prepared(limits, Self.representative)
+  }
 
   private final class Prepared {
     let state: LuaState
@@ -161,7 +163,9 @@ import Testing
 
   @Test func `recursion without end is said as that`() throws {
     let state = try LuaState()
-    for source in ["local function f() return 1 + f() end return f()", "local function f(a) return 1 + f(a, a) end return f(1)"] {
+    for source in [
+      "local function f() return 1 + f() end return f()", "local function f(a) return 1 + f(a, a) end return f(1)",
+    ] {
       guard case .failed(let message) = try state.run(source) else {
         Issue.record("it did not fail")
         continue
@@ -195,7 +199,8 @@ import Testing
     var limits = LuaLimits()
     limits.nanoseconds = 60_000_000_000
     let state = try LuaState(limits: limits)
-    let handler = try state.held("return function(n) local t = {} for i = 1, n do t[i] = ('x'):rep(1000) .. i end return #t end")
+    let handler = try state.held(
+      "return function(n) local t = {} for i = 1, n do t[i] = ('x'):rep(1000) .. i end return #t end")
     for _ in 0..<5 { #expect(state.end(handler, [.integer(30_000)]) == .returned(["30000"])) }
     state.collectGarbage()
     #expect(state.memory < 200_000)

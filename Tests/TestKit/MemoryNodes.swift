@@ -73,7 +73,9 @@ final class Node: @unchecked Sendable {
     case .write(let offset, let bytes):
       let end = offset + bytes.count
       if content.count < end { content.append(contentsOf: repeatElement(0, count: end - content.count)) }
-      content.withUnsafeMutableBytes { UnsafeMutableRawBufferPointer(rebasing: $0[offset..<end]).copyBytes(from: bytes) }
+      content.withUnsafeMutableBytes {
+        UnsafeMutableRawBufferPointer(rebasing: $0[offset..<end]).copyBytes(from: bytes)
+      }
     }
   }
 }

@@ -60,7 +60,8 @@ struct CheckCommand: ParsableCommand {
     }
     let files = scripts.files.count
     let consumers = scripts.consumers.count
-    return text + "\(files) file\(files == 1 ? "" : "s"), \(consumers) consumer\(consumers == 1 ? "" : "s"), no errors\n"
+    return text
+      + "\(files) file\(files == 1 ? "" : "s"), \(consumers) consumer\(consumers == 1 ? "" : "s"), no errors\n"
   }
 
   private struct Report: Encodable {

@@ -135,7 +135,9 @@ extension LogCommand {
         positions  \(stat.lastPosition)
         opened     \(stat.lastEpoch) times
         """)
-      if let first = stat.firstTime, let last = stat.lastTime { print("from       \(Self.text(first))\nto         \(Self.text(last))") }
+      if let first = stat.firstTime, let last = stat.lastTime {
+        print("from       \(Self.text(first))\nto         \(Self.text(last))")
+      }
       for (kind, count) in records { print("  \(kind.padding(toLength: 10, withPad: " ", startingAt: 0)) \(count)") }
     }
 

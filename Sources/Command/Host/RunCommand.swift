@@ -25,16 +25,22 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("The folder of the log; made when it is missing.", valueName: "folder"))
   var data = "data"
 
-  @Option(help: ArgumentHelp("Where to answer HTTP. Other addresses than loopback need --token-file.", valueName: "host:port"))
+  @Option(
+    help: ArgumentHelp("Where to answer HTTP. Other addresses than loopback need --token-file.", valueName: "host:port")
+  )
   var listen = "127.0.0.1:8070"
 
   @Option(help: ArgumentHelp("Threads that run scripts. (default: one per core, at least 2)", valueName: "n"))
   var workers: Int?
 
-  @Option(help: ArgumentHelp("At least so many milliseconds between two syncs; acknowledgements wait for them.", valueName: "ms"))
+  @Option(
+    help: ArgumentHelp(
+      "At least so many milliseconds between two syncs; acknowledgements wait for them.", valueName: "ms"))
   var syncEvery = 0
 
-  @Option(help: "Where commit times come from: the host's clock, or the events (imported histories). Fixed when the log is made.")
+  @Option(
+    help:
+      "Where commit times come from: the host's clock, or the events (imported histories). Fixed when the log is made.")
   var clock: ClockName?
 
   @Flag(help: "Follow the wall clock even when it jumps ahead by more than a day.")

@@ -31,8 +31,9 @@ struct EmitCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Who says so. (default: the name of the log)", valueName: "source"))
   var source: String?
 
-  @Option(help: ArgumentHelp(
-    "Makes it a duplicate when this source has said it before. (default: the position)", valueName: "id"))
+  @Option(
+    help: ArgumentHelp(
+      "Makes it a duplicate when this source has said it before. (default: the position)", valueName: "id"))
   var id: String?
 
   @Option(help: ArgumentHelp("Events to append, one a line; - is standard input.", valueName: "file"))

@@ -5,8 +5,9 @@ import Wire
 
 /// Where the daemon is: the options that the client commands share.
 struct ServerOptions: ParsableArguments {
-  @Option(help: ArgumentHelp(
-    "Where the daemon is. (default: MOONDANCE_URL, else \(Endpoint.usual))", valueName: "url"))
+  @Option(
+    help: ArgumentHelp(
+      "Where the daemon is. (default: MOONDANCE_URL, else \(Endpoint.usual))", valueName: "url"))
   var server: String?
 
   @Option(help: ArgumentHelp("A file with the token to send. (default: MOONDANCE_TOKEN_FILE)", valueName: "file"))

@@ -30,9 +30,10 @@ struct TailCommand: ParsableCommand {
   @Flag(help: "Go on with what comes.")
   var follow = false
 
-  @Option(help: ArgumentHelp(
-    "So many events: with --from the first of them, else the last; with --follow and no --from the next that come. "
-      + "(default: 20 without --from)", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "So many events: with --from the first of them, else the last; with --follow and no --from the next that come. "
+        + "(default: 20 without --from)", valueName: "n"))
   var limit: Int?
 
   @OptionGroup var server: ServerOptions

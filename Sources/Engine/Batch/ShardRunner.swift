@@ -84,7 +84,8 @@ struct ShardRunner {
   }
 
   private static func shortened(_ text: String) -> String {
-    text.utf8.count <= mostFailureBytes ? text : String(decoding: text.utf8.prefix(mostFailureBytes), as: UTF8.self) + "…"
+    text.utf8.count <= mostFailureBytes
+      ? text : String(decoding: text.utf8.prefix(mostFailureBytes), as: UTF8.self) + "…"
   }
 
   /// The last lines: they stand nearest to the failure.

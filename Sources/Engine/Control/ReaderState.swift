@@ -41,7 +41,9 @@ package struct BlockedKey: Equatable, Sendable {
   package var isDead: Bool
   package var failure: Failure?
 
-  package init(queue: Deque<UInt64>, attempt: UInt32 = 0, nextTry: Int64 = 0, isDead: Bool = false, failure: Failure? = nil) {
+  package init(
+    queue: Deque<UInt64>, attempt: UInt32 = 0, nextTry: Int64 = 0, isDead: Bool = false, failure: Failure? = nil
+  ) {
     self.queue = queue
     self.attempt = attempt
     self.nextTry = nextTry

@@ -31,7 +31,8 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
   private var workers: WorkerPool!
   private let threads = Mutex<[NamedThread]>([])
   /// How the engine thread ended, once it has, and who waits for it.
-  private let ended = Mutex<(result: Result<Void, JournalError>?, waiting: CheckedContinuation<Void, Never>?)>((nil, nil))
+  private let ended = Mutex<(result: Result<Void, JournalError>?, waiting: CheckedContinuation<Void, Never>?)>(
+    (nil, nil))
 
   package init(
     settings: EngineSettings, start: EngineStart, journal: any Journal, identities: IdentityIndex,

@@ -159,7 +159,9 @@ extension EngineCore {
       let reader = control.readers[index]
       if change.what == .created {
         addRuntime(of: reader)
-      } else if change.what == .returned || job.passed[reader.name] != nil, runtimes[index].out == nil, runtimes[index].finished == 0 {
+      } else if change.what == .returned || job.passed[reader.name] != nil, runtimes[index].out == nil,
+        runtimes[index].finished == 0
+      {
         runtimes[index].scanned = reader.cursor
         runtimes[index].committed = reader.cursor
       }
@@ -177,13 +179,16 @@ extension EngineCore {
       let behind = control.position - min(reader.cursor, control.position)
       switch change.what {
       case .created where reader.cursor == control.position && reader.cursor > 0:
-        return "\(reader.name) begins at \(reader.cursor + 1) (from = \"now\"): \(reader.cursor) earlier events are not handled"
+        return
+          "\(reader.name) begins at \(reader.cursor + 1) (from = \"now\"): \(reader.cursor) earlier events are not handled"
       case .created where behind > 0:
         return "\(reader.name) begins at \(reader.cursor + 1): \(behind) events to read"
       case .returned:
-        return "\(reader.name) is back and goes on at \(reader.cursor + 1): \(behind) events behind, \(reader.blocked.count) blocked keys"
+        return
+          "\(reader.name) is back and goes on at \(reader.cursor + 1): \(behind) events behind, \(reader.blocked.count) blocked keys"
       case .removed:
-        return "\(reader.name) is no longer declared: it stays at \(reader.cursor), with \(reader.blocked.count) blocked keys"
+        return
+          "\(reader.name) is no longer declared: it stays at \(reader.cursor), with \(reader.blocked.count) blocked keys"
       default:
         return nil
       }

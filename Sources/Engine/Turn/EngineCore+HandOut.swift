@@ -38,12 +38,16 @@ extension EngineCore {
 
   func handOutToIdleReaders() {
     guard !isStopping else { return }
-    for index in runtimes.indices where runtimes[index].out == nil && runtimes[index].finished == 0 { handOut(to: index) }
+    for index in runtimes.indices where runtimes[index].out == nil && runtimes[index].finished == 0 {
+      handOut(to: index)
+    }
   }
 
   /// Forms the reader's next batch and hands it out, if there is work for it.
   func handOut(to index: Int) {
-    guard let generation, let consumer = runtimes[index].consumer, control.readers[index].life == .active else { return }
+    guard let generation, let consumer = runtimes[index].consumer, control.readers[index].life == .active else {
+      return
+    }
     let batch = Batch(
       reader: UInt32(index + 1), number: runtimes[index].batchNumber + 1, generation: generation, consumer: consumer,
       now: commitTime, from: runtimes[index].scanned)
@@ -106,7 +110,8 @@ extension EngineCore {
     var rest: [KeyBytes] = []
     var seen: Set<KeyBytes> = []
     for key in due {
-      guard let state = control.readers[index].blocked[key], !state.isDead, state.nextTry <= now, seen.insert(key).inserted
+      guard let state = control.readers[index].blocked[key], !state.isDead, state.nextTry <= now,
+        seen.insert(key).inserted
       else { continue }
       guard batch.units.count < min(Self.retriesPerBatch, runtimes[index].batchLimit / 2) else {
         rest.append(key)
@@ -199,7 +204,8 @@ extension EngineCore {
       budget -= 1
       let info = chunk.places[Int(position - first)]
       let view = chunk.entry(Position(position))
-      let handler = view.rawKind == RecordKind.event.rawValue
+      let handler =
+        view.rawKind == RecordKind.event.rawValue
         ? runtimes[index].hearing!.handler(forType: info.typeHash, of: view) : -1
       if handler >= 0 {
         var unit = Unit(

@@ -128,7 +128,9 @@ extension EngineCore {
   }
 
   private func checkExpectation(of job: AppendJob) -> Check? {
-    guard let expecting = job.expecting, let head = job.subjectHead, let info = job.batch.infos.first else { return nil }
+    guard let expecting = job.expecting, let head = job.subjectHead, let info = job.batch.infos.first else {
+      return nil
+    }
     var last = head.last
     let subject = job.batch.entry(0).subject
     guard head.through + 1 >= tail.first else {

@@ -30,7 +30,9 @@ package struct EntryView {
   @inlinable var subjectLength: Int { Int(base.integer(UInt16.self, at: 32)) }
   @inlinable package var contractVersion: UInt16 { base.integer(UInt16.self, at: 34) }
   @inlinable var typeLength: Int { Int(base.integer(UInt8.self, at: 36)) }
-  @inlinable package var dataEncoding: DataEncoding { DataEncoding(rawValue: base.integer(UInt8.self, at: 37)) ?? .none }
+  @inlinable package var dataEncoding: DataEncoding {
+    DataEncoding(rawValue: base.integer(UInt8.self, at: 37)) ?? .none
+  }
 
   @inlinable package var whole: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: length) }
   @inlinable package var type: UnsafeRawBufferPointer {

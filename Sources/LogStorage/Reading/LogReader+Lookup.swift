@@ -144,7 +144,8 @@ package struct IdentityFinder {
         found = (position, Array(entry.whole))
         return false
       }
-      for segment in reader.catalog.segments where candidates == nil || segment.index.file != nil || !segment.growsHere {
+      for segment in reader.catalog.segments where candidates == nil || segment.index.file != nil || !segment.growsHere
+      {
         try reader.lookUp(.identity, hash, in: segment, .start, reader.lastPosition, where: isSame, accept)
         if found != nil { return found }
       }

@@ -185,7 +185,9 @@ struct LogSurveyor {
 
   private func refuseLostLog() throws(LogError) {
     let claim =
-      witness.flatMap { $0.point.commit > 0 ? "the witness file \(folder.witness) knows commit \($0.point.commit)" : nil }
+      witness.flatMap {
+        $0.point.commit > 0 ? "the witness file \(folder.witness) knows commit \($0.point.commit)" : nil
+      }
       ?? claims.first { $0.position > 0 }.map { "\($0.who) has seen position \($0.position)" }
     if let claim {
       throw LogError(

@@ -140,8 +140,10 @@ extension SnapshotStore {
   }
 
   static func newer(_ path: String, _ what: String) -> LogError {
-    LogError(.newer, "\(path) was made by a newer moondance (\(what)); \(Advice.newer), or remove the file: the state "
-      + "is then read from the log")
+    LogError(
+      .newer,
+      "\(path) was made by a newer moondance (\(what)); \(Advice.newer), or remove the file: the state "
+        + "is then read from the log")
   }
 
   static func load(_ path: String, in fileSystem: any FileSystem, wantsPayload: Bool) throws(FileError) -> Loaded {
