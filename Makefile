@@ -19,9 +19,14 @@ build: deps
 	  swift build -c release --product moondance && touch $(BINARY); \
 	fi
 
-## test: every test, the acceptance tests with the release binary included
+## test: every test; those with the release binary one after the other, since they measure time (FILTER=… runs some)
 test: build
-	swift test $(if $(FILTER),--filter $(FILTER))
+ifdef FILTER
+	swift test --filter $(FILTER)
+else
+	swift test --skip '^Acceptance\.'
+	swift test --skip-build --no-parallel --filter '^Acceptance\.'
+endif
 
 ## bench: the workloads of the performance budget on this machine, beside their floors
 bench: build

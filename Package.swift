@@ -67,7 +67,7 @@ let package = Package(
     .target(
       name: "Command",
       dependencies: [
-        "Daemon", "Client", "Benchmarks", "LogStorage", "Scripts", "Platform", "Events",
+        "Daemon", "Client", "Wire", "Benchmarks", "LogStorage", "Scripts", "Platform", "Events",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "moondance", dependencies: ["Command"]),
@@ -84,6 +84,20 @@ let package = Package(
         "Engine", "Scripts", "LogStorage", "Platform", "Events", "TestKit",
         .product(name: "DequeModule", package: "swift-collections"),
       ]),
+    .testTarget(
+      name: "HTTPAPITests",
+      dependencies: [
+        "HTTPAPI", "Engine", "Events", "Wire", "LogStorage",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ]),
+    .testTarget(name: "ClientTests", dependencies: ["Client", "Wire"]),
+    .testTarget(
+      name: "CommandTests",
+      dependencies: ["Command", "Client", "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     .testTarget(name: "Acceptance", dependencies: ["TestKit"]),
   ],
   cxxLanguageStandard: .cxx17

@@ -1,6 +1,7 @@
 import Engine
 import Events
 import LogStorage
+import Platform
 import Scripts
 import Synchronization
 
@@ -24,7 +25,7 @@ actor ScriptLoader {
     let previous = last
     let task = Task { [folder, engine, console] in
       _ = await previous?.value
-      let outcome = await Self.load(folder, engine, control)
+      let outcome = await Self.load(folder, engine, control, console)
       Self.tell(outcome, console)
       return outcome
     }
@@ -33,27 +34,37 @@ actor ScriptLoader {
   }
 
   private static func load(
-    _ folder: FolderReader, _ engine: RunningEngine, _ control: ControlState?
+    _ folder: FolderReader, _ engine: RunningEngine, _ control: ControlState?, _ console: Console
   ) async -> ReloadOutcome {
-    let reading = folder.read()
-    guard reading.errors.isEmpty else {
+    let (reading, loaded) = await onThread {
+      let reading = folder.read()
+      return (reading, reading.errors.isEmpty ? Generation.load(reading.files) : nil)
+    }
+    for warning in reading.warnings { console.write("warning", "scripts", warning) }
+    guard reading.errors.isEmpty, let loaded else {
       let errors = reading.errors.map(\.description)
       engine.noteLoadErrors(errors)
       return .refused(errors: errors)
     }
-    switch Generation.load(reading.files) {
+    switch loaded {
     case .failure(let failure):
       let errors = failure.errors.map(\.description)
       engine.noteLoadErrors(errors)
       return .refused(errors: errors)
     case .success(let scripts):
       do {
-        var cursors = try starts(of: scripts, in: engine.reader)
-        if let control { cursors.merge(try control.cursorsPassingUnheard(with: scripts, in: engine.reader)) { $1 } }
-        return await engine.deploy(scripts, cursors: cursors)
+        let passed = try control?.cursorsPassingUnheard(with: scripts, in: engine.reader) ?? [:]
+        return await engine.deploy(scripts, starts: try starts(of: scripts, in: engine.reader), passed: passed)
       } catch {
         return .refused(errors: ["the log cannot be read to find where a consumer begins: \(error)"])
       }
+    }
+  }
+
+  /// Reading files and running Lua blocks, and Lua wants a deeper stack than the cooperative pool gives.
+  private static func onThread<Result: Sendable>(_ work: @escaping @Sendable () -> Result) async -> Result {
+    await withCheckedContinuation { continuation in
+      _ = NamedThread.start(name: "loader", stackBytes: 8 << 20) { continuation.resume(returning: work()) }
     }
   }
 

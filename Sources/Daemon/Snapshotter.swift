@@ -25,13 +25,13 @@ final class Snapshotter: Sendable {
     lastBytes = Mutex(log.byteCount)
   }
 
-  /// Takes a snapshot when the log has grown enough. Blocks on the disk.
-  func takeIfDue(through durable: Position) {
+  /// Takes a snapshot when the log has grown enough, of nothing that is not durable. Blocks on the disk.
+  func takeIfDue(through durable: DurablePoint) {
     let bytes = log.byteCount
     guard lastBytes.withLock({ bytes - min($0, bytes) >= Self.spacing }) else { return }
     let folded = state.withLock { state -> ControlState? in
       do {
-        try state.catchUp(with: log, through: durable)
+        try state.catchUp(with: log, through: durable.commit)
         return state
       } catch {
         console.write("error", "log", "no snapshot: \(error)")
@@ -69,7 +69,7 @@ struct SnapshotService: Service {
       var position = host.durable
       while let durable = try? await host.waitForDurable(after: position) {
         // Blocking work stays off the cooperative pool.
-        await onThread { snapshots.takeIfDue(through: durable) }
+        await onThread { snapshots.takeIfDue(through: host.durablePoint) }
         position = durable
         try? await Task.sleep(for: .seconds(1))
       }

@@ -23,6 +23,14 @@ package struct ByteWriter: ~Copyable {
     return base + length
   }
 
+  /// `count` more bytes, to be written by the caller.
+  @inlinable
+  package mutating func extend(by count: Int) -> UnsafeMutableRawPointer {
+    let place = reserve(count)
+    length += count
+    return place
+  }
+
   @usableFromInline
   mutating func grow(_ needed: Int) {
     capacity = max(capacity * 2, needed)
@@ -75,6 +83,22 @@ package struct ByteWriter: ~Copyable {
   package mutating func truncate(to count: Int) {
     precondition(count >= 0 && count <= length, "a mark lies outside the written bytes")
     length = count
+  }
+}
+
+extension UnsafeMutableRawPointer {
+  /// A little-endian integer at `offset`, at any alignment. The caller has made room.
+  @inlinable
+  func store<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value, at offset: Int) {
+    storeBytes(of: value.littleEndian, toByteOffset: offset, as: Value.self)
+  }
+
+  /// Copies bytes here and moves behind them. The caller has made room.
+  @inlinable
+  mutating func append(_ bytes: UnsafeRawBufferPointer) {
+    guard let source = bytes.baseAddress else { return }
+    copyMemory(from: source, byteCount: bytes.count)
+    self += bytes.count
   }
 }
 

@@ -1,9 +1,9 @@
 package import Engine
-package import Logging
 internal import HummingbirdCore
+package import Logging
+internal import NIOCore
 internal import NIOPosix
 internal import ServiceLifecycle
-internal import NIOCore
 
 /// The HTTP API of a running host.
 package struct HTTPDoor: Service {

@@ -35,7 +35,9 @@ struct `Whatever arrives` {
   }
 
   private static func document(_ random: inout SeededGenerator) -> [UInt8] {
-    let names = ["id", "source", "time", "subject", "type", "data", "data_base64", "datacontenttype", "position", "x", "A"]
+    let names = [
+      "id", "source", "time", "subject", "type", "data", "data_base64", "datacontenttype", "position", "x", "A",
+    ]
     let values = [
       "\"a\"", "\"\"", "1", "-9223372036854775808", "9223372036854775808", "1.5", "true", "null", "{}", "[[]]",
       "\"2026-01-01T00:00:00Z\"", "\"text/plain\"", "\"AAAA\"", "\"\\u0000\"", "\"\\ud800\"", "\"\u{85}\"", "\"😀\"",
@@ -45,7 +47,9 @@ struct `Whatever arrives` {
     members.shuffle(using: &random)
     var bytes = Array("{\(members.joined(separator: random.below(20) == 0 ? ";" : ","))}".utf8)
     if random.below(3) == 0 {
-      for _ in 0...random.below(3) { bytes[random.below(bytes.count)] = UInt8.random(in: .min ... .max, using: &random) }
+      for _ in 0...random.below(3) {
+        bytes[random.below(bytes.count)] = UInt8.random(in: .min ... .max, using: &random)
+      }
     }
     if random.below(10) == 0 { bytes.removeLast(random.below(bytes.count)) }
     return bytes

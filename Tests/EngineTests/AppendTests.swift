@@ -124,6 +124,28 @@ struct AppendTests {
     #expect(loser.value == .expectationFailed(actual: Position(2)))
   }
 
+  @Test func `the same expectation again gets the same answer when it was met before`() throws {
+    let world = try World()
+    let first = world.append(world.event("Deposited", "account-1", id: "d1"), expecting: .start)
+    try world.settle()
+    let again = world.append(world.event("Deposited", "account-1", id: "d1"), expecting: .start)
+    try world.settle()
+    #expect(first.value == .appended(first: Position(1), last: Position(1), count: 1, duplicates: 0))
+    #expect(again.value == .appended(first: Position(1), last: Position(1), count: 1, duplicates: 1))
+  }
+
+  @Test func `a chunk that has to wait for its turn is not overtaken by the next of its stream`() throws {
+    let world = try World()
+    let stream = IngressStream()
+    world.emit("A", "s", id: "x")
+    let first = world.event("A", "s", id: "x")
+    world.add(to: first, "B", "s")
+    world.append(first, stream: stream)
+    world.append(world.event("C", "s"), stream: stream)
+    try world.settle()
+    #expect(try world.events().map(\.type) == ["A", "B", "C"])
+  }
+
   @Test func `a full disk refuses appends, keeps everything, and recovers by itself (faults 27–29)`() throws {
     let world = try World(scripts: ["a.lua": World.forwarding])
     world.emit("Ping", "s-1")

@@ -87,7 +87,7 @@ struct DeployTests {
     ]).get()
     let cursors = try world.core.control.cursorsPassingUnheard(with: scripts, in: world.opened.reader)
     #expect(cursors == ["one": 1])
-    world.put(.deploy(DeployJob(scripts: scripts, cursors: cursors) { _ in }))
+    world.put(.deploy(DeployJob(scripts: scripts, passed: cursors) { _ in }))
     try world.settle()
     world.emit("Bell", "s-2")
     try world.settle()
@@ -117,5 +117,22 @@ struct DeployTests {
     world.clock.advance(microseconds: 1_000_000)
     try world.settle()
     #expect(world.core.control.generation == 2)
+  }
+
+  @Test func `a consumer that began at a time is not thrown back to it when it hears more`() throws {
+    func source(_ extra: String) -> String {
+      #"consumer "one" { from = "2026-01-01", on = { Ping = function() emit("Pong", {}) end \#(extra) } }"#
+    }
+    func deploy(_ extra: String, in world: World) throws {
+      let scripts = try Generation.load([SourceFile(path: "a.lua", text: source(extra))]).get()
+      world.put(.deploy(DeployJob(scripts: scripts, starts: ["one": 0]) { _ in }))
+      try world.settle()
+    }
+    let world = try World()
+    try deploy("", in: world)
+    world.emit("Ping", "s-1")
+    try world.settle()
+    try deploy(", Bell = function() end", in: world)
+    #expect(try world.events(type: "Pong").count == 1)
   }
 }

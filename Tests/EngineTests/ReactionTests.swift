@@ -31,6 +31,7 @@ struct ReactionTests {
     }
     let pongs = try world.events(type: "Pong")
     #expect(pongs.count == 1200)
+    #expect(world.mostShards > 1, "nothing ran side by side")
     #expect(pongs.map(\.cause) == pongs.map(\.cause).sorted())
   }
 

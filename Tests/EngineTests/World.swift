@@ -21,6 +21,8 @@ final class World: EngineHands {
   private let arrived = Arrivals()
   /// Batches that are out.
   private(set) var out: [Batch] = []
+  /// The most shards that a batch had.
+  private(set) var mostShards = 0
   private(set) var logged: [String] = []
   private(set) var warnings: [String] = []
   private(set) var failures: [ProgressRecord.FailedUnit] = []
@@ -102,7 +104,9 @@ final class World: EngineHands {
     let files = scripts.sorted { $0.key < $1.key }.map { SourceFile(path: $0.key, text: $0.value) }
     let generation = try Generation.load(files).get()
     let outcome = Box<ReloadOutcome>()
-    put(.deploy(DeployJob(scripts: generation, cursors: [:]) { outcome.value = $0 }))
+    put(.deploy(DeployJob(scripts: generation) { outcome.value = $0 }))
+    try turn()
+    sync()
     try turn()
     return outcome.value
   }
@@ -199,7 +203,10 @@ final class World: EngineHands {
 
   // MARK: EngineHands
 
-  func run(_ batch: Batch) { out.append(batch) }
+  func run(_ batch: Batch) {
+    out.append(batch)
+    mostShards = max(mostShards, batch.shards.count)
+  }
   func fetch(_ request: FetchRequest) { put(LogWork(log: opened.reader).fetch(request)) }
   func lookUp(_ request: LookupRequest) { put(LogWork(log: opened.reader).lookUp(request)) }
   func log(_ lines: [LogLine], consumer: String, position: Position) {

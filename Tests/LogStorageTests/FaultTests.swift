@@ -13,21 +13,24 @@ import Testing
   ]
 
   /// How many calls the life makes when nothing goes wrong.
-  static func callCount(_ files: MemoryFileSystem = MemoryFileSystem()) throws -> [MemoryFileSystem.Call] {
-    let workload = Workload(files: files)
+  static func callCount(prepared: Bool = false) throws -> [MemoryFileSystem.Call] {
+    let files = MemoryFileSystem()
+    let workload = Workload(files: files, prepared: prepared)
     try workload.run()
     #expect(workload.acknowledged == UInt64(workload.appended.count))
     let trace = files.trace
-    #expect(SegmentTests.segments(of: files).count >= 3)
+    #expect(SegmentTests.segments(of: files).count >= (prepared ? 2 : 3))
+    #expect(trace.contains { $0.operation == .write && $0.path.contains(".seg") && $0.count == 4096 } == prepared)
     return trace
   }
 
-  @Test func `rows 1–3, 20: power cut before any call, losing any of what was not synced`() throws {
-    let calls = try Self.callCount()
+  @Test(arguments: [false, true])
+  func `rows 1–3, 20: power cut before any call, losing any of what was not synced`(prepared: Bool) throws {
+    let calls = try Self.callCount(prepared: prepared)
     #expect(calls.count > 100)
     for call in calls {
       let files = MemoryFileSystem()
-      let workload = Workload(files: files)
+      let workload = Workload(files: files, prepared: prepared)
       files.inject { $0.index == call.index ? .crash : nil }
       #expect(throws: (any Error).self) { try workload.run() }
       for (number, loss) in MemoryFileSystem.Loss.kinds(UInt64(call.index)).enumerated() {
@@ -101,14 +104,15 @@ import Testing
     }
   }
 
-  @Test func `rows 27–29: a full disk at any call is got over, and nothing is lost or doubled`() throws {
-    let calls = try Self.callCount()
+  @Test(arguments: [false, true])
+  func `rows 27–29: a full disk at any call is got over, and nothing is lost or doubled`(prepared: Bool) throws {
+    let calls = try Self.callCount(prepared: prepared)
     for call in calls where ![.sync, .syncData, .syncFolder, .close, .list, .lock, .size, .read].contains(call.operation) {
-      let numbers = call.operation == .open ? [ENOSPC, EMFILE] : [ENOSPC, EDQUOT, EFBIG]
+      let numbers = call.operation == .open ? [ENOSPC, EMFILE] : prepared ? [ENOSPC] : [ENOSPC, EDQUOT, EFBIG]
       for (variant, number) in numbers.enumerated() {
         for length in [1, 4] {
           let files = MemoryFileSystem()
-          let workload = Workload(files: files)
+          let workload = Workload(files: files, prepared: prepared)
           files.inject { now in
             guard (call.index..<(call.index + length)).contains(now.index) else { return nil }
             if now.operation == .write { return .failAfter(bytes: variant * 13, number) }
@@ -130,12 +134,13 @@ import Testing
     }
   }
 
-  @Test func `rows 30–32: an I/O error at any call ends it there, without a second sync or another write`() throws {
-    let calls = try Self.callCount()
+  @Test(arguments: [false, true])
+  func `rows 30–32: an I/O error at any call ends it there, without a second sync or another write`(prepared: Bool) throws {
+    let calls = try Self.callCount(prepared: prepared)
     for call in calls {
       // An error that comes once, and then everything seems fine again.
       let files = MemoryFileSystem()
-      let workload = Workload(files: files)
+      let workload = Workload(files: files, prepared: prepared)
       files.inject { $0.index == call.index ? .fail(EIO) : nil }
       #expect(throws: (any Error).self, "\(call)") { try workload.run() }
       if workload.test.log != nil { _ = try? workload.test.log.journal.stop() }

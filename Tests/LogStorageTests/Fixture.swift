@@ -75,13 +75,15 @@ final class TestLog {
   let root: String
   var options: LogOptions
   var log: OpenedLog!
-  let reports = Reports()
+  /// Of the last opening.
+  private(set) var reports = Reports()
 
   init(files: any FileSystem, root: String = "data", options: LogOptions = LogOptions(), seed: UInt64 = 7) {
     self.files = files
     self.root = root
     self.options = options
     self.options.ownThreads = false
+    self.options.preparedBytes = 0
     randomness = SeededRandomness(seed)
   }
 
@@ -91,6 +93,7 @@ final class TestLog {
 
   func open() throws(LogError) {
     log = try LogStore.open(folder: root, fileSystem: files, options: options, clock: clock, randomness: randomness)
+    reports = Reports()
     log.journal.start { [reports] in reports.take($0) }
   }
 

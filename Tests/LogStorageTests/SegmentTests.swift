@@ -62,6 +62,7 @@ import Testing
       }
       #expect(error?.message.contains("\(path) at offset \(place):") == true, "byte \(index): \(String(describing: error))")
       if index % 16 == 0 {
+        copy.restart(losing: .nothing)
         let problems = try LogVerifier.verify(folder: test.root, fileSystem: copy).problems
         #expect(problems.contains { $0.file == path && $0.offset == place }, "byte \(index): \(problems)")
       }

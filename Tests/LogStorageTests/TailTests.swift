@@ -105,6 +105,20 @@ import Testing
     #expect(test.log.report.cut?.bytes == bytes.lastIndex { $0 != 0 }! + 1 - offsets[4])
   }
 
+  @Test func `O2: what an opening has read is durable, though the process before it had not synced it`() throws {
+    let files = MemoryFileSystem()
+    let test = TestLog(files: files)
+    try test.open()
+    try test.append(test.batch(3))
+    files.killProcess()
+    try test.open()
+    #expect(test.log.journal.durable.commit == 1)
+    let entries = try test.entries()
+    files.restart(losing: .everything)
+    try test.open()
+    #expect(try test.entries() == entries && entries.count == 3)
+  }
+
   @Test func `O4: zeros to the end are a clean end`() throws {
     let (files, bytes, _, entries) = try Self.withUnsyncedTail()
     for zeros in [1, 7, 8, 96, 511, 5000] {

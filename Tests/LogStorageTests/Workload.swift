@@ -15,12 +15,15 @@ final class Workload {
   private(set) var snapshotCommit: UInt64 = 0
   private(set) var refusals = 0
 
-  static let steps = 14
+  private let steps: Int
 
-  init(files: MemoryFileSystem, after entries: [Seen] = [], acknowledged: UInt64 = 0) {
+  /// - prepared: whether zeros are written ahead of small groups.
+  init(files: MemoryFileSystem, prepared: Bool = false, after entries: [Seen] = [], acknowledged: UInt64 = 0) {
     self.files = files
     test = TestLog(files: files)
-    test.options.segmentBytes = 4096
+    test.options.segmentBytes = prepared ? 8192 : 4096
+    test.options.preparedBytes = prepared ? 4096 : 0
+    steps = prepared ? 20 : 14
     test.options.witnessSpacing = 1_500_000
     appended = entries
     self.acknowledged = acknowledged
@@ -39,7 +42,7 @@ final class Workload {
       }
     }
     defer { noteDurable() }
-    for step in 0..<Self.steps {
+    for step in 0..<steps {
       try append(step, &left)
       if step % 2 == 1 { try sync(&left) }
       test.clock.advance(microseconds: 700)

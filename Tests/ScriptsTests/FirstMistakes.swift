@@ -21,15 +21,17 @@ struct FirstMistake: CustomStringConvertible, Sendable {
     self.files = files
   }
 
-  /// The row of the table.
+  /// The row of the table: the message without its file, and the hint.
   var row: String {
     let lines = says.split(separator: "\n").map { line in
-      "`" + line.trimmingPrefix("  ").replacing(/^script\.lua:?/, with: "") .trimmingPrefix(" ").replacing("|", with: "\\|") + "`"
+      let text = line.trimmingPrefix("  ").trimmingPrefix("script.lua:").trimmingPrefix(" ")
+      return "`" + text.replacing("|", with: "\\|") + "`"
     }
-    return "| \(tried.replacing("|", with: "\\|")) | \(lines.joined(separator: "<br>")) |"
+    let what = isWarning ? "warning: " : ""
+    return "| \(tried.replacing("|", with: "\\|")) | \(what)\(lines.joined(separator: "<br>")) |"
   }
 
-  static let all = words + declarations + syntax + effects + state
+  static let all = words + declarations + keys + syntax + effects + state
 
   static let words: [FirstMistake] = [
     .init(
@@ -135,6 +137,17 @@ struct FirstMistake: CustomStringConvertible, Sendable {
       "script.lua:1: key is \"order\", which is no field of an event\n  did you mean \"data.order\"?"),
   ]
 
+  static let keys: [FirstMistake] = [
+    .init(
+      "a type in `key` that `on` does not have",
+      "consumer \"x\" {\n  key = { OrderPlacd = \"data.order\" },\n  on = { OrderPlaced = function() end } }",
+      "script.lua:2: key has \"OrderPlacd\", which x does not hear\n  did you mean OrderPlaced?"),
+    .init(
+      "`key = { \"data.order\" }`", "consumer \"x\" { key = { \"data.order\" }, on = { A = function() end } }",
+      "script.lua:1: \"1\" in key is no event type\n"
+        + "  a type has letters, digits, \".\", \"_\" and \"-\"; a \"*\" may stand at the end only"),
+  ]
+
   static let syntax: [FirstMistake] = [
     .init(
       "no comma after `end` in a table",
@@ -159,13 +172,16 @@ struct FirstMistake: CustomStringConvertible, Sendable {
       "`n++`", "consumer \"x\" { on = { A = function(event)\n  local n = 0\n  n++\nend } }",
       "script.lua:3: syntax error near '+'\n  write n = n + 1"),
     .init(
-      "`if n = 1 then`", "consumer \"x\" { on = { A = function(event)\n  if event.data.n = 1 then emit(\"B\") end\nend } }",
+      "`if n = 1 then`",
+      "consumer \"x\" { on = { A = function(event)\n  if event.data.n = 1 then emit(\"B\") end\nend } }",
       "script.lua:2: 'then' expected near '='\n  \"equal\" is written =="),
     .init(
-      "`&&`", "consumer \"x\" { on = { A = function(event)\n  if event.data.a && event.data.b then emit(\"B\") end\nend } }",
+      "`&&`",
+      "consumer \"x\" { on = { A = function(event)\n  if event.data.a && event.data.b then emit(\"B\") end\nend } }",
       "script.lua:2: unexpected symbol near '&'\n  \"and\" is written and"),
     .init(
-      "a missing `end`", "consumer \"x\" { on = { A = function(event)\n  if event.data.n then\n    emit(\"B\")\nend } }",
+      "a missing `end`",
+      "consumer \"x\" { on = { A = function(event)\n  if event.data.n then\n    emit(\"B\")\nend } }",
       "script.lua:4: unexpected symbol near '}'\n  an \"end\" is missing before the \"}\""),
     .init(
       "a missing `}`", "consumer \"x\" {\n  on = { A = function() end }\n",
@@ -181,10 +197,12 @@ struct FirstMistake: CustomStringConvertible, Sendable {
   static let effects: [FirstMistake] = [
     .init(
       "`emit` at top level", "emit(\"A\", {})",
-      "script.lua:1: emit works in a handler, not while the file loads\n  a script only declares; effects are made in a handler"),
+      "script.lua:1: emit works in a handler, not while the file loads\n  a script only declares; effects are made in a handler"
+    ),
     .init(
       "`print` at top level", "print(\"loaded\")",
-      "script.lua:1: print works in a handler, not while the file loads\n  a script only declares; effects are made in a handler"),
+      "script.lua:1: print works in a handler, not while the file loads\n  a script only declares; effects are made in a handler"
+    ),
     .init(
       "a type nobody names", "consumer \"x\" { on = {\n  OrderPlacd = function(event) emit(\"Done\") end } }",
       "script.lua:2: x hears \"OrderPlacd\", which nobody makes: did you mean OrderPlaced?", isWarning: true,

@@ -62,7 +62,8 @@ import Testing
   }
 
   @Test func `every cut of a source ends`() {
-    let source = Array("local a <const> = { [f()] = function(x, ...) return x:y'z' end; 1 } for i = 1, 2 do goto l ::l:: end".utf8)
+    let source = Array(
+      "local a <const> = { [f()] = function(x, ...) return x:y'z' end; 1 } for i = 1, 2 do goto l ::l:: end".utf8)
     for count in 0...source.count { _ = SourceFacts(Tokens(Array(source[..<count]))) }
   }
 }

@@ -12,7 +12,7 @@ final class TestEvent {
   init(
     _ type: String, _ subject: String = "", data: String? = nil, encoding: DataEncoding? = nil,
     attributes: [(AttributeName, String)] = [], extensions: [(String, String, AttributeType)] = [],
-    cause: UInt64 = 0, root: UInt64 = 0, depth: UInt16 = 0
+    cause: UInt64 = 0, root: UInt64 = 0, depth: UInt16 = 0, more: (EntryBatch) -> Void = { _ in }
   ) {
     let data = data.map { Array($0.utf8) }
     Array(type.utf8).withUnsafeBytes { type in
@@ -30,6 +30,7 @@ final class TestEvent {
         Array(value.utf8).withUnsafeBytes { batch.addAttribute(named: name, $0, as: type) }
       }
     }
+    more(batch)
     batch.end()
   }
 }

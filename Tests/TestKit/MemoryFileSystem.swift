@@ -93,6 +93,17 @@ package final class MemoryFileSystem: FileSystem {
     }
   }
 
+  /// The process dies, the power stays: open files and locks are gone, what was written is there and still not durable.
+  package func killProcess() {
+    state.withLock { state in
+      state.boot += 1
+      state.isCrashed = false
+      state.locks = [:]
+      state.plan = nil
+      state.trace = []
+    }
+  }
+
   /// An independent copy of everything that is durable and not durable now, without faults, locks and open files.
   package func copy() -> MemoryFileSystem {
     state.withLock { state in
@@ -256,6 +267,7 @@ private final class MemoryLock: FileLock {
   private let owner: MemoryFileSystem
   private let path: String
   private let boot: Int
+  private let released = Atomic<Bool>(false)
 
   init(_ owner: MemoryFileSystem, _ path: String, boot: Int) {
     self.owner = owner
@@ -264,6 +276,7 @@ private final class MemoryLock: FileLock {
   }
 
   func release() {
+    if released.exchange(true, ordering: .relaxed) { return }
     owner.state.withLock { state in
       if state.boot == boot { state.locks[path] = nil }
     }

@@ -31,6 +31,7 @@ typedef struct {
   int count;
   const char *subject, *end;
   int depth;
+  uint32_t steps;          // the clock is looked at now and then
   int level;               // captures so far
   md_capture captures[MD_CAPTURES];
 } md_match;

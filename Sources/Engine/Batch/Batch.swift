@@ -126,6 +126,9 @@ package final class Shard: @unchecked Sendable {
   /// For each unit that is done: where its effects end.
   package var ends: [(bytes: Int, entries: Int)] = []
   package var failures: [UnitFailure] = []
+  var failureBytes = 0
+  /// What it adds to the batch's commit, about.
+  var bytes: Int { effects.bytes.count + failureBytes }
   /// Units that were not run since their key failed before them.
   package var passedOver: [Int] = []
   package var logs: [(unit: Int, lines: [LogLine])] = []
@@ -149,6 +152,11 @@ package struct UnitFailure {
   package var message: String
   package var traceback: String
   package var log: [LogLine]
+
+  /// What it adds to a progress record, about.
+  var bytes: Int {
+    log.reduce(message.utf8.count + traceback.utf8.count + key.bytes.count + 128) { $0 + $1.text.utf8.count }
+  }
 }
 
 /// A generation of scripts that went live, with its number.

@@ -8,8 +8,12 @@ struct ShardRunner {
   /// A shard ends after this long, so that a slow consumer cannot keep a worker from the others. What is left goes
   /// into the reader's next batch.
   static let longestSlice: Int64 = 10_000_000
-  /// A shard ends when its effects have grown to this many bytes, so that a batch fits a group.
-  static let mostEffects = 1 << 20
+  /// A batch ends when its effects and failures have grown to this many bytes, so that it fits a group.
+  static let mostBytes = 1 << 20
+  /// Units that must be run whatever it takes fail beyond this many bytes.
+  static let bytesAtAnyCost = 8 << 20
+  /// Bytes kept of a message, a traceback and a log each.
+  static let mostFailureBytes = 4096
 
   private let log: LogReader
   private let clock: any HostClock
@@ -33,7 +37,11 @@ struct ShardRunner {
     defer { shard.elapsed = monotonic - start }
     var failedKeys: [UInt64] = []
     for (ordinal, index) in shard.units.enumerated() {
-      if index >= batch.mustRun, ordinal > 0, shard.effects.bytes.count > Self.mostEffects || monotonic > end { return }
+      if index >= batch.mustRun, ordinal > 0,
+        shard.bytes > Self.mostBytes / batch.shards.count || monotonic > end
+      {
+        return
+      }
       run(batch.units[index], index, of: batch, in: shard, &failedKeys)
       shard.ends.append(shard.effects.mark)
       shard.done += 1
@@ -50,7 +58,12 @@ struct ShardRunner {
       return
     }
     let mark = shard.effects.mark
-    do {
+    do throws(CallError) {
+      if shard.bytes > Self.bytesAtAnyCost / batch.shards.count {
+        throw CallError(
+          key: batch.storedKey(of: unit) ?? unit.entry.map { batch.key(of: unit, entry: $0) }, kind: .limit,
+          message: "the keys of this event have more effects together than fit one commit")
+      }
       let entry = try entry(of: unit, index, batch, shard)
       if batch.needsKeys {
         try computeKeys(of: unit, entry, index, batch, shard)
@@ -61,10 +74,27 @@ struct ShardRunner {
       shard.effects.truncate(to: mark)
       let key = batch.needsKeys ? KeyBytes.unkeyed(Position(unit.position)) : error.key ?? .own(Position(unit.position))
       failedKeys.append(unit.keyHash)
-      shard.failures.append(
-        UnitFailure(
-          unit: index, position: unit.position, isRetry: unit.isRetry, key: key, kind: error.kind, message: error.message, traceback: error.traceback, log: error.log))
+      let failure = UnitFailure(
+        unit: index, position: unit.position, isRetry: unit.isRetry, key: key, kind: error.kind,
+        message: Self.shortened(error.message), traceback: Self.shortened(error.traceback),
+        log: Self.shortened(error.log))
+      shard.failureBytes += failure.bytes
+      shard.failures.append(failure)
     }
+  }
+
+  private static func shortened(_ text: String) -> String {
+    text.utf8.count <= mostFailureBytes ? text : String(decoding: text.utf8.prefix(mostFailureBytes), as: UTF8.self) + "…"
+  }
+
+  /// The last lines: they stand nearest to the failure.
+  private static func shortened(_ log: [LogLine]) -> [LogLine] {
+    var bytes = 0
+    let kept = log.reversed().prefix { line in
+      bytes += line.text.utf8.count
+      return bytes <= mostFailureBytes
+    }
+    return kept.reversed()
   }
 
   private struct CallError: Error {
@@ -100,7 +130,14 @@ struct ShardRunner {
       handler = found
       if let chunk = shard.readBack[index] { recorded = chunk.commit(of: Position(unit.position)).time }
     }
-    let worker = try worker(for: batch.generation)
+    let worker: ScriptWorker
+    do throws(CallError) {
+      worker = try self.worker(for: batch.generation)
+    } catch {
+      var error = error
+      error.key = batch.key(of: unit, entry: entry)
+      throw error
+    }
     let outcome = batch.withKey(of: unit, entry: entry) { key in
       worker.call(
         consumer: batch.consumer, handler: handler, event: entry, position: Position(unit.position),

@@ -144,13 +144,15 @@ extension ReaderState {
       if blocked[units.key] == nil {
         blocked[units.key] = BlockedKey(queue: [])
       }
-      blocked[units.key]?.queue.append(contentsOf: units.positions)
+      for position in units.positions { blocked[units.key]?.enqueue(position) }
     }
   }
 
   private mutating func remove(_ units: ProgressRecord.QueuedUnits) {
     guard var key = blocked[units.key] else { return }
-    for position in units.positions where key.queue.first == position { key.queue.removeFirst() }
+    for position in units.positions {
+      if let index = key.queue.firstIndex(of: position) { key.queue.remove(at: index) }
+    }
     key.attempt = 0
     key.nextTry = 0
     key.failure = nil

@@ -48,6 +48,15 @@ package struct BlockedKey: Equatable, Sendable {
     self.isDead = isDead
     self.failure = failure
   }
+
+  /// Adds a unit in log order. One that got its key late goes before the later ones, but never before a head that was
+  /// called already.
+  mutating func enqueue(_ position: UInt64) {
+    var index = queue.count
+    let fixed = attempt > 0 || isDead ? 1 : 0
+    while index > fixed, queue[index - 1] > position { index -= 1 }
+    queue.insert(position, at: index)
+  }
 }
 
 /// The last failure of a unit.

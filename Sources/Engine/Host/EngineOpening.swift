@@ -1,17 +1,17 @@
-package import Events
+import Events
 package import LogStorage
 package import Scripts
 
 /// Bringing the control state up to the end of the log at start.
 extension ControlState {
-  /// Folds the log after this state, the commits up to `through`. `progress` is told the commit that was folded last, now and then.
+  /// Folds the log after this state, up to commit `last`. `progress` is told the commit that was folded last, now and then.
   package mutating func catchUp(
-    with log: LogReader, through: Position? = nil, progress: (UInt64) -> Void = { _ in }
+    with log: LogReader, through last: UInt64 = .max, progress: (UInt64) -> Void = { _ in }
   ) throws {
     var folded = self
     var told = folded.commit
     try log.replay(fromCommit: folded.commit + 1) { header in
-      if let through, header.lastPosition > through { return false }
+      if header.number > last { return false }
       try folded.apply(header)
       if header.number - told >= 10_000 {
         told = header.number

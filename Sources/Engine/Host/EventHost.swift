@@ -59,6 +59,8 @@ package final class IngressStream: @unchecked Sendable {
   // Touched on the engine thread only, which is why it needs no lock.
   var hasFailed = false
   var isLookingUp = false
+  /// The pass in which one of its chunks had to wait: later ones wait behind it.
+  var waitsInPass: UInt64 = 0
   var waiting: Deque<AppendJob> = []
   package init() {}
 }

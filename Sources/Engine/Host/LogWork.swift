@@ -21,7 +21,8 @@ struct LogWork: Sendable {
   func lookUp(_ request: LookupRequest) -> EngineInput {
     let job = request.job
     do {
-      for asked in request.identities { job.lookedUp[asked.index] = try identity(of: job.batch, asked) }
+      var finder = IdentityFinder(log)
+      for asked in request.identities { job.lookedUp[asked.index] = try identity(of: job.batch, asked, &finder) }
       if request.subjectHead { job.subjectHead = try head(of: job.batch.entry(0).subject, through: request.through) }
     } catch {
       job.readFailure = "\(error)"
@@ -29,10 +30,12 @@ struct LogWork: Sendable {
     return .lookedUp(job)
   }
 
-  private func identity(of batch: EntryBatch, _ asked: LookupRequest.Identity) throws -> IdentityAnswer {
+  private func identity(
+    of batch: EntryBatch, _ asked: LookupRequest.Identity, _ finder: inout IdentityFinder
+  ) throws -> IdentityAnswer {
     let entry = batch.entry(asked.index)
     guard let source = entry.attributes[.source], let id = entry.attributes[.id],
-      let found = try log.find(
+      let found = try finder.find(
         source: source, id: id, hash: batch.infos[asked.index].identityHash, candidates: asked.candidates)
     else { return .unknown }
     return found.entry.withUnsafeBytes { known in

@@ -29,7 +29,7 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
   private let reloader = Mutex<(@Sendable () async -> ReloadOutcome)?>(nil)
   private var core: EngineCore!
   private var workers: WorkerPool!
-  private var threads: [NamedThread] = []
+  private let threads = Mutex<[NamedThread]>([])
   /// How the engine thread ended, once it has, and who waits for it.
   private let ended = Mutex<(result: Result<Void, JournalError>?, waiting: CheckedContinuation<Void, Never>?)>((nil, nil))
 
@@ -65,7 +65,8 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
       case .ended(let error): inbox.put(.journalEnded(error))
       }
     }
-    threads = [logThread.start(), NamedThread.start(name: "engine") { self.loop() }]
+    let started = [logThread.start(), NamedThread.start(name: "engine") { self.loop() }]
+    threads.withLock { $0 = started }
   }
 
   private func loop() {
@@ -98,12 +99,13 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
   /// The core counts in wall time, the inbox waits in monotonic time.
   private func deadline() -> UInt64? {
     guard let due = core.nextDue else { return nil }
-    let wait = max(0, due - clock.wallMicroseconds())
+    // Both are the turn's own time: the wall clock may have jumped, and is not always followed.
+    let wait = max(0, due - core.now)
     return clock.monotonicNanoseconds() + UInt64(min(wait, 3_600_000_000)) * 1000
   }
 
   /// Finishes what is accepted, writes the cursors down and ends the engine's threads; all of it is durable then, and the
-  /// journal may be closed. Returns the control state, for a
+  /// journal may be closed. Calling it again changes nothing. Returns the control state, for a
   /// last snapshot; throws what ended the journal, if it ended badly.
   package func stop() async throws(JournalError) -> ControlState {
     inbox.put(.stop)
@@ -116,7 +118,11 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
     }
     logThread.stop()
     workers.stop()
-    for thread in threads { thread.join() }
+    let running = threads.withLock { threads in
+      defer { threads = [] }
+      return threads
+    }
+    for thread in running { thread.join() }
     try ended.withLock { $0.result }?.get()
     return core.control
   }
@@ -125,6 +131,8 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
 extension RunningEngine {
   package var isOverloaded: Bool { pendingBytes.load(ordering: .relaxed) > Self.mostPendingBytes }
   package var isOutOfSpace: Bool { outOfSpace.load(ordering: .relaxed) }
+  /// Up to where the log is durable, to the commit.
+  package var durablePoint: DurablePoint { journal.durable }
   package var durable: Position { Position(signal.position) }
 
   package func append(_ batch: EntryBatch, expecting: Position?, stream: IngressStream?) async -> AppendOutcome {
@@ -153,11 +161,13 @@ extension RunningEngine {
   }
 
   /// Makes `scripts` the running generation.
-  package func deploy(_ scripts: Generation, cursors: [String: UInt64] = [:]) async -> ReloadOutcome {
+  package func deploy(
+    _ scripts: Generation, starts: [String: UInt64] = [:], passed: [String: UInt64] = [:]
+  ) async -> ReloadOutcome {
     await withCheckedContinuation { continuation in
       inbox.put(
         .deploy(
-          DeployJob(scripts: scripts, cursors: cursors) { continuation.resume(returning: $0) }))
+          DeployJob(scripts: scripts, starts: starts, passed: passed) { continuation.resume(returning: $0) }))
     }
   }
 

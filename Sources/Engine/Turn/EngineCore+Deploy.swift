@@ -12,6 +12,9 @@ extension EngineCore {
         job.answer(.refused(errors: ["the host is stopping"]))
       } else if isRunning(job.scripts) {
         goLiveUnchanged(job)
+      } else if waitsForOldKeys(job.scripts) {
+        deploys.prepend(job)
+        return nil
       } else if let errors = refusals(of: job.scripts) {
         loadErrors = errors
         job.answer(.refused(errors: errors))
@@ -36,6 +39,17 @@ extension EngineCore {
       setRunning(job.scripts, number: control.generation)
     }
     job.answer(.loaded(generation: control.generation, isNew: false, warnings: job.scripts.warnings))
+  }
+
+  /// Whether a batch by an old `key` is still out or not yet committed: it may leave blocked keys, which forbid the deploy.
+  private func waitsForOldKeys(_ scripts: Generation) -> Bool {
+    scripts.consumers.contains { consumer in
+      guard let reader = control.reader(named: consumer.name, kind: .consumer),
+        reader.keyRule != consumer.key.fingerprint
+      else { return false }
+      let runtime = runtimes[Int(reader.number) - 1]
+      return runtime.out != nil || runtime.finished > 0
+    }
   }
 
   /// What forbids a deploy although every file is good.
@@ -98,7 +112,8 @@ extension EngineCore {
     }
     var change = ReaderChange(what, reader: reader.number)
     if what == .hearingChanged {
-      change.cursor = job.cursors[reader.name] ?? runtimes[Int(reader.number) - 1].liveCursor
+      let live = runtimes[Int(reader.number) - 1].liveCursor
+      change.cursor = max(live, job.passed[reader.name] ?? 0)
     }
     if reader.hearing != hearing { change.hearing = hearing }
     change.scriptHash = consumer.scriptHash
@@ -112,7 +127,7 @@ extension EngineCore {
     case .now: control.position
     case .start: 0
     case .position(let position): max(position.rawValue, 1) - 1
-    case .time: job.cursors[consumer.name] ?? control.position
+    case .time: job.starts[consumer.name] ?? control.position
     }
   }
 
@@ -144,15 +159,15 @@ extension EngineCore {
       let reader = control.readers[index]
       if change.what == .created {
         addRuntime(of: reader)
-      } else if change.what == .returned || job.cursors[reader.name] != nil, runtimes[index].out == nil, runtimes[index].finished == 0 {
+      } else if change.what == .returned || job.passed[reader.name] != nil, runtimes[index].out == nil, runtimes[index].finished == 0 {
         runtimes[index].scanned = reader.cursor
         runtimes[index].committed = reader.cursor
       }
       for (key, state) in reader.blocked where change.what != .created { schedule(key, state, of: reader.number) }
     }
     setRunning(job.scripts, number: control.generation)
-    job.answer(
-      .loaded(generation: control.generation, isNew: true, warnings: job.scripts.warnings + notes(on: job.changes)))
+    let warnings = job.scripts.warnings + notes(on: job.changes)
+    live.append((control.commit, job, .loaded(generation: control.generation, isNew: true, warnings: warnings)))
   }
 
   /// What an operator should know of readers that begin or come back.

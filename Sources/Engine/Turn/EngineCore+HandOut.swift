@@ -47,8 +47,10 @@ extension EngineCore {
     let batch = Batch(
       reader: UInt32(index + 1), number: runtimes[index].batchNumber + 1, generation: generation, consumer: consumer,
       now: commitTime, from: runtimes[index].scanned)
-    addRetries(to: batch, index)
-    addNew(to: batch, index)
+    // Slow retries must not keep new units waiting, nor these them: every other batch begins with what is new.
+    if batch.number % 2 == 0 { addRetries(to: batch, index) }
+    if batch.units.isEmpty || batch.number % 2 == 0 { addNew(to: batch, index) }
+    if batch.units.isEmpty { addRetries(to: batch, index) }
     runtimes[index].scanned = batch.through
     guard !batch.units.isEmpty || !batch.queued.isEmpty else {
       if runtimes[index].finished == 0 { runtimes[index].committed = batch.through }
@@ -92,7 +94,7 @@ extension EngineCore {
     }
     var parts = [[Int]](repeating: [], count: settings.workers)
     for index in 0..<count {
-      let part = Int(truncatingIfNeeded: (batch.units[index].keyHash >> 32) &* UInt64(settings.workers) >> 32)
+      let part = Int(truncatingIfNeeded: ((batch.units[index].keyHash >> 32) &* UInt64(settings.workers)) >> 32)
       parts[part].append(index)
     }
     return parts.filter { !$0.isEmpty }.map { Shard(units: $0, hash: hash) }
@@ -106,7 +108,7 @@ extension EngineCore {
     for key in due {
       guard let state = control.readers[index].blocked[key], !state.isDead, state.nextTry <= now, seen.insert(key).inserted
       else { continue }
-      guard batch.units.count < Self.retriesPerBatch else {
+      guard batch.units.count < min(Self.retriesPerBatch, runtimes[index].batchLimit / 2) else {
         rest.append(key)
         continue
       }
@@ -190,7 +192,8 @@ extension EngineCore {
     guard batch.through + 1 >= first else { return true }
     var position = batch.through + 1
     let checksBlocked = !runtimes[index].blockedHashes.isEmpty
-    let limit = runtimes[index].batchLimit
+    // Beside what is tried again there is always room for new units.
+    let limit = runtimes[index].batchLimit + batch.retriedKeys.count
     while position < end {
       if batch.units.count >= limit || budget <= 0 || batch.bytes > Self.batchBytes { return false }
       budget -= 1

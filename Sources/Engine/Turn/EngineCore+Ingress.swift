@@ -33,6 +33,7 @@ extension EngineCore {
     var waiting: Deque<AppendJob> = []
     var isOpen = false
     let groupBegan = framer.nextPosition
+    pass += 1
     appends = resumed + appends
     resumed = []
     while let job = appends.popFirst() {
@@ -45,6 +46,10 @@ extension EngineCore {
           stream.waiting.append(job)
           continue
         }
+        if stream.waitsInPass == pass {
+          waiting.append(job)
+          continue
+        }
       }
       if framer.byteCount + job.batch.bytes.count > settings.turnBytes, framer.hasCommits || isOpen {
         waiting.append(job)
@@ -53,8 +58,11 @@ extension EngineCore {
         break
       }
       switch check(job, groupBegan: groupBegan, isFirst: !isOpen && accepted.isEmpty) {
-      case .lookUp(let unsure, let subjectHead): park(job, identities: unsure, subjectHead: subjectHead)
-      case .wait: waiting.append(job)
+      case .lookUp(let unsure, let subjectHead):
+        park(job, identities: unsure, subjectHead: subjectHead, groupBegan: groupBegan)
+      case .wait:
+        job.stream?.waitsInPass = pass
+        waiting.append(job)
       case .refuse(let outcome): job.answer(outcome)
       case .accept(let duplicates): accepted.append(frame(job, duplicates: duplicates, &isOpen))
       }
@@ -98,6 +106,8 @@ extension EngineCore {
     let needsHead = job.expecting != nil && job.subjectHead == nil
     if !unknown.isEmpty || needsHead { return .lookUp(identities: unknown, subjectHead: needsHead) }
     if let conflict = findRepeats(in: job, &duplicates) { return .refuse(conflict) }
+    // What is in already was expected when it came: the same request again gets the same answer.
+    if duplicates.count == job.batch.count { return .accept(duplicates: duplicates) }
     if let refusal = checkExpectation(of: job) { return refusal }
     return .accept(duplicates: duplicates)
   }
@@ -135,9 +145,9 @@ extension EngineCore {
     return last == expecting.rawValue ? nil : .refuse(.expectationFailed(actual: Position(last)))
   }
 
-  private func park(_ job: AppendJob, identities unsure: [Int], subjectHead: Bool) {
+  private func park(_ job: AppendJob, identities unsure: [Int], subjectHead: Bool, groupBegan: Position) {
     job.stream?.isLookingUp = true
-    job.lookedUpIn = (identities.sealings, framer.nextPosition)
+    job.lookedUpIn = (identities.sealings, groupBegan)
     let asked = unsure.map { index in
       LookupRequest.Identity(index: index, candidates: identities.candidates(job.batch.infos[index].identityHash))
     }

@@ -37,8 +37,9 @@ extension EngineCore {
     for failure in batch.keyFailures where failure.position <= record.through || failure.isRetry {
       record.failed.append(failed(failure, batch, reader))
     }
+    // In the order of the queue, which need not be ascending: a unit may have got its key late.
     record.handled = lists(handled)
-    record.queued = lists(queued)
+    record.queued = lists(queued.mapValues { $0.sorted() })
     return record
   }
 
@@ -46,7 +47,7 @@ extension EngineCore {
   private func lists(_ units: [KeyBytes: [UInt64]]) -> [ProgressRecord.QueuedUnits] {
     units.filter { !$0.value.isEmpty }
       .sorted { $0.key.bytes.lexicographicallyPrecedes($1.key.bytes) }
-      .map { ProgressRecord.QueuedUnits(key: $0.key, positions: $0.value.sorted()) }
+      .map { ProgressRecord.QueuedUnits(key: $0.key, positions: $0.value) }
   }
 
   private func failed(
@@ -59,6 +60,12 @@ extension EngineCore {
       position: failure.position, key: failure.key, attempt: earlier, kind: failure.kind, message: failure.message,
       traceback: failure.traceback, log: failure.log.map { "\($0.level): \($0.text)" },
       scriptHash: declaration.scriptHash, time: commitTime, disposition: .retry, nextTry: 0)
+    if reader.scriptHash != declaration.scriptHash {
+      // Other code has gone live since: this failure says nothing about it, so its attempts begin anew at once.
+      unit.attempt = 0
+      unit.nextTry = now
+      return unit
+    }
     if failure.kind == .host {
       unit.nextTry = now + Self.hostFaultPause
       return unit

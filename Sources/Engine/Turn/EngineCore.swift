@@ -28,22 +28,28 @@ package final class EngineCore {
 
   /// The time of this turn, µs.
   var now: Int64 = 0
+  /// The monotonic clock at this turn, ns: what pauses are counted in.
+  var monotonic: Int64 = 0
   /// With `clockIsEvents`, the time of the last commit: what events of an imported history say.
   var eventClock: Int64 = 0
   var scratch = ByteWriter(capacity: 4096)
+  /// Counts the passes over the waiting requests.
+  var pass: UInt64 = 0
   var appends: Deque<AppendJob> = []
   /// Came back from the reader thread in this turn; they are older than what waits in `appends`.
   var resumed: Deque<AppendJob> = []
   var finished: Deque<Batch> = []
   var deploys: Deque<DeployJob> = []
   var unanswered: Deque<(commit: UInt64, job: AppendJob, outcome: AppendOutcome)> = []
+  /// Deploys that run and are not yet durable.
+  var live: Deque<(commit: UInt64, job: DeployJob, outcome: ReloadOutcome)> = []
   var durableCommit: UInt64
   var durablePosition: UInt64
   var logBytes: UInt64
   /// Bytes appended and not yet durable, by commit.
   var unsynced: Deque<(commit: UInt64, bytes: Int)> = []
   var unsyncedBytes = 0
-  /// Set while the disk is full: no append before this time (µs).
+  /// Set while the disk is full: no append before this time (of the monotonic clock, ns).
   var appendAgainAt: Int64?
   var wasDiskFull = false
   /// A reader has more to look at than one turn allows.
@@ -79,7 +85,9 @@ package final class EngineCore {
   package func turn(_ inputs: [EngineInput], wall: Int64, monotonic: Int64) throws(JournalError) {
     now = clock.time(wall: wall, monotonic: monotonic)
     wantsTurn = false
-    if let pause = appendAgainAt, now >= pause { appendAgainAt = nil }
+    for index in runtimes.indices where runtimes[index].fetchAgainAt <= now { runtimes[index].fetchAgainAt = 0 }
+    if let pause = appendAgainAt, monotonic >= pause { appendAgainAt = nil }
+    self.monotonic = monotonic
     for input in inputs { try take(input) }
     collectDueRetries()
     handOutNextAtOnce()
@@ -91,8 +99,11 @@ package final class EngineCore {
   /// When the next turn is due without any input (µs by the wall clock), or nil.
   package var nextDue: Int64? {
     var due: Int64? = wantsTurn ? now : nil
-    if hasWorkToAppend, unsyncedBytes <= settings.unsyncedLimit { due = appendAgainAt ?? now }
-    if let appendAgainAt { due = min(due ?? .max, appendAgainAt) }
+    if let appendAgainAt {
+      due = now + max(0, appendAgainAt - monotonic) / 1000
+    } else if hasWorkToAppend, unsyncedBytes <= settings.unsyncedLimit {
+      due = now
+    }
     if let retry = retries.min?.due { due = min(due ?? .max, retry) }
     for runtime in runtimes where runtime.fetchAgainAt > 0 { due = min(due ?? .max, runtime.fetchAgainAt) }
     return due
@@ -136,6 +147,7 @@ package final class EngineCore {
     guard framer.hasCommits else {
       framer.rollback()
       identities.groupFailed()
+      eventClock = max(eventClock, framer.lastTime)
       answerWithoutCommit(accepted)
       if cursors { wroteCursors = true }
       return
@@ -192,7 +204,8 @@ package final class EngineCore {
   private func outOfSpace(deploy: DeployJob?, accepted: [AcceptedAppend], finished batches: [Batch]) {
     if !wasDiskFull { hands.warn("the disk is full: appends are refused until there is room") }
     wasDiskFull = true
-    appendAgainAt = now + settings.fullDiskPause
+    appendAgainAt = monotonic + settings.fullDiskPause * 1000
+    eventClock = framer.lastTime
     for append in accepted { append.job.answer(.noSpace) }
     for job in appends { job.answer(.noSpace) }
     appends = []
@@ -208,6 +221,10 @@ package final class EngineCore {
     }
     while let first = unanswered.first, first.commit <= durableCommit {
       unanswered.removeFirst()
+      first.job.answer(first.outcome)
+    }
+    while let first = live.first, first.commit <= durableCommit {
+      live.removeFirst()
       first.job.answer(first.outcome)
     }
   }

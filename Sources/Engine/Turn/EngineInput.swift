@@ -27,16 +27,21 @@ package enum FetchResult: Sendable {
 /// `@unchecked Sendable`: handed over by its maker; the engine thread alone touches it afterwards.
 package final class DeployJob: @unchecked Sendable {
   package let scripts: Generation
-  /// Cursors that only the log could tell, by name: of new consumers with `from = TIME`, and at start of those that
-  /// hear other types than before.
-  package let cursors: [String: UInt64]
+  /// Where consumers with `from = TIME` begin if they are new: their cursors, by name.
+  package let starts: [String: UInt64]
+  /// At the start of a host: how far consumers that hear other types than before have passed what they did not hear.
+  package let passed: [String: UInt64]
   /// What it does to the readers, while its commit is framed.
   var changes: [ReaderChange] = []
   private var complete: ((ReloadOutcome) -> Void)?
 
-  package init(scripts: Generation, cursors: [String: UInt64], complete: @escaping (ReloadOutcome) -> Void) {
+  package init(
+    scripts: Generation, starts: [String: UInt64] = [:], passed: [String: UInt64] = [:],
+    complete: @escaping (ReloadOutcome) -> Void
+  ) {
     self.scripts = scripts
-    self.cursors = cursors
+    self.starts = starts
+    self.passed = passed
     self.complete = complete
   }
 

@@ -4,7 +4,8 @@ internal import Wire
 /// Decides from the head of a request whether it may come in. The names keep web pages out that a browser was lured
 /// to: such a page can make the browser send requests here, but it cannot choose these headers.
 struct AccessRule: Sendable {
-  private let hosts: Set<String>
+  /// In small letters; a few, so that looking at each is faster than hashing.
+  private let hosts: [String]
   private let allowsAddresses: Bool
   private let tokens: TokenList?
 
@@ -12,7 +13,7 @@ struct AccessRule: Sendable {
     let own = ["localhost", "127.0.0.1", "[::1]"]
     let address = configuration.address
     let listening = address.host.contains(":") ? "[\(address.host)]" : address.host
-    hosts = Set((own + [listening] + configuration.hosts).map { $0.lowercased() })
+    hosts = (own + [listening] + configuration.hosts).map { $0.lowercased() }
     // Behind another address there is always a token, and a name, not an address, is what rebinding needs.
     allowsAddresses = !address.isLoopback
     tokens = configuration.tokens
@@ -20,7 +21,7 @@ struct AccessRule: Sendable {
 
   /// The problem to answer with; nil when the request may come in.
   func problem(_ request: HTTPRequest, scope: Scope?) -> Problem? {
-    guard let authority = request.authority, !authority.isEmpty, request.headerFields[HTTPField.Name("Host")!] == nil
+    guard let authority = request.authority, !authority.isEmpty, !request.headerFields.contains(.host)
     else { return Problem(.badRequest, "A request names its host exactly once, in the header Host.") }
     guard isKnown(authority) else {
       return Problem(
@@ -31,14 +32,24 @@ struct AccessRule: Sendable {
       return Problem(.foreignOrigin, "The header Origin names another web page, and those are kept out.")
     }
     if let site = request.headerFields[.fetchSite], site != "same-origin", site != "none" {
-      return Problem(.foreignOrigin, "The header Sec-Fetch-Site says that another web page asks, and those are kept out.")
+      return Problem(
+        .foreignOrigin, "The header Sec-Fetch-Site says that another web page asks, and those are kept out.")
     }
     return scope.flatMap { token(request, $0) }
   }
 
   private func isKnown(_ authority: String) -> Bool {
-    let name = Self.name(of: authority.lowercased())
-    return hosts.contains(name) || allowsAddresses && Self.isAddress(name)
+    let name = Self.name(of: authority)
+    for host in hosts where Self.isSameName(name.utf8, host.utf8) { return true }
+    return allowsAddresses && Self.isAddress(name)
+  }
+
+  /// Equal but for the case of ASCII letters; `small` is in small letters.
+  private static func isSameName(_ name: Substring.UTF8View, _ small: String.UTF8View) -> Bool {
+    name.count == small.count
+      && zip(name, small).allSatisfy {
+        $0 == $1 || $0 | 0x20 == $1 && $1 >= UInt8(ascii: "a") && $1 <= UInt8(ascii: "z")
+      }
   }
 
   private static func isSame(_ origin: String, _ authority: String) -> Bool {
@@ -46,15 +57,18 @@ struct AccessRule: Sendable {
   }
 
   /// The host without its port.
-  private static func name(of authority: String) -> String {
-    if authority.hasPrefix("[") {
-      return authority.firstIndex(of: "]").map { String(authority[...$0]) } ?? authority
+  private static func name(of authority: String) -> Substring {
+    let bytes = authority.utf8
+    if bytes.first == UInt8(ascii: "[") {
+      return bytes.firstIndex(of: UInt8(ascii: "]")).map { authority[...$0] } ?? authority[...]
     }
-    return String(authority.prefix { $0 != ":" })
+    return authority[..<(bytes.firstIndex(of: UInt8(ascii: ":")) ?? bytes.endIndex)]
   }
 
-  private static func isAddress(_ name: String) -> Bool {
-    if name.hasPrefix("["), name.hasSuffix("]") { return name.dropFirst().dropLast().allSatisfy { $0.isHexDigit || $0 == ":" } }
+  private static func isAddress(_ name: Substring) -> Bool {
+    if name.hasPrefix("["), name.hasSuffix("]") {
+      return name.dropFirst().dropLast().allSatisfy { $0.isHexDigit || $0 == ":" }
+    }
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     return parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
   }
@@ -66,13 +80,15 @@ struct AccessRule: Sendable {
       return Problem(.unauthorized, "Send a token of the daemon's token file: Authorization: Bearer TOKEN.")
     }
     guard scopes.contains(scope) else {
-      return Problem(.forbidden, "This needs a token with the scope \(scope.rawValue), and the one sent does not have it.")
+      return Problem(
+        .forbidden, "This needs a token with the scope \(scope.rawValue), and the one sent does not have it.")
     }
     return nil
   }
 }
 
 extension HTTPField.Name {
+  static let host = HTTPField.Name("Host")!
   static let fetchSite = HTTPField.Name("Sec-Fetch-Site")!
   static let lastEventID = HTTPField.Name("Last-Event-ID")!
 }

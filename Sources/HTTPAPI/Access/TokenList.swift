@@ -55,7 +55,9 @@ package struct TokenList: Sendable {
   /// Reads a file that only its owner can read.
   package init(file path: String) throws(DoorError) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw DoorError(.tokenFile, "the token file \(path) cannot be opened: errno \(errno)") }
+    guard descriptor >= 0 else {
+      throw DoorError(.tokenFile, "the token file \(path) cannot be opened: errno \(errno)")
+    }
     defer { close(descriptor) }
     var information = stat()
     guard fstat(descriptor, &information) == 0, information.st_mode & S_IFMT == S_IFREG else {

@@ -8,6 +8,8 @@ struct ConnectionClock {
     case wait
     /// Close without a word: nobody waits for an answer.
     case close
+    /// Reset: the peer takes nothing, so what waits for it in the kernel is not worth its memory.
+    case reset
     /// Answer with a problem and close.
     case refuse(ProblemKind)
   }
@@ -89,7 +91,7 @@ struct ConnectionClock {
   mutating func writable(_ isWritable: Bool, now: UInt64) { stalledSince = isWritable ? nil : stalledSince ?? now }
 
   func verdict(now: UInt64) -> Verdict {
-    if let stalledSince, now >= stalledSince + stall { return .close }
+    if let stalledSince, now >= stalledSince + stall { return .reset }
     switch reading {
     case .idle(let since):
       return unanswered == 0 && now >= since + idle ? .close : .wait

@@ -2,8 +2,16 @@ internal import HTTPTypes
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOHTTPTypes
-internal import Wire
 internal import Synchronization
+internal import Wire
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
 
 /// Watches one connection from both sides of the HTTP decoder: bytes before it, requests and answers after it. Refuses
 /// what is too long or too slow, and closes so that the sender still sees why.
@@ -55,6 +63,9 @@ final class ConnectionWatch {
       switch clock.verdict(now: now) {
       case .wait: scheduleTick(context)
       case .close: context.close(promise: nil)
+      case .reset:
+        _ = (context.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+        context.close(promise: nil)
       case .refuse(let kind):
         refuse(Problem(kind, "The request was not complete in time. Send it again, without pauses."), context)
       }
@@ -117,7 +128,7 @@ final class ConnectionWatch {
     follows = false
     clock.answerEnded(now: now)
     changed()
-    if closesAfterAnswer { linger(context) }
+    if closesAfterAnswer { windDown(context) }
   }
 
   // MARK: Refusing
@@ -143,12 +154,12 @@ final class ConnectionWatch {
       context.write(NIOAny(HTTPResponsePart.body(answer.body)), promise: nil)
       context.writeAndFlush(NIOAny(HTTPResponsePart.end(nil)), promise: nil)
     }
-    linger(context)
+    windDown(context)
   }
 
   /// Says that nothing more will come, throws away what still arrives for a while, then closes. Closing at once would
   /// reset the connection, and the sender might never see the answer.
-  private func linger(_ context: ChannelHandlerContext) {
+  private func windDown(_ context: ChannelHandlerContext) {
     isClosing = true
     tick?.cancel()
     context.close(mode: .output, promise: nil)

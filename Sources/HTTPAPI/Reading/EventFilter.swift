@@ -11,6 +11,9 @@ struct EventFilter: Sendable, Equatable {
   var subject: [UInt8]?
   /// A correlation id as events show it: the one given, else the position of the root.
   var correlation: [UInt8]?
+  /// What `correlation` turned out to be the position of: then only the events below this root are meant, not those
+  /// that were given the same text.
+  var root: Position?
 
   func matches(_ entry: EntryView, at position: Position) -> Bool {
     guard entry.rawKind == RecordKind.event.rawValue else { return false }
@@ -22,17 +25,21 @@ struct EventFilter: Sendable, Equatable {
     case nil: break
     }
     if let subject, !Self.isEqual(entry.subject, subject) { return false }
-    if let correlation {
-      if let given = entry.attributes[.correlationid] { return Self.isEqual(given, correlation) }
-      let root = entry.root == 0 ? position.rawValue : entry.root
-      return Self.position(correlation)?.rawValue == root
-    }
-    return true
+    if let root, entry.root != root.rawValue, position != root { return false }
+    return correlation.map { Self.shows($0, entry, at: position) } ?? true
+  }
+
+  /// Whether the entry, whatever it is, shows this correlation.
+  static func shows(_ correlation: [UInt8], _ entry: EntryView, at position: Position) -> Bool {
+    if let given = entry.attributes[.correlationid] { return isEqual(given, correlation) }
+    let root = entry.root == 0 ? position.rawValue : entry.root
+    return Self.position(correlation)?.rawValue == root
   }
 
   /// The index that finds what is wanted among the fewest events; nil: the log itself must be read.
   var index: EventIndex? {
     if let subject { return .subject(subject) }
+    if let root { return .root(root) }
     if case .exact(let type) = type { return .type(type) }
     return nil
   }

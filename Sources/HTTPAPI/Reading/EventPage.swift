@@ -10,14 +10,14 @@ struct EventPage {
   /// `{"events":[…],"next":P}` with what the query asks for, up to `durable`. `next` is where the following page begins:
   /// when everything was given, after the last durable position.
   func json(_ query: EventQuery, durable: Position) throws -> ByteBuffer {
-    let search = EventSearch(reading, query.filter, for: limits.searchTime)
+    let search = try EventSearch(reading, query.filter, durable: durable, for: limits.searchTime)
     var from = query.from ?? Position(1)
-    if let last = query.last { from = try search.start(ofLast: last, through: durable) }
+    if let last = query.last { from = try search.start(ofLast: last) }
     let limit = query.limit ?? query.last ?? limits.pageEvents
     var count = 0
     var writer = ByteWriter(capacity: 16 << 10)
     writer.append("{\"events\":[" as StaticString)
-    let next = try search.forEach(from: from, through: durable) { entry, position, committed in
+    let next = try search.forEach(from: from) { entry, position, committed in
       if count == limit || count > 0 && writer.count >= limits.pageBytes { return false }
       if count > 0 { writer.append(UInt8(ascii: ",")) }
       encoder.encode(entry, position: position, committed: committed, into: &writer)
@@ -48,10 +48,10 @@ struct EventPage {
   func portion(
     _ filter: EventFilter, from: Position, durable: Position, limit: Int
   ) throws -> (body: ByteBuffer, next: Position, count: Int) {
-    let search = EventSearch(reading, filter, for: limits.searchTime)
+    let search = try EventSearch(reading, filter, durable: durable, for: limits.searchTime)
     var writer = ByteWriter(capacity: 4096)
     var count = 0
-    let next = try search.forEach(from: from, through: durable) { entry, position, committed in
+    let next = try search.forEach(from: from) { entry, position, committed in
       if count == limit || writer.count >= limits.chunkBytes { return false }
       EventStreamText.append(position: position, to: &writer)
       let start = writer.count
@@ -94,9 +94,12 @@ enum EventStreamText {
 extension ByteWriter {
   /// Puts a space in the place of every line break after the first `start` bytes.
   fileprivate mutating func flattenLines(from start: Int) {
-    for index in start..<count {
-      let byte = bytes[index]
-      if byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") { patch(UInt8(ascii: " "), at: index) }
+    for byte in [UInt8(ascii: "\n"), UInt8(ascii: "\r")] {
+      var from = start
+      while let found = UnsafeRawBufferPointer(rebasing: bytes[from...]).firstByte(byte) {
+        patch(UInt8(ascii: " "), at: from + found)
+        from += found + 1
+      }
     }
   }
 }

@@ -11,6 +11,8 @@ struct EventQuery: Sendable {
   /// The last so many matches instead of the first.
   var last: Int?
 
+  init() {}
+
   init(_ query: Query, maximum: Int) throws(Problem) {
     from = try query.number("from", in: 0...UInt64(Int64.max)).map { Position(max(1, $0)) }
     limit = try query.number("limit", in: 1...UInt64(maximum)).map { Int($0) }

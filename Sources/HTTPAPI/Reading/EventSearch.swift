@@ -3,23 +3,30 @@ internal import Events
 /// Finds events in the durable log. Blocking, so it runs on a reading thread.
 struct EventSearch {
   let reading: any EventReading
-  let filter: EventFilter
+  private let filter: EventFilter
+  /// The last durable position: nothing after it is looked at.
+  let durable: Position
   let deadline: ContinuousClock.Instant
 
   /// How many positions are looked up at a time, or read between two looks at the clock.
   private static let step = 512
 
-  init(_ reading: any EventReading, _ filter: EventFilter, for time: Duration) {
-    self.reading = reading
-    self.filter = filter
+  init(_ reading: any EventReading, _ filter: EventFilter, durable: Position, for time: Duration) throws {
+    var filter = filter
+    filter.root = try Self.root(filter.correlation, reading, durable)
+    (self.reading, self.filter, self.durable) = (reading, filter, durable)
     deadline = .now + time
   }
 
   private var isLate: Bool { ContinuousClock.now >= deadline }
 
-  /// Calls `body` for every match from `from` to `through` in order until it returns false or time is up. Gives the
-  /// position to go on from: after the last one that `body` took, or after all that was searched.
-  func forEach(
+  /// Calls `body` for every match from `from` on in order until it returns false or time is up. Gives the position to go
+  /// on from: after the last one that `body` took, or after all that was searched.
+  func forEach(from: Position, _ body: (EntryView, Position, Int64) -> Bool) throws -> Position {
+    try forEach(from: from, through: durable, body)
+  }
+
+  private func forEach(
     from: Position, through: Position, _ body: (EntryView, Position, Int64) -> Bool
   ) throws -> Position {
     var cursor = from
@@ -32,7 +39,7 @@ struct EventSearch {
       cursor = position.next
       return true
     }
-    guard let index = try bestIndex() else {
+    guard let index = filter.index else {
       while cursor <= through, !isDone {
         let end = min(through, Position(cursor.rawValue + UInt64(Self.step - 1)))
         let start = cursor
@@ -53,9 +60,9 @@ struct EventSearch {
     return cursor
   }
 
-  /// Where the last `count` matches up to `through` begin; the position after `through` when there is none.
-  func start(ofLast count: Int, through: Position) throws -> Position {
-    var high = through.rawValue
+  /// Where the last `count` matches begin; the position after the durable ones when there is none.
+  func start(ofLast count: Int) throws -> Position {
+    var high = durable.rawValue
     var window = UInt64(max(count, Self.step))
     var found: [Position] = []
     while high > 0, found.count < count, !isLate {
@@ -69,27 +76,22 @@ struct EventSearch {
       high = low - 1
       window = window.multipliedReportingOverflow(by: 4).overflow ? .max : window * 4
     }
-    return found.count <= count ? found.first ?? through.next : found[found.count - count]
+    return found.count <= count ? found.first ?? durable.next : found[found.count - count]
   }
 
-  /// A correlation that is the position of an event without a correlation of its own is the events below that root.
-  private func bestIndex() throws -> EventIndex? {
-    if let index = filter.index, case .subject = index { return index }
-    if let root = filter.correlation.flatMap(EventFilter.position) {
-      var isRoot = false
-      try reading.visit([root]) { entry, position, _ in
-        isRoot = filter.matchesCorrelation(entry, at: position)
-        return false
-      }
-      if isRoot { return .root(root) }
+  /// A correlation that is the text of a position means the events below that root, unless the root itself was given
+  /// another correlation.
+  private static func root(
+    _ correlation: [UInt8]?, _ reading: any EventReading, _ durable: Position
+  ) throws -> Position? {
+    guard let correlation, let root = EventFilter.position(correlation), root > .start, root <= durable else {
+      return nil
     }
-    return filter.index
-  }
-}
-
-extension EventFilter {
-  /// Whether the entry shows the correlation that is asked for, whatever else is.
-  func matchesCorrelation(_ entry: EntryView, at position: Position) -> Bool {
-    EventFilter(correlation: correlation).matches(entry, at: position)
+    var isRoot = false
+    try reading.visit([root]) { entry, position, _ in
+      isRoot = EventFilter.shows(correlation, entry, at: position)
+      return false
+    }
+    return isRoot ? root : nil
   }
 }

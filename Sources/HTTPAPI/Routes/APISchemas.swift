@@ -53,7 +53,8 @@ enum APISchemas {
 
   private static let event = Schema.object(
     [
-      "specversion": .string("Always 1.0."), "type": .string("What happened."), "subject": .string("Whom it happened to."),
+      "specversion": .string("Always 1.0."), "type": .string("What happened."),
+      "subject": .string("Whom it happened to."),
       "id": .string("Unique within its source. Filled with the position when it is not given."),
       "source": .string("Where it comes from. Filled with the name of the log when it is not given."),
       "time": .string("RFC 3339, as given. Filled with the commit time when it is not given."),

@@ -35,7 +35,8 @@ struct AppendRoute: Sendable {
     if expecting != nil {
       if form == .batch { return .problem(Problem(.badRequest, "If-Match goes with a single event; this is a batch.")) }
       if batch.entry(0).subject.isEmpty {
-        return .problem(Problem(.badRequest, "If-Match speaks of the last event of a subject, and this event has none."))
+        return .problem(
+          Problem(.badRequest, "If-Match speaks of the last event of a subject, and this event has none."))
       }
     }
     let outcome = await services.host.append(batch, expecting: expecting, stream: nil)
@@ -79,8 +80,11 @@ struct AppendRoute: Sendable {
   static func tooLarge(_ form: EventForm, _ limits: DoorLimits) -> Problem {
     form == .batch
       ? Problem(
-        .tooLarge, "A batch has at most \(limits.batchBytes) bytes. Send smaller ones, or a stream: application/x-ndjson.")
-      : Problem(.tooLarge, "An event has at most \(limits.eventBytes) bytes. Keep large things elsewhere and send their address.")
+        .tooLarge,
+        "A batch has at most \(limits.batchBytes) bytes. Send smaller ones, or a stream: application/x-ndjson.")
+      : Problem(
+        .tooLarge,
+        "An event has at most \(limits.eventBytes) bytes. Keep large things elsewhere and send their address.")
   }
 
   /// What was wrong with the bytes.
@@ -106,13 +110,17 @@ struct AppendRoute: Sendable {
     case .conflict(let index, let position):
       var problem = Problem(
         .identityConflict,
-        "The event at position \(position) has the same source and id, but another type, subject or data. A new event needs a new id.")
+        """
+        The event at position \(position) has the same source and id, but another type, subject or data. A new event \
+        needs a new id.
+        """)
       problem.position = position.rawValue
       if form == .batch { problem.index = index }
       return problem
     case .expectationFailed(let actual):
       let found = actual == .start ? "The subject has no event yet" : "The last event of the subject is at \(actual)"
-      var problem = Problem(.expectationFailed, "\(found). Read what has happened, decide again, and send that position.")
+      var problem = Problem(
+        .expectationFailed, "\(found). Read what has happened, decide again, and send that position.")
       problem.position = actual.rawValue
       return problem
     case .tooLarge(let limit):
@@ -120,10 +128,12 @@ struct AppendRoute: Sendable {
     case .overloaded: return DoorServices.overloaded
     case .noSpace: return DoorServices.outOfSpace
     case .stopped(let maybeIn):
-      let fate = maybeIn ? "Whether the events are in is not known; with source and id they" : "The events are not in; they"
+      let fate =
+        maybeIn ? "Whether the events are in is not known; with source and id they" : "The events are not in; they"
       return Problem(.stopping, "The daemon is stopping. \(fate) can be sent again when it runs.")
     case .readFailed:
-      return Problem(.readFailed, "The log could not be searched for an earlier event with this id. Nothing was appended.")
+      return Problem(
+        .readFailed, "The log could not be searched for an earlier event with this id. Nothing was appended.")
     case .streamFailed, .appended:
       return Problem(.badRequest, "An earlier part of the stream was refused.")
     }

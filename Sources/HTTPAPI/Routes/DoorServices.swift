@@ -49,7 +49,9 @@ final class DoorServices: Sendable {
     } catch is CancellationError {
       throw Problem(.stopping, "The daemon is stopping. Try again when it runs.")
     } catch {
-      throw Problem(.readFailed, "A part of the log could not be read; the daemon's own log says which. Nothing is left out silently.")
+      throw Problem(
+        .readFailed,
+        "A part of the log could not be read; the daemon's own log says which. Nothing is left out silently.")
     }
   }
 

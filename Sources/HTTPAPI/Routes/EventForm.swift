@@ -35,8 +35,11 @@ enum EventForm: Sendable, Equatable {
 
   /// The media type without parameters, in small letters.
   static func media(_ contentType: String) -> String {
-    let media = contentType.prefix { $0 != ";" }
-    return String(media.reversed().drop { $0 == " " || $0 == "\t" }.reversed()).lowercased()
+    var media = contentType.utf8.prefix { $0 != UInt8(ascii: ";") }
+    while let last = media.last, last == UInt8(ascii: " ") || last == UInt8(ascii: "\t") { media.removeLast() }
+    let isSmall = media.allSatisfy { $0 < UInt8(ascii: "A") || $0 > UInt8(ascii: "Z") && $0 < 0x80 }
+    if isSmall { return media.count == contentType.utf8.count ? contentType : String(Substring(media)) }
+    return Substring(media).lowercased()
   }
 }
 

@@ -40,7 +40,10 @@ extension Operation {
       return [
         Parameter(
           "If-Match", in: "header", .integer(),
-          "The position of the last event of the subject, 0 for none; when it is another, nothing is appended. For a single event.")
+          """
+          The position of the last event of the subject, 0 for none; when it is another, nothing is appended. For a \
+          single event.
+          """)
       ]
     case .getEvent: return [Parameter("position", in: "path", required: true, .integer(), "From 1.")]
     case .listEvents:
@@ -59,7 +62,10 @@ extension Operation {
       switch name {
       case "from": (.integer(), "The first position to look at; 1 when it is not given.")
       case "limit":
-        (.integer(), "At most so many events, up to \(limits.pageEventsMaximum); \(limits.pageEvents) when it is not given.")
+        (
+          .integer(),
+          "At most so many events, up to \(limits.pageEventsMaximum); \(limits.pageEvents) when it is not given."
+        )
       case "last": (.integer(), "The last so many events instead of the first.")
       case "type": (.string(), "Events of this type; with * at the end, of all types that begin so.")
       case "subject": (.string(), "Events of this subject.")
@@ -85,7 +91,8 @@ extension Operation {
     switch self {
     case .append:
       return [
-        201: json("The events are durable.", "AppendReceipt"), 200: json("There was no event to append.", "AppendReceipt"),
+        201: json("The events are durable.", "AppendReceipt"),
+        200: json("There was no event to append.", "AppendReceipt"),
       ]
     case .listEvents:
       var response = json("Events.", "Events")
@@ -96,7 +103,8 @@ extension Operation {
     case .status: return [200: json("The status.", "Status")]
     case .reload: return [200: json("The generation that runs.", "ReloadReceipt")]
     case .live, .ready: return [200: json("Yes.", "Health")]
-    case .describe: return [200: .init(description: "An OpenAPI document.", content: ["application/json": .init(schema: .anything)])]
+    case .describe:
+      return [200: .init(description: "An OpenAPI document.", content: ["application/json": .init(schema: .anything)])]
     }
   }
 

@@ -11,7 +11,8 @@ struct Query {
       let equals = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
       let name = String(Substring(pair[..<equals]))
       guard names.contains(name) else {
-        throw Problem(.badRequest, "The query has a part that means nothing here; known are \(names.joined(separator: ", ")).")
+        throw Problem(
+          .badRequest, "The query has a part that means nothing here; known are \(names.joined(separator: ", ")).")
       }
       let rest = equals == pair.endIndex ? pair[equals...] : pair[pair.index(after: equals)...]
       guard let value = Self.decode(rest, plusIsSpace: true) else {
@@ -29,7 +30,8 @@ struct Query {
   func number(_ name: String, in range: ClosedRange<UInt64>) throws(Problem) -> UInt64? {
     guard let value = values[name] else { return nil }
     guard let number = UInt64(String(decoding: value, as: UTF8.self)), range.contains(number) else {
-      throw Problem(.badRequest, "The query's \(name) is a whole number from \(range.lowerBound) to \(range.upperBound).")
+      throw Problem(
+        .badRequest, "The query's \(name) is a whole number from \(range.lowerBound) to \(range.upperBound).")
     }
     return number
   }

@@ -84,8 +84,9 @@ enum Destination: Equatable {
 
   /// The variable part of `path`, empty when there is none; nil when it is another path. A subject may contain slashes.
   private static func match(_ path: Substring, _ pattern: String) -> Substring? {
-    guard let brace = pattern.firstIndex(of: "{") else { return path == pattern ? path.suffix(0) : nil }
-    let prefix = pattern[..<brace]
-    return path.count > prefix.count && path.hasPrefix(prefix) ? path.dropFirst(prefix.count) : nil
+    guard let brace = pattern.utf8.firstIndex(of: UInt8(ascii: "{")) else { return path == pattern ? "" : nil }
+    let prefix = pattern.utf8[..<brace]
+    guard path.utf8.count > prefix.count, path.utf8.starts(with: prefix) else { return nil }
+    return Substring(path.utf8.dropFirst(prefix.count))
   }
 }

@@ -47,13 +47,14 @@ struct FollowRoute: Sendable {
     }
   }
 
-  private func follow(_ writer: inout any ResponseBodyWriter, _ wakes: AsyncStream<Void>) async throws {
+  /// Writes until the limit is reached, the reader is too slow, or there are no more `wakes`.
+  func follow(_ writer: inout any ResponseBodyWriter, _ wakes: AsyncStream<Void>) async throws {
     let limits = services.limits
     var cursor = query.from ?? Position(1)
     if let last = query.last {
       let durable = services.host.durable
       cursor = try await services.reading { [page = services.page, filter = query.filter] in
-        try EventSearch(page.reading, filter, for: limits.searchTime).start(ofLast: last, through: durable)
+        try EventSearch(page.reading, filter, durable: durable, for: limits.searchTime).start(ofLast: last)
       }
     }
     var left = query.limit ?? Int.max

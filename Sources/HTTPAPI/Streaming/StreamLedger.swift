@@ -49,10 +49,17 @@ struct StreamLedger {
   /// What failed first, taken out of the books with everything after it, once nothing is under way any more.
   mutating func takeFailure() -> Failure? {
     guard inFlight == 0, let chunk = submitted.first, let outcome = outcomes[chunk.number] else { return nil }
-    defer {
-      submitted = []
-      outcomes = [:]
+    var unbooked: [StreamChunk] = []
+    for chunk in submitted {
+      // None follows one that failed; if one did all the same, it must not be sent twice.
+      if case .appended(let first, let last, _, let duplicates) = outcomes[chunk.number] {
+        book(chunk, first, last, duplicates)
+      } else {
+        unbooked.append(chunk)
+      }
     }
-    return Failure(chunk: chunk, outcome: outcome, unbooked: submitted)
+    submitted = []
+    outcomes = [:]
+    return Failure(chunk: chunk, outcome: outcome, unbooked: unbooked)
   }
 }

@@ -1,10 +1,11 @@
 internal import Engine
 internal import Events
+internal import HTTPTypes
 internal import HummingbirdCore
 internal import NIOCore
 internal import ServiceLifecycle
+internal import Synchronization
 internal import Wire
-internal import HTTPTypes
 
 /// `POST /events` with a stream of events, a line each. They are committed in chunks as they come; several chunks are
 /// under way at a time, and while that many are, what arrives gathers in the next. So a slow stream is durable line by
@@ -49,11 +50,24 @@ struct StreamRoute: Sendable {
     return answer
   }
 
+  /// Ties chunks together. A host may turn a chunk away before it comes to the others of its stream, so the door too
+  /// must let none follow one that was turned away.
+  private final class Passage: Sendable {
+    let stream = IngressStream()
+    let isShut = Atomic(false)
+
+    func append(_ chunk: StreamChunk, to host: any EventHost) async -> Step {
+      let outcome = await host.append(chunk.batch, expecting: nil, stream: stream)
+      if case .appended = outcome {} else { isShut.store(true, ordering: .relaxed) }
+      return .appended(chunk.number, outcome)
+    }
+  }
+
   /// Nil when the sender cut the stream off.
   private func run(_ body: Body, in group: inout TaskGroup<Step>) async -> Answer? {
     var assembler = StreamAssembler(hash: services.host.hash, limits: services.limits)
     var ledger = StreamLedger()
-    var stream = IngressStream()
+    var passage = Passage()
     var again: [StreamChunk] = []
     var isReading = false
     var hasEnded = false
@@ -65,19 +79,17 @@ struct StreamRoute: Sendable {
       return .shutdown
     }
     while true {
-      while ledger.inFlight < services.limits.chunksInFlight, !ledger.hasFailed {
+      while ledger.inFlight < services.limits.chunksInFlight, !passage.isShut.load(ordering: .relaxed) {
         guard let chunk = again.isEmpty ? assembler.next() : again.removeFirst() else { break }
         ledger.submit(chunk)
         // Begins at once, so that chunks reach the engine in their order.
-        group.addImmediateTask { [host = services.host, stream] in
-          .appended(chunk.number, await host.append(chunk.batch, expecting: nil, stream: stream))
-        }
+        group.addImmediateTask { [host = services.host, passage] in await passage.append(chunk, to: host) }
       }
       problem = problem ?? assembler.problem
       if let failure = ledger.takeFailure() {
         if case .overloaded(let seconds) = failure.outcome, await patience.wait(seconds, progress: ledger.count) {
           again = failure.unbooked + again
-          stream = IngressStream()
+          passage = Passage()
           continue
         }
         return await refuse(failure, &ledger)
@@ -95,7 +107,8 @@ struct StreamRoute: Sendable {
         (isReading, hasEnded) = (false, true)
         assembler.end()
       case .appended(let number, let outcome): ledger.complete(number, outcome)
-      case .shutdown: problem = problem ?? Problem(.stopping, "The daemon is stopping. Send the rest when it runs again.")
+      case .shutdown:
+        problem = problem ?? Problem(.stopping, "The daemon is stopping. Send the rest when it runs again.")
       case .broken, nil: return nil
       }
     }
@@ -134,7 +147,8 @@ struct StreamRoute: Sendable {
     problem.duplicates = ledger.duplicates
     problem.detail +=
       ledger.count == 0
-      ? " Nothing of this stream is in." : " The \(ledger.count) events before it are in, to position \(ledger.last ?? .start)."
+      ? " Nothing of this stream is in."
+      : " The \(ledger.count) events before it are in, to position \(ledger.last ?? .start)."
     let answer = Answer.problem(problem)
     return isComplete ? answer : answer.closing()
   }

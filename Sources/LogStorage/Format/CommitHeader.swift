@@ -76,7 +76,7 @@ package struct CommitHeader {
   @inlinable package var wholeLength: Int { (Self.size + storedLength + 7) & ~7 }
   /// The position before the next commit's first one.
   @inlinable package var lastPosition: Position {
-    Position(firstPosition.rawValue + UInt64(positionCount) - 1)
+    Position(firstPosition.rawValue &+ UInt64(positionCount) &- 1)
   }
   /// The records of the body. Only once the commit has been checked.
   @inlinable package var records: RecordSequence { RecordSequence(body) }

@@ -55,6 +55,7 @@ struct SegmentHeader: Sendable, Equatable {
     let version = base.integer(UInt32.self, at: 8)
     if version != formatVersion { throw .newer("log format \(version)") }
     if base.integer(UInt16.self, at: 34) != 0 { throw .newer("segment flags") }
+    for index in 92..<256 where bytes[index] != 0 { throw .newer("reserved bytes of a segment header") }
     guard let mode = ClockMode(rawValue: bytes[32]) else { throw .newer("clock mode \(bytes[32])") }
     let nameLength = Int(bytes[33])
     let limits = LogLimits(

@@ -1,9 +1,9 @@
 /// A set of hashes that answers "certainly not" or "probably" from 20 bits a hash, wrong once in 65,536 times: an xor
 /// filter (Graf and Lemire, "Xor Filters", 2019) with 16-bit fingerprints. With hundreds of segments a filter that is
 /// wrong once in a hundred times would send every event to the disk.
-struct IdentityFilter: Sendable, Equatable {
+package struct IdentityFilter: Sendable, Equatable {
   let seed: UInt64
-  let fingerprints: ContiguousArray<UInt16>
+  package let fingerprints: ContiguousArray<UInt16>
   private let blockLength: UInt64
 
   /// Nil when `fingerprints` cannot be a filter's.
@@ -15,7 +15,7 @@ struct IdentityFilter: Sendable, Equatable {
   }
 
   /// - hashes: sorted; the same one may come several times.
-  init(sorted hashes: some Collection<UInt64>) {
+  package init(sorted hashes: some Collection<UInt64>) {
     var keys: ContiguousArray<UInt64> = []
     keys.reserveCapacity(hashes.count)
     for hash in hashes where hash != keys.last { keys.append(hash) }
@@ -32,7 +32,7 @@ struct IdentityFilter: Sendable, Equatable {
     }
   }
 
-  func mightContain(_ hash: UInt64) -> Bool {
+  package func mightContain(_ hash: UInt64) -> Bool {
     let places = Places(hash, seed: seed, block: blockLength)
     return fingerprints.withUnsafeBufferPointer { all in
       all[places.first] ^ all[places.second] ^ all[places.third] == places.fingerprint

@@ -1,21 +1,23 @@
-internal import Events
+package import Events
 
 /// Hash → position, several positions for one hash allowed: 16 bytes a slot, open addressing with linear probing.
 ///
 /// Split into 256 tables by the top bits, so that growing never moves more than a few thousand hashes at once: it
 /// happens on the engine's thread.
-struct IdentityMap: Sendable {
+package struct IdentityMap: Sendable {
   private var tables = ContiguousArray<Table>(repeating: Table(), count: 256)
 
-  func contains(_ hash: UInt64) -> Bool { tables[Int(hash >> 56)].contains(hash) }
+  package init() {}
 
-  func forEach(_ hash: UInt64, _ body: (Position) -> Void) { tables[Int(hash >> 56)].forEach(hash, body) }
+  package func contains(_ hash: UInt64) -> Bool { tables[Int(hash >> 56)].contains(hash) }
 
-  mutating func insert(_ hash: UInt64, _ position: Position) {
+  package func forEach(_ hash: UInt64, _ body: (Position) -> Void) { tables[Int(hash >> 56)].forEach(hash, body) }
+
+  package mutating func insert(_ hash: UInt64, _ position: Position) {
     tables[Int(hash >> 56)].insert(hash, position.rawValue)
   }
 
-  mutating func remove(_ hash: UInt64, _ position: Position) {
+  package mutating func remove(_ hash: UInt64, _ position: Position) {
     tables[Int(hash >> 56)].remove(hash, position.rawValue)
   }
 

@@ -108,6 +108,9 @@ package struct CommitFramer {
     appendRaw(bytes)
   }
 
+  /// Appends the whole control records that `records` holds.
+  package mutating func appendRecords(_ records: borrowing ByteWriter) { appendRecord(records.bytes) }
+
   /// Closes the open commit; it must have at least one record. Returns its number.
   @discardableResult
   package mutating func endCommit() -> UInt64 {

@@ -8,6 +8,8 @@ struct Syncer {
   /// When the witness was written last, and when the last sync began; monotonic nanoseconds.
   var witnessedAt: UInt64
   var syncedAt: UInt64 = 0
+  /// How many bytes the last sync made durable.
+  var syncedBytes = 0
 }
 
 /// The work of the sync thread. Without a thread, whoever calls `syncOnce` is it.
@@ -21,6 +23,7 @@ extension FileJournal {
     do throws(FileError) {
       while try step(towards: goal) { progress = true }
       try writeWitnessWhenDue()
+      if progress { try prepareWhenIdle() }
     } catch {
       if error.mayPass {
         shared.withLock { $0.blocked = error }
@@ -41,6 +44,7 @@ extension FileJournal {
     if written.syncedEnd < written.end {
       syncer.syncedAt = clock.monotonicNanoseconds()
       try first.file.syncData()
+      syncer.syncedBytes = written.end - max(written.syncedEnd, SegmentHeader.size)
       didSync(first, written)
     } else {
       precondition(writers.count > 1, "what is appended lies in one of the segments being written")
@@ -78,15 +82,15 @@ extension FileJournal {
 
   /// `writer`, the oldest segment that is not sealed, is durable up to `written.end`.
   private func didSync(_ writer: SegmentWriter, _ written: FileJournal.Written) {
-    let report = shared.withLock { shared in
+    let isNew = shared.withLock { shared in
       precondition(shared.writers[0].writer === writer, "segments are synced in order")
       shared.writers[0].written.syncedEnd = written.end
-      guard written.point.commit > shared.durable.commit else { return nil as (@Sendable (JournalReport) -> Void)? }
+      guard written.point.commit > shared.durable.commit else { return false }
       shared.durable = written.point
       shared.durableChain = written.chain
-      return shared.report
+      return true
     }
-    report?(.durable(written.point))
+    if isNew { reporter.report(.durable(written.point)) }
     room.ring()
   }
 
@@ -111,6 +115,15 @@ extension FileJournal {
       // A full disk costs the witness a second, no commit.
       guard error.mayPass else { throw error }
     }
+  }
+
+  /// Prepares room behind the commits when they come one by one; when they come in bulk it would only cost bandwidth.
+  private func prepareWhenIdle() throws(FileError) {
+    guard options.preparedBytes > 0, syncer.syncedBytes <= options.preparedBytes / 4 else { return }
+    let (isIdle, writer, written) = shared.withLock {
+      ($0.ended == nil && $0.writers.count == 1 && $0.unsynced == 0, $0.writers[0].writer, $0.writers[0].written)
+    }
+    if isIdle { try writer.prepare(options.preparedBytes, behind: written.end, limit: options.segmentBytes) }
   }
 
   /// How long after a full disk the sync thread looks again.

@@ -24,6 +24,7 @@ package final class FileJournal: Journal, @unchecked Sendable {
   private var activeEnd: Int
 
   let shared: Mutex<Shared>
+  let reporter = JournalReporter()
   /// Rung when there is something to sync.
   let work = Doorbell()
   /// Rung when there may be room again, or when the journal has ended.
@@ -46,7 +47,6 @@ package final class FileJournal: Journal, @unchecked Sendable {
     var isStopping = false
     /// The witness is to be written without waiting for its time.
     var isWitnessWanted = false
-    var report: (@Sendable (JournalReport) -> Void)?
 
     /// Bytes appended and not durable.
     var unsynced: Int {
@@ -92,10 +92,7 @@ package final class FileJournal: Journal, @unchecked Sendable {
   package var activeFirstPosition: Position { active.segment.firstPosition }
 
   package func start(_ report: @escaping @Sendable (JournalReport) -> Void) {
-    shared.withLock { shared in
-      precondition(shared.report == nil, "a journal is started once")
-      shared.report = report
-    }
+    reporter.start(report)
     indexer.start(
       ownThread: options.ownThreads, clock: clock, failed: { [weak self] in self?.end(.failed($0)) },
       absorbed: { [weak self] in self?.room.ring() })
@@ -113,7 +110,7 @@ package final class FileJournal: Journal, @unchecked Sendable {
     precondition(
       active.segment.next.problem(of: CommitHeader(group.base)) == nil, "a group follows the one before it")
     do throws(FileError) {
-      try active.file.write(group.bytes, at: activeEnd)
+      try active.write(group.bytes, at: activeEnd)
     } catch {
       throw cutBack(after: error)
     }
@@ -177,8 +174,7 @@ package final class FileJournal: Journal, @unchecked Sendable {
   private func cutBack(after error: FileError) -> JournalError {
     guard error.mayPass else { return end(.failed(error)) }
     do throws(FileError) {
-      try active.file.truncate(to: activeEnd)
-      try active.file.syncData()
+      try active.cut(to: activeEnd)
       return .noSpace(error)
     } catch {
       return end(.failed(error))
@@ -188,12 +184,11 @@ package final class FileJournal: Journal, @unchecked Sendable {
   /// Ends the journal for good; only the first call counts, and only it reports.
   @discardableResult
   func end(_ error: JournalError) -> JournalError {
-    let (first, report) = shared.withLock { shared in
-      let isFirst = shared.ended == nil
-      if isFirst { shared.ended = error }
-      return (shared.ended!, isFirst ? shared.report : nil)
+    let first = shared.withLock { shared in
+      shared.ended = shared.ended ?? error
+      return shared.ended!
     }
-    report?(.ended(first))
+    reporter.report(.ended(first))
     room.ring()
     return first
   }

@@ -1,5 +1,6 @@
 internal import Events
 internal import Platform
+internal import Synchronization
 
 /// The writing side of one segment file.
 ///
@@ -12,11 +13,49 @@ final class SegmentWriter: @unchecked Sendable {
   var isSealed = false
   /// Whether the file has its final name.
   var isNamed: Bool
+  /// The file is zeros from the last commit to here. Held while one of the two threads writes behind the commits.
+  private let prepared: Mutex<Int>
 
   init(segment: Segment, file: any File, isNamed: Bool) {
     self.segment = segment
     self.file = file
     self.isNamed = isNamed
+    prepared = Mutex(segment.end)
+  }
+
+  /// The engine's thread: writes a group. On return it is written, not durable.
+  func write(_ group: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
+    try prepared.withLock { end throws(FileError) in
+      try file.write(group, at: offset)
+      end = max(end, offset + group.count)
+    }
+  }
+
+  /// The engine's thread: the file ends at `offset` again, durably.
+  func cut(to offset: Int) throws(FileError) {
+    try prepared.withLock { end throws(FileError) in
+      try file.truncate(to: offset)
+      end = offset
+    }
+    try file.syncData()
+  }
+
+  /// The sync thread: when fewer than a quarter of `bytes` are prepared behind `offset`, writes `bytes` more zeros and
+  /// syncs: later syncs need not wait for the file to grow (docs/decisions/0010).
+  func prepare(_ bytes: Int, behind offset: Int, limit: Int) throws(FileError) {
+    let isMore = try prepared.withLock { end throws(FileError) in
+      if end - offset >= bytes / 4 || end + bytes > limit { return false }
+      do throws(FileError) {
+        try file.write([UInt8](repeating: 0, count: bytes), at: end)
+        end += bytes
+        return true
+      } catch {
+        guard error.mayPass else { throw error }
+        try file.truncate(to: end)
+        return false
+      }
+    }
+    if isMore { try file.syncData() }
   }
 
   /// Makes a segment file under its temporary name, with its header and nothing durable yet.
@@ -40,7 +79,7 @@ final class SegmentWriter: @unchecked Sendable {
     }
   }
 
-  /// Writes the seal behind the last commit. Everything before it must be durable. Not durable on return.
+  /// Writes the seal behind the last commit and nothing after it. Everything before it must be durable. Not durable on return.
   func writeSeal(at end: Int) throws(FileError) {
     let next = segment.next
     let seal = SegmentSeal(
@@ -48,6 +87,7 @@ final class SegmentWriter: @unchecked Sendable {
       firstPosition: segment.firstPosition, next: next)
     var bytes = [UInt8](repeating: 0, count: SegmentSeal.size)
     bytes.withUnsafeMutableBytes { seal.store(to: $0.baseAddress!) }
+    if prepared.withLock({ $0 }) > end { try file.truncate(to: end) }
     try file.write(bytes, at: end)
   }
 }

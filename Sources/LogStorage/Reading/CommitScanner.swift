@@ -15,10 +15,12 @@ struct CommitScanner {
   }
 
   private let file: any File
-  private let limit: Int
+  let limit: Int
   private let identity: LogIdentity
   /// What the next commit must agree with.
   private(set) var expected: CommitExpectation
+  /// Whether the chain value before the next commit is known.
+  private var isLinked: Bool
   private let memory: ChunkMemory
   private var windowStart: Int
   private var windowCount = 0
@@ -35,13 +37,39 @@ struct CommitScanner {
     self.limit = limit
     self.identity = identity
     self.expected = expected
+    isLinked = true
     self.blockBytes = max(blockBytes, 4096)
     memory = ChunkMemory(capacity: self.blockBytes)
     windowStart = from
     offset = from
   }
 
-  mutating func next() throws(FileError) -> Step {
+  /// Begins at a place in the middle: number, position and time of the first commit are known, and from there on all.
+  init(
+    file: any File, from place: CommitPlace, limit: Int, identity: LogIdentity, blockBytes: Int = 1 << 20
+  ) {
+    let expected = CommitExpectation(
+      number: place.number, position: place.position, chain: .start, time: place.time, epoch: 0)
+    self.init(
+      file: file, from: place.offset, limit: limit, identity: identity, expected: expected, blockBytes: blockBytes)
+    isLinked = false
+  }
+
+  /// Goes over commits that end before `position`, by their headers alone. Whatever stops it, `next` tells.
+  mutating func skip(before position: Position) throws(FileError) {
+    while offset < limit {
+      let bytes = try window(CommitHeader.size)
+      guard CommitHeader.problem(at: bytes, logIDLow: identity.id.low, limits: identity.limits) == nil else { return }
+      let commit = CommitHeader(bytes.baseAddress!)
+      guard orderProblem(of: commit) == nil, commit.lastPosition < position,
+        offset + commit.wholeLength <= limit
+      else { return }
+      advance(over: commit)
+    }
+  }
+
+  /// - checkingRecords: false when the caller looks at a record before it uses it.
+  mutating func next(checkingRecords: Bool = true) throws(FileError) -> Step {
     if offset >= limit { return .end(offset: offset) }
     var bytes = try window(CommitHeader.size)
     if let problem = CommitHeader.problem(at: bytes, logIDLow: identity.id.low, limits: identity.limits) {
@@ -51,12 +79,28 @@ struct CommitScanner {
     let length = CommitHeader(bytes.baseAddress!).wholeLength
     bytes = try window(length)
     let commit = CommitHeader(bytes.baseAddress!)
-    if let problem = expected.problem(of: commit) ?? commit.bodyProblem(in: bytes) ?? commit.recordsProblem() {
+    if let problem = orderProblem(of: commit) ?? commit.bodyProblem(in: bytes)
+      ?? (checkingRecords ? commit.recordsProblem() : nil)
+    {
       return .bad(problem, offset: offset)
     }
-    expected.advance(over: commit)
-    defer { offset += length }
+    defer { advance(over: commit) }
     return .commit(commit, offset: offset)
+  }
+
+  private func orderProblem(of commit: CommitHeader) -> CommitProblem? {
+    var expected = expected
+    if !isLinked {
+      expected.chain = commit.previous
+      expected.epoch = commit.epoch
+    }
+    return expected.problem(of: commit)
+  }
+
+  private mutating func advance(over commit: CommitHeader) {
+    offset += commit.wholeLength
+    expected.advance(over: commit)
+    isLinked = true
   }
 
   private func sealOr(_ problem: CommitProblem, _ bytes: UnsafeRawBufferPointer) -> Step {

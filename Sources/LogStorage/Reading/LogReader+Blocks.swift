@@ -50,27 +50,11 @@ extension LogReader {
     in segment: Segment, at place: CommitPlace, end: Int, blockBytes: Int = 1 << 20
   ) throws(LogError) -> CommitScanner {
     let file = try explaining("reading the log") { try segment.file(builder.cache) }
-    var expected = segment.header.first
-    if place.offset > SegmentHeader.size {
-      expected = try Self.expectation(at: place, in: segment, file: file)
+    if place.offset == SegmentHeader.size {
+      return CommitScanner(
+        file: file, limit: end, identity: identity, expected: segment.header.first, blockBytes: blockBytes)
     }
-    return CommitScanner(
-      file: file, from: place.offset, limit: end, identity: identity, expected: expected, blockBytes: blockBytes)
-  }
-
-  /// What the commit at `place` claims of the commit before it: only its number and position are known from elsewhere.
-  static func expectation(
-    at place: CommitPlace, in segment: Segment, file: any File
-  ) throws(LogError) -> CommitExpectation {
-    var bytes = [UInt8](repeating: 0, count: CommitHeader.size)
-    _ = try explaining("reading the log") {
-      try bytes.withUnsafeMutableBytes { try file.read(into: $0, at: place.offset) }
-    }
-    return bytes.withUnsafeBytes { buffer in
-      let header = CommitHeader(buffer.baseAddress!)
-      return CommitExpectation(
-        number: place.number, position: place.position, chain: header.previous, time: place.time, epoch: header.epoch)
-    }
+    return CommitScanner(file: file, from: place, limit: end, identity: identity, blockBytes: blockBytes)
   }
 
   /// Whole commits from the one that holds `position`, found by scanning from `place`.
@@ -80,10 +64,10 @@ extension LogReader {
     let block = min(max(limitBytes + CommitPlace.spacing, 4096), 4 << 20)
     var scanner = try scanner(in: segment, at: place, end: end, blockBytes: block)
     var builder = ChunkBuilder(hash: identity.hash, capacity: min(limitBytes, end - place.offset))
+    try explaining("reading the log") { try scanner.skip(before: position) }
     while true {
       switch try explaining("reading the log", { try scanner.next() }) {
       case .commit(let commit, _):
-        if commit.firstPosition.rawValue + UInt64(commit.positionCount) <= position.rawValue { continue }
         if commit.firstPosition > through { return builder.chunk() }
         if !builder.isEmpty && builder.byteCount + commit.wholeLength > limitBytes { return builder.chunk() }
         builder.append(commit)

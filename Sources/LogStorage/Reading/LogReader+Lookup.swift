@@ -57,38 +57,6 @@ extension LogReader {
     try collect(limit) { try entries(ofRoot: root, inLog: log, from: from, through: through, $0) }
   }
 
-  /// The entry that came with this identity from outside, and a copy of it; the first, should there be several.
-  /// Sees everything that has been appended, synced or not.
-  /// - hash: `identity.hash.identity(source:id:)`. - candidates: what `IdentityIndex.candidates` says; nil when not
-  ///   at hand, and then segments without an index file are searched from one end to the other.
-  package func find(
-    source: UnsafeRawBufferPointer, id: UnsafeRawBufferPointer, hash: UInt64, candidates: [Position]? = nil
-  ) throws(LogError) -> (position: Position, entry: [UInt8])? {
-    func isSame(_ entry: EntryView) -> Bool {
-      let attributes = entry.attributes
-      guard let foundID = attributes[.id], let foundSource = attributes[.source] else { return false }
-      return foundID.equals(id) && foundSource.equals(source)
-    }
-    return try explaining("looking for an identity") {
-      var found: (position: Position, entry: [UInt8])?
-      func accept(_ position: Position, _ entry: EntryView, _ commit: CommitHeader) -> Bool {
-        found = (position, Array(entry.whole))
-        return false
-      }
-      for segment in catalog.segments where candidates == nil || segment.index.file != nil || !segment.growsHere {
-        try lookUp(.identity, hash, in: segment, .start, lastPosition, where: isSame, accept)
-        if found != nil { return found }
-      }
-      var cursor = EntryCursor(reader: self)
-      for position in candidates ?? [] where position <= lastPosition {
-        let chunk = try cursor.chunk(with: position)
-        let record = chunk.record(at: chunk.place(position))
-        if record.kind != nil, isSame(record.entry) { return (position, Array(record.whole)) }
-      }
-      return nil
-    }
-  }
-
   private func collect(
     _ limit: Int, _ run: ((Position, EntryView, CommitHeader) throws -> Bool) throws -> Void
   ) throws(LogError) -> [Position] {
@@ -103,7 +71,7 @@ extension LogReader {
     }
   }
 
-  private func lookUp(
+  fileprivate func lookUp(
     _ kind: IndexKind, _ key: UInt64, _ from: Position, _ through: Position,
     where matches: (EntryView) -> Bool, _ body: (Position, EntryView, CommitHeader) throws -> Bool
   ) throws {
@@ -117,7 +85,7 @@ extension LogReader {
 
   /// False when `body` has had enough.
   @discardableResult
-  private func lookUp(
+  fileprivate func lookUp(
     _ kind: IndexKind, _ key: UInt64, in segment: Segment, _ from: Position, _ through: Position,
     where matches: (EntryView) -> Bool, _ body: (Position, EntryView, CommitHeader) throws -> Bool
   ) throws -> Bool {
@@ -132,10 +100,9 @@ extension LogReader {
       }
       for ordinal in hits {
         let position = first + UInt64(ordinal)
-        let chunk = try cursor.chunk(with: position)
-        let record = chunk.record(at: chunk.place(position))
-        if record.kind != nil, matches(record.entry) {
-          guard try body(position, record.entry, chunk.commit(of: position)) else { return false }
+        let found = try cursor.entry(at: position)
+        if let entry = found.entry, matches(entry) {
+          guard try body(position, entry, found.commit) else { return false }
         }
       }
       if hits.count < Self.pageHits { return true }
@@ -145,19 +112,57 @@ extension LogReader {
   }
 }
 
-/// Reads entries one by one, ascending, through the chunk that was read last.
-private struct EntryCursor {
-  let reader: LogReader
-  private var current: LogChunk?
+/// Looks for entries by the identity they came with from outside. Keeps the part of the log that it read last, so that
+/// looking for many that lie together reads it once. One thread.
+package struct IdentityFinder {
+  private let reader: LogReader
+  private var cursor: EntryCursor
 
-  init(reader: LogReader) { self.reader = reader }
+  package init(_ reader: LogReader) {
+    self.reader = reader
+    cursor = EntryCursor(reader: reader)
+  }
 
-  mutating func chunk(with position: Position) throws -> LogChunk {
-    if let current, current.contains(position) { return current }
-    guard let chunk = try reader.chunk(from: position, limitBytes: 16 << 10, through: position) else {
-      throw LogError(.corrupt, "the index names position \(position), which the log does not have; \(Advice.damage)")
+  /// The entry that came with this identity, and a copy of it; the first, should there be several. Sees everything that
+  /// has been appended, synced or not.
+  /// - hash: `identity.hash.identity(source:id:)`. - candidates: what `IdentityIndex.candidates` says; nil when not
+  ///   at hand, and then segments without an index file are searched from one end to the other.
+  package mutating func find(
+    source: UnsafeRawBufferPointer, id: UnsafeRawBufferPointer, hash: UInt64, candidates: [Position]? = nil
+  ) throws(LogError) -> (position: Position, entry: [UInt8])? {
+    func isSame(_ entry: EntryView) -> Bool {
+      let attributes = entry.attributes
+      guard let foundID = attributes[.id], let foundSource = attributes[.source] else { return false }
+      return foundID.equals(id) && foundSource.equals(source)
     }
-    current = chunk
-    return chunk
+    let reader = reader
+    var cursor = cursor
+    defer { self.cursor = cursor }
+    return try explaining("looking for an identity") {
+      var found: (position: Position, entry: [UInt8])?
+      func accept(_ position: Position, _ entry: EntryView, _ commit: CommitHeader) -> Bool {
+        found = (position, Array(entry.whole))
+        return false
+      }
+      for segment in reader.catalog.segments where candidates == nil || segment.index.file != nil || !segment.growsHere {
+        try reader.lookUp(.identity, hash, in: segment, .start, reader.lastPosition, where: isSame, accept)
+        if found != nil { return found }
+      }
+      for position in candidates ?? [] where position <= reader.lastPosition {
+        let found = try cursor.entry(at: position)
+        if let entry = found.entry, isSame(entry) { return (position, Array(entry.whole)) }
+      }
+      return nil
+    }
+  }
+}
+
+extension LogReader {
+  /// As `IdentityFinder.find`, for one identity.
+  package func find(
+    source: UnsafeRawBufferPointer, id: UnsafeRawBufferPointer, hash: UInt64, candidates: [Position]? = nil
+  ) throws(LogError) -> (position: Position, entry: [UInt8])? {
+    var finder = IdentityFinder(self)
+    return try finder.find(source: source, id: id, hash: hash, candidates: candidates)
   }
 }

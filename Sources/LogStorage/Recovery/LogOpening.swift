@@ -72,7 +72,8 @@ struct LogOpening {
 
   /// Everything is in order: makes the folder ready for writing.
   private mutating func settle(_ survey: LogSurvey, _ lock: any FileLock) throws -> OpenedLog {
-    report.warnings += survey.warnings
+    // A log that was made this moment has no witness yet.
+    if !report.isNew { report.warnings += survey.warnings }
     let identity = survey.identity
     let next = survey.next
     let epoch = max(next.epoch, survey.witness?.epoch ?? 0) + 1

@@ -9,6 +9,8 @@ package struct LogOptions: Sendable {
   package var segmentBytes = 256 << 20
   /// At least this long between two syncs, in nanoseconds; acknowledgements still wait for them.
   package var syncSpacing: UInt64 = 0
+  /// How many zeros are written ahead of small groups, so that their syncs are short; 0: none.
+  package var preparedBytes = 256 << 10
   /// At most once in this many nanoseconds the witness file is written while commits become durable.
   package var witnessSpacing: UInt64 = 1_000_000_000
   /// Without threads of its own the log is worked by whoever calls `FileJournal.syncOnce` and `LogIndexer.workOnce`.
@@ -24,6 +26,9 @@ package struct LogOptions: Sendable {
     }
     if !(4096...(2 << 30)).contains(segmentBytes) {
       throw LogError(.options, "a segment must have 4 KiB to 2 GiB, not \(segmentBytes) bytes")
+    }
+    if !(0...(16 << 20)).contains(preparedBytes) {
+      throw LogError(.options, "at most 16 MiB are prepared ahead, not \(preparedBytes) bytes")
     }
     if let name, !(1...LogIdentity.maximumNameBytes).contains(name.utf8.count) {
       throw LogError(.options, "the name of a log must have 1 to \(LogIdentity.maximumNameBytes) bytes: \(name)")

@@ -26,8 +26,8 @@ package enum LogStore {
   }
 
   /// Opens the log in the data folder `root` for reading, and changes nothing: torn bytes at its end are left out but
-  /// stay, missing indexes are built in memory. Refuses a log that is open elsewhere unless `isInUse` is expected:
-  /// then it ends where the other process had written to.
+  /// stay, missing indexes are built in memory. Refuses a log that is open elsewhere unless that is allowed: then it
+  /// ends where the other process had written to.
   package static func openReadOnly(
     folder root: String, fileSystem: any FileSystem, allowingUse: Bool = false
   ) throws(LogError) -> ReadOnlyLog {
@@ -72,7 +72,7 @@ package enum LogStore {
     }
   }
 
-  private static func locked(_ path: String, _ holder: LockHolder) -> LogError {
+  static func locked(_ path: String, _ holder: LockHolder) -> LogError {
     let who = holder.process.map { "process \($0)" } ?? "another process"
     return LogError(.locked, "\(path) is held by \(who): stop it first; one process at a time uses a data folder")
   }

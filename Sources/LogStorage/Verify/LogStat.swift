@@ -27,22 +27,36 @@ package struct LogStat: Sendable {
   /// What opening it for writing would warn of.
   package var warnings: [String] = []
 
+  /// What the log in a folder is, from the header of its first segment alone.
+  package static func identity(folder root: String, fileSystem: any FileSystem) throws(LogError) -> LogIdentity {
+    let folder = LogFolder(root: root)
+    return try explaining("opening the log") {
+      guard let name = try LogStore.segmentNames(folder, fileSystem).first else {
+        throw LogError(.empty, "there is no log in \(folder.log)")
+      }
+      let check = SegmentCheck(fileSystem: fileSystem)
+      return try check.header("\(folder.log)/\(name)", named: SegmentName.position(ofSegment: name)!).0.identity
+    }
+  }
+
   /// Reads a whole log, and changes nothing.
-  package static func read(folder root: String, fileSystem: any FileSystem) throws -> LogStat {
-    let log = try LogStore.openReadOnly(folder: root, fileSystem: fileSystem)
-    var stat = LogStat(identity: log.identity)
-    stat.warnings = log.report.warnings
-    for segment in log.reader.catalog.segments {
-      stat.segments.append(
-        SegmentStat(
-          file: segment.path, bytes: try fileSystem.open(segment.path, .read).size(),
-          firstPosition: segment.firstPosition, isSealed: segment.isSealed))
+  package static func read(folder root: String, fileSystem: any FileSystem) throws(LogError) -> LogStat {
+    try explaining("reading the log") {
+      let log = try LogStore.openReadOnly(folder: root, fileSystem: fileSystem)
+      var stat = LogStat(identity: log.identity)
+      stat.warnings = log.report.warnings
+      for segment in log.reader.catalog.segments {
+        stat.segments.append(
+          SegmentStat(
+            file: segment.path, bytes: try fileSystem.open(segment.path, .read).size(),
+            firstPosition: segment.firstPosition, isSealed: segment.isSealed))
+      }
+      try log.reader.replay(fromCommit: 1) { commit in
+        stat.count(commit)
+        return true
+      }
+      return stat
     }
-    try log.reader.replay(fromCommit: 1) { commit in
-      stat.count(commit)
-      return true
-    }
-    return stat
   }
 
   private mutating func count(_ commit: CommitHeader) {

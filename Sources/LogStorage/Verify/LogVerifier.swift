@@ -54,6 +54,8 @@ package struct LogVerifier {
   private var identity: LogIdentity?
   private var witness: Witness?
 
+  /// Refuses a log that another process has open: its end would look torn. Throws `LogError` and what `commit`
+  /// throws; damage is not thrown but reported.
   /// - progress: called about once per MiB. - commit: called for each whole commit, in order, damaged ones left out.
   package static func verify(
     folder root: String, fileSystem: any FileSystem, progress: @escaping (Progress) -> Void = { _ in },
@@ -61,7 +63,11 @@ package struct LogVerifier {
   ) throws -> LogVerification {
     var verifier = LogVerifier(
       folder: LogFolder(root: root), fileSystem: fileSystem, progress: progress, commit: commit)
-    try verifier.run()
+    do {
+      try verifier.run()
+    } catch let error as FileError {
+      throw LogError(error, doing: "verifying the log")
+    }
     return verifier.result
   }
 
@@ -76,6 +82,7 @@ package struct LogVerifier {
   }
 
   private mutating func run() throws {
+    if let holder = try fileSystem.lockHolder(folder.lock) { throw LogStore.locked(folder.lock, holder) }
     let names = try LogStore.segmentNames(folder, fileSystem)
     if names.isEmpty { throw LogError(.empty, "there is no log in \(folder.log)") }
     for name in names { totalBytes += try size("\(folder.log)/\(name)") }

@@ -15,6 +15,12 @@ package struct TypePattern: Hashable, Sendable, CustomStringConvertible {
 
   package var description: String { isPrefix ? text + "*" : text }
 
+  /// As the key of a table: in brackets unless it is a name.
+  var key: String {
+    let isName = !isPrefix && text.utf8.allSatisfy { $0 != UInt8(ascii: ".") && $0 != UInt8(ascii: "-") }
+    return isName ? text : "[\"\(description)\"]"
+  }
+
   /// The host's own types are heard only by patterns that begin so, never by `"*"` or `"m*"`.
   package func matches(_ type: String) -> Bool {
     if !isPrefix { return type == text }

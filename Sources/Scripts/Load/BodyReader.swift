@@ -3,18 +3,15 @@ internal import LuaRuntime
 
 /// Turns the body of a `consumer` into a declaration, or says what is wrong with it and where.
 struct BodyReader {
-  let declared: LoadRun.Declared
-  let file: String
-  let scriptHash: ContentHash
-  let interpreter: Interpreter
-  let outline: SourceOutline
+  private let declared: LoadRun.Declared
+  private let scriptHash: ContentHash
+  private let interpreter: Interpreter
+  private let outline: SourceOutline?
   private(set) var errors: [LoadError] = []
 
-  init(
-    declared: LoadRun.Declared, file: String, scriptHash: ContentHash, interpreter: Interpreter, outline: SourceOutline
-  ) {
+  /// - outline: of the source, for the lines of keys; without it errors have the line of the declaration.
+  init(declared: LoadRun.Declared, scriptHash: ContentHash, interpreter: Interpreter, outline: SourceOutline?) {
     self.declared = declared
-    self.file = file
     self.scriptHash = scriptHash
     self.interpreter = interpreter
     self.outline = outline
@@ -23,33 +20,31 @@ struct BodyReader {
   /// Nil when there are errors.
   mutating func read() -> LoadedConsumer? {
     guard let body = declared.body else {
-      fail([], "\(declared.word) \"\(declared.name)\" has no body", "write \(declared.word) \"\(declared.name)\" { on = { … } }")
+      fail([], "\(title) has no body", "write \(title) { on = { … } }")
       return nil
     }
     var parts = Parts()
-    var entries: [(String, LuaRef)] = []
     interpreter.state.with(body) { body in
       _ = body.forEach { key, value in
-        if let name = key.text, let held = value.hold() {
-          entries.append((name, held))
+        if let name = key.text {
+          read(name, value, &parts)
         } else {
-          fail([], "\(declared.word) \"\(declared.name)\" has an entry without a name", "write on = { … }")
+          fail([], "\(title) has an entry without a name", "write on = { OrderPlaced = function(event) … end }")
         }
         return true
       }
     }
-    for (name, ref) in entries {
-      interpreter.state.with(ref) { value in read(name, value, ref, &parts) }
-    }
+    interpreter.state.release(body)
     if parts.handlers.isEmpty, errors.isEmpty {
-      fail([], "consumer \"\(declared.name)\" hears nothing", "write on = { OrderPlaced = function(event) … end }")
+      fail([], "\(title) hears nothing", Self.onHint)
     }
+    checkKeyTypes(parts)
     guard errors.isEmpty else { return nil }
-    let sorted = parts.handlers.sorted { $0.declaration.pattern.description.utf8.lexicographicallyPrecedes($1.declaration.pattern.description.utf8) }
     let declaration = ConsumerDeclaration(
-      name: declared.name, file: file, line: declared.line, scriptHash: scriptHash, from: parts.from,
-      retry: parts.retry, exhausted: parts.exhausted, key: parts.rule, handlers: sorted.map(\.declaration))
-    return LoadedConsumer(declaration: declaration, handlers: sorted.map(\.function), key: parts.key)
+      name: declared.name, file: declared.file, line: declared.line, scriptHash: scriptHash, from: parts.from,
+      retry: parts.retry, exhausted: parts.exhausted, key: parts.rule, handlers: parts.handlers.map(\.declaration))
+    return LoadedConsumer(
+      declaration: declaration, handlers: parts.handlers.map(\.function), key: parts.key)
   }
 
   private struct Parts {
@@ -61,12 +56,18 @@ struct BodyReader {
     var key = KeyFunctions.none
   }
 
+  private static let onHint = "write on = { OrderPlaced = function(event) … end }"
+
+  private var title: String { "\(declared.word) \"\(declared.name)\"" }
+
+  private func line(of path: [String]) -> Int? { outline?.line(of: path, in: declared.name, near: declared.line) }
+
   private mutating func fail(_ path: [String], _ what: String, _ hint: String? = nil) {
-    let line = path.isEmpty ? nil : outline.line(of: path, in: declared.name, near: declared.line)
-    errors.append(LoadError(file: file, line: line ?? declared.line, what: what, hint: hint))
+    let line = path.isEmpty ? nil : line(of: path)
+    errors.append(LoadError(file: declared.file, line: line ?? declared.line, what: what, hint: hint))
   }
 
-  private mutating func read(_ name: String, _ value: LuaSlot, _ ref: LuaRef, _ parts: inout Parts) {
+  private mutating func read(_ name: String, _ value: LuaSlot, _ parts: inout Parts) {
     switch name {
     case "on": readHandlers(value, &parts)
     case "from": readFrom(value, &parts)
@@ -74,7 +75,7 @@ struct BodyReader {
     case "exhausted": readExhausted(value, &parts)
     case "key":
       var reader = KeyReader(interpreter: interpreter)
-      if let key = reader.read(value, ref) { (parts.rule, parts.key) = key }
+      if let key = reader.read(value) { (parts.rule, parts.key) = key }
       for problem in reader.problems { fail(problem.path, problem.what, problem.hint) }
     default: failUnknown(name, value)
     }
@@ -85,44 +86,61 @@ struct BodyReader {
       if value.kind == .function {
         "event types go into on = { \(name) = function(event) … end }"
       } else if ["retries", "attempts", "maxRetries", "max_retries"].contains(name) {
-        "write retry = { attempts = \(value.kind == .integer ? value.shown : "3") }"
+        "write retry = { attempts = \(value.integer.map { String($0) } ?? "3") }"
       } else {
         NearestName.of(name, among: Words.consumer.keys.map(\.name)).map { "did you mean \($0)?" }
       }
-    fail([name], "\(declared.word) \"\(declared.name)\" has no key \"\(name)\"", hint)
+    fail([name], "\(title) has no key \"\(name)\"", hint)
   }
+
+  // MARK: on
 
   private mutating func readHandlers(_ value: LuaSlot, _ parts: inout Parts) {
     guard value.kind == .table else {
-      return fail(
-        ["on"], "on is \(Self.article(value)); a table is wanted", "write on = { OrderPlaced = function(event) … end }")
+      return fail(["on"], "on is \(Self.article(value)); a table is wanted", Self.onHint)
     }
-    var found: [(String?, LuaRef?, LuaKind, Int)] = []
-    _ = value.forEach { key, function in
-      let line = function.source?.line ?? 0
-      found.append((key.text, function.kind == .function ? function.hold() : nil, function.kind, line))
-      return true
-    }
-    for (type, function, kind, line) in found {
-      guard let type, kind != .integer || type != "" else {
-        fail(["on"], "on has an entry without an event type", "write on = { OrderPlaced = function(event) … end }")
-        continue
+    value.forEach { key, function in
+      guard let type = key.text else {
+        fail(["on"], "on has an entry without an event type", Self.onHint)
+        return true
       }
       guard let pattern = TypePattern(type) else {
-        fail(
-          ["on", type], "\"\(type)\" is no event type",
-          "a type has letters, digits, \".\", \"_\" and \"-\"; a \"*\" may stand at the end only")
-        continue
+        fail(["on", type], "\"\(type)\" is no event type", Self.typeHint)
+        return true
       }
-      guard let function else {
+      guard function.kind == .function, let held = function.hold() else {
         fail(
-          ["on", type], "on.\(type) is \(Self.article(kind)); a function is wanted",
-          "write \(type) = function(event) … end")
-        continue
+          ["on", type], "on.\(type) is \(Self.article(function)); a function is wanted",
+          "write \(pattern.key) = function(event) … end")
+        return true
       }
-      parts.handlers.append((HandlerDeclaration(pattern: pattern, line: line), function))
+      let line = function.source?.line ?? line(of: ["on", type]) ?? declared.line
+      parts.handlers.append((HandlerDeclaration(pattern: pattern, line: line), held))
+      return true
     }
   }
+
+  /// A key for a type that is not heard was meant for another.
+  private mutating func checkKeyTypes(_ parts: Parts) {
+    guard case .perType(let entries) = parts.rule else { return }
+    let heard = parts.handlers.map(\.declaration.pattern)
+    for entry in entries {
+      let isHeard = heard.contains { pattern in
+        pattern.matches(entry.pattern.text) || entry.pattern.isPrefix && entry.pattern.matches(pattern.text)
+          || entry.pattern == pattern
+      }
+      if isHeard { continue }
+      let near = NearestName.of(entry.pattern.description, among: heard.map(\.description))
+      fail(
+        ["key", entry.pattern.description], "key has \"\(entry.pattern)\", which \(declared.name) does not hear",
+        near.map { "did you mean \($0)?" } ?? "name it in on, or leave it out")
+    }
+  }
+
+  static let typeHint =
+    "a type has letters, digits, \".\", \"_\" and \"-\"; a \"*\" may stand at the end only"
+
+  // MARK: from, retry, exhausted
 
   private mutating func readFrom(_ value: LuaSlot, _ parts: inout Parts) {
     if let position = value.integer, position > 0 {
@@ -131,18 +149,18 @@ struct BodyReader {
       parts.from = .now
     } else if value.text == "start" {
       parts.from = .start
-    } else if let text = value.text, let time = Timestamp.microseconds(text) {
+    } else if let time = value.string.flatMap({ Timestamp.microseconds($0) }) {
       parts.from = .time(time)
     } else {
       fail(
-        ["from"], "from is \(value.kind == .string ? "\"\(value.shown)\"" : value.shown)",
+        ["from"], "from is \(Self.quoted(value))",
         "write from = \"now\", \"start\", a position such as 813, or a time such as \"2026-01-31T12:00:00Z\"")
     }
   }
 
   private mutating func readExhausted(_ value: LuaSlot, _ parts: inout Parts) {
     guard let exhausted = value.text.flatMap({ Exhausted(rawValue: $0) }) else {
-      return fail(["exhausted"], "exhausted is \(value.kind == .string ? "\"\(value.shown)\"" : value.shown)", "write exhausted = \"block\" or \"skip\"")
+      return fail(["exhausted"], "exhausted is \(Self.quoted(value))", "write exhausted = \"block\" or \"skip\"")
     }
     parts.exhausted = exhausted
   }
@@ -158,13 +176,13 @@ struct BodyReader {
         "write retry = { attempts = \(value.integer.map { String($0) } ?? "3") }")
     }
     var policy = RetryPolicy.standard
-    var problems: [(String, String, String?)] = []
-    _ = value.forEach { key, value in
-      let name = key.text ?? key.shown
-      if let problem = Self.set(name, value, in: &policy) { problems.append((name, problem.what, problem.hint)) }
+    value.forEach { key, value in
+      if let problem = Self.set(key.shown, value, in: &policy) {
+        fail(["retry", key.shown], problem.what, problem.hint)
+      }
       return true
     }
-    for (name, what, hint) in problems { fail(["retry", name], what, hint) }
+    if policy.cap < policy.first { policy.cap = policy.first }
     parts.retry = policy
   }
 
@@ -199,14 +217,19 @@ struct BodyReader {
     return nil
   }
 
-  static func article(_ value: LuaSlot) -> String { article(value.kind) }
+  // MARK: messages
 
-  static func article(_ kind: LuaKind) -> String {
-    switch kind {
+  /// "text", "a number": what a value is, in a sentence.
+  static func article(_ value: LuaSlot) -> String {
+    switch value.kind {
     case .string: "text"
     case .none: "nil"
     case .null: "null"
-    default: "a \(kind.name)"
+    case .boolean, .integer, .number, .table, .function, .other: "a \(value.kind.name)"
     }
+  }
+
+  private static func quoted(_ value: LuaSlot) -> String {
+    value.kind == .string ? "\"\(value.shown)\"" : value.kind == .function ? "a function" : value.shown
   }
 }

@@ -36,17 +36,20 @@ package final class Generation: Sendable {
   package static func load(
     _ files: [SourceFile], knownTypes: Set<String> = [], limits: LuaLimits = LuaLimits()
   ) -> Result<Generation, LoadErrors> {
-    var loader = Loader(files: files, logName: "check", limits: limits)
-    let loaded = loader.load()
-    guard let loaded, loader.errors.isEmpty else { return .failure(LoadErrors(loader.errors)) }
-    let warnings = loader.warnings(of: loaded, knownTypes: knownTypes)
-    return .success(Generation(loaded, files: files, warnings: warnings, limits: limits))
+    do throws(LuaError) {
+      var loader = try Loader(files: files, logName: "", limits: limits, isChecking: true)
+      guard let loaded = loader.load() else { return .failure(LoadErrors(loader.errors)) }
+      let warnings = loader.warnings(of: loaded, knownTypes: knownTypes)
+      return .success(Generation(loaded, files: files, warnings: warnings, limits: limits))
+    } catch {
+      return .failure(LoadErrors([LoadError(file: "the prelude", what: error.message)]))
+    }
   }
 
   /// A worker with states of its own, for one thread.
   package func makeWorker(hash: StableHash, logName: String, logID: (UInt64, UInt64)) throws -> ScriptWorker {
-    var loader = Loader(files: files, logName: logName, limits: limits)
-    guard let loaded = loader.load(), loader.errors.isEmpty else { throw LoadErrors(loader.errors) }
+    var loader = try Loader(files: files, logName: logName, limits: limits, isChecking: false)
+    guard let loaded = loader.load() else { throw LoadErrors(loader.errors) }
     return try ScriptWorker(loaded, hash: hash, logID: logID, circle: circle)
   }
 

@@ -13,56 +13,56 @@ struct KeyReader {
 
   init(interpreter: Interpreter) { self.interpreter = interpreter }
 
-  mutating func read(_ value: LuaSlot, _ ref: LuaRef) -> (KeyRule, KeyFunctions)? {
+  mutating func read(_ value: LuaSlot) -> (KeyRule, KeyFunctions)? {
     if value.kind == .table { return readTable(value) }
-    guard let (rule, function) = readOne(value, ref, path: ["key"]) else { return nil }
+    guard let (rule, function) = readOne(value, path: ["key"]) else { return nil }
     return (rule, function.map { .one($0) } ?? .none)
   }
 
   private mutating func readTable(_ value: LuaSlot) -> (KeyRule, KeyFunctions)? {
-    var entries: [(String, LuaRef)] = []
-    _ = value.forEach { key, entry in
-      if let held = entry.hold() { entries.append((key.text ?? key.shown, held)) }
-      return true
-    }
     var rules: [KeyRule.Entry] = []
     var functions: [LuaRef?] = []
-    for (type, ref) in entries {
-      guard let pattern = TypePattern(type) else {
+    value.forEach { key, entry in
+      guard let type = key.text, let pattern = TypePattern(type) else {
         problems.append(
           Problem(
-            path: ["key", type], what: "\"\(type)\" in key is no event type",
-            hint: "a type has letters, digits, \".\", \"_\" and \"-\"; a \"*\" may stand at the end only"))
-        continue
+            path: ["key", key.shown], what: "\"\(key.shown)\" in key is no event type", hint: BodyReader.typeHint))
+        return true
       }
-      let one = interpreter.state.with(ref) { readOne($0, ref, path: ["key", type]) }
-      guard let one else { continue }
-      rules.append(KeyRule.Entry(pattern: pattern, rule: one.0))
-      functions.append(one.1)
+      guard let (rule, function) = readOne(entry, path: ["key", type]) else { return true }
+      rules.append(KeyRule.Entry(pattern: pattern, rule: rule))
+      functions.append(function)
+      return true
+    }
+    if rules.isEmpty, problems.isEmpty {
+      problems.append(
+        Problem(path: ["key"], what: "key is an empty table", hint: "write key = { OrderPlaced = \"data.order\" }"))
     }
     guard problems.isEmpty else { return nil }
+    if rules.allSatisfy({ $0.rule == .subject }) { return (.subject, .none) }
     return (.perType(rules), .perType(Hearing(rules.map(\.pattern)), functions))
   }
 
-  private mutating func readOne(_ value: LuaSlot, _ ref: LuaRef, path: [String]) -> (KeyRule, LuaRef?)? {
-    if value.kind == .function { return (.function, ref) }
+  private mutating func readOne(_ value: LuaSlot, path: [String]) -> (KeyRule, LuaRef?)? {
     let name = path.joined(separator: ".")
+    if value.kind == .function { return value.hold().map { (.function, $0) } }
     guard let text = value.text else {
       problems.append(
         Problem(
           path: path, what: "\(name) is \(BodyReader.article(value)); a path or a function is wanted",
-          hint: "write key = \"data.order\""))
+          hint: "write \(path[path.count - 1]) = \"data.order\""))
       return nil
     }
     let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     if parts == ["subject"] { return (.subject, nil) }
     let fields = Words.event.keys.map(\.name).filter { $0 != "key" }
-    guard let first = parts.first, fields.contains(first), parts.allSatisfy({ !$0.isEmpty }) else {
-      let near = parts.count > 1 ? NearestName.of(parts[0], among: fields).map { ([$0] + parts.dropFirst()).joined(separator: ".") } : nil
+    guard fields.contains(parts[0]), !parts.contains("") else {
+      let near = parts.count > 1 ? NearestName.of(parts[0], among: fields) : nil
+      let meant = near.map { ([$0] + parts.dropFirst()).joined(separator: ".") } ?? "data.\(text)"
       problems.append(
         Problem(
-          path: path, what: "\(name) is \"\(text)\", which is no field of an event",
-          hint: "did you mean \"\(near ?? "data.\(text)")\"?"))
+          path: path, what: "\(name) is \"\(text)\", which is no field of an event", hint: "did you mean \"\(meant)\"?")
+      )
       return nil
     }
     return follow(parts).map { (.path(parts), $0) }

@@ -1,23 +1,39 @@
 internal import Events
 internal import LuaRuntime
 
-/// What the file that is being run has declared so far: the host's side of the words that declare.
+/// What the file that is being run has declared and required so far: the host's side of the words that declare.
 final class LoadRun {
   struct Declared {
     let word: String
     let name: String
+    /// Where the word stands: the script, or a module whose function the script called.
+    let file: String
     let line: Int
     /// Nil for a word without a body.
     var body: LuaRef?
   }
 
-  var modules: ModuleLoader?
   private(set) var declared: [Declared] = []
+  private let modules: ModuleLoader
   private var file = ""
+  /// How many declarations there were before those of this file.
+  private var offset = 0
   private var requires: [String: Set<String>] = [:]
+
+  init(modules: [SourceFile]) { self.modules = ModuleLoader(files: modules) }
+
+  /// What was wrong in modules.
+  var errors: [LoadError] { modules.errors }
+
+  /// Modules that are known not to load.
+  var brokenModules: Set<String> {
+    get { modules.broken }
+    set { modules.broken = newValue }
+  }
 
   func start(_ file: String) {
     self.file = file
+    offset += declared.count
     declared = []
     requires[file] = []
   }
@@ -32,52 +48,63 @@ final class LoadRun {
     return found.sorted()
   }
 
-  /// `begin(word, where, name)`: a declaration stands here.
-  func begin(_ arguments: borrowing LuaCall) -> LuaReply {
+  /// `begin(word, where, name)`: a declaration stands here. Gives the number to finish it by.
+  func begin(_ arguments: borrowing LuaCall, _ phase: Interpreter.Phase) -> LuaReply {
     let word = arguments[0].text ?? ""
     let place = arguments[1].text ?? ""
-    if modules?.current != nil {
-      return .bareError("\(place)a module declares nothing: write \(word) in a file beside lib/")
+    guard phase == .loading else {
+      return .bareError("\(place)\(word) declares: it stands in the file, not in a handler")
+    }
+    if modules.current != nil {
+      return .bareError(
+        "\(place)a module declares nothing\n  write \(word) in a file beside \(SourceFile.moduleFolder)/")
     }
     guard let name = arguments[2].string else {
       return .bareError("\(place)a \(word) has a name\n  write \(word) \"name\" { on = { … } }")
     }
-    guard NameRule.declaration.allows(name) else {
-      return .bareError("\(place)a name is 1 to \(NameRule.maximumDeclarationBytes) bytes without control characters")
-    }
-    let line = place.split(separator: ":").dropFirst().first.flatMap { Int($0) } ?? 0
-    declared.append(Declared(word: word, name: name.text, line: line, body: nil))
-    arguments.add(.integer(Int64(declared.count)))
-    return .done
-  }
-
-  /// `finish(number, body)`: its body.
-  func finish(_ arguments: borrowing LuaCall) -> LuaReply {
-    guard let number = arguments[0].integer, declared.indices.contains(Int(number) - 1) else { return .done }
-    let index = Int(number) - 1
-    guard arguments[1].kind == .table else {
-      let declaration = declared[index]
+    guard NameRule.declaration.allows(name), String(validating: name, as: UTF8.self) != nil else {
       return .bareError(
-        "\(file):\(declaration.line): the body of \(declaration.word) \"\(declaration.name)\" is a "
-          + "\(arguments[1].kind.name)\n  write \(declaration.word) \"\(declaration.name)\" { on = { … } }")
+        "\(place)the name of a \(word) is UTF-8 text without control characters, 1 to "
+          + "\(NameRule.maximumDeclarationBytes) bytes")
     }
-    declared[index].body = arguments[1].hold()
+    let at = LuaError(.script, place).position
+    declared.append(Declared(word: word, name: name.text, file: at?.file ?? file, line: at?.line ?? 1, body: nil))
+    arguments.add(.integer(Int64(offset + declared.count)))
     return .done
   }
 
-  func require(_ arguments: borrowing LuaCall, _ call: CallState) -> LuaReply {
-    guard call.phase == .loading else {
-      return .error("require works while the file loads\n  write local name = require \"lib.name\" at the top of the file")
+  /// `finish(number, where, body)`: its body.
+  func finish(_ arguments: borrowing LuaCall) -> LuaReply {
+    let place = arguments[1].text ?? ""
+    let index = Int(arguments[0].integer ?? 0) - 1 - offset
+    guard declared.indices.contains(index) else {
+      return .bareError("\(place)the body of a declaration stands behind its name, in the same file")
     }
-    guard let name = arguments[0].text, let modules else { return .error("require wants a name: require \"lib.money\"") }
+    let (word, name) = (declared[index].word, declared[index].name)
+    guard arguments[2].kind == .table else {
+      return .bareError(
+        "\(place)the body of \(word) \"\(name)\" is \(BodyReader.article(arguments[2]))\n"
+          + "  write \(word) \"\(name)\" { on = { … } }")
+    }
+    guard declared[index].body == nil else { return .bareError("\(place)\(word) \"\(name)\" has two bodies") }
+    declared[index].body = arguments[2].hold()
+    return .done
+  }
+
+  func require(_ arguments: borrowing LuaCall, _ phase: Interpreter.Phase, in interpreter: Interpreter) -> LuaReply {
+    guard phase == .loading else {
+      return .error(
+        "require works while the file loads\n  write local name = require \"lib.name\" at the top of the file")
+    }
+    guard let name = arguments[0].text else { return .error("require wants a name\n  write require \"lib.name\"") }
     let from = modules.current ?? file
-    switch modules.require(name) {
-    case .success(let ref):
+    switch modules.require(name, in: interpreter) {
+    case .module(let value):
       requires[from, default: []].insert(ModuleLoader.path(of: name))
-      arguments.add(.ref(ref))
+      arguments.add(.ref(value))
       return .done
-    case .failure(let failure):
-      return failure.isPlaced ? .bareError(failure.message) : .error(failure.message)
+    case .missing(let message): return .error(message)
+    case .broken: return .abort(kind: Interpreter.Abort.brokenModule, message: name)
     }
   }
 }

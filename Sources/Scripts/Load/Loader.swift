@@ -4,126 +4,132 @@ internal import LuaRuntime
 /// Runs the files of a folder in one interpreter and gathers what they declare, and everything that is wrong.
 struct Loader {
   private let files: [SourceFile]
-  private let logName: String
-  private let limits: LuaLimits
+  private let interpreter: Interpreter
+  private let run: LoadRun
+  /// What the texts of the files say without running them; empty for a worker, whose files were checked before.
+  private var texts: [String: SourceTexts] = [:]
+  private let isChecking: Bool
   private(set) var errors: [LoadError] = []
-  private var sources: [String: SourceTexts] = [:]
-  private let run = LoadRun()
 
-  /// What the text of a file says without running it.
   struct SourceTexts {
-    let tokens: Tokens
     let facts: SourceFacts
     let outline: SourceOutline
   }
 
-  init(files: [SourceFile], logName: String, limits: LuaLimits) {
+  /// - isChecking: whether the sources themselves are examined too. A worker's were when its generation was loaded.
+  init(files: [SourceFile], logName: String, limits: LuaLimits, isChecking: Bool) throws(LuaError) {
     self.files = files
-    self.logName = logName
-    self.limits = limits
+    self.isChecking = isChecking
+    interpreter = try Interpreter(logName: logName, limits: limits)
+    run = LoadRun(modules: files.filter(\.isModule))
+    try registerDeclarations()
+    try interpreter.run(prelude: PackageResources.declarations_lua, name: "prelude/declarations.lua")
+    try interpreter.run(prelude: PackageResources.keys_lua, name: "prelude/keys.lua")
+    try interpreter.seal()
+  }
+
+  private func registerDeclarations() throws(LuaError) {
+    let (run, call) = (run, interpreter.call)
+    try interpreter.state.set(interpreter.prelude, "words", .ref(.words))
+    let place = interpreter.state.with(.privileged) { $0.withField("where") { $0.hold() } }
+    guard let place else { throw LuaError(.host, "there is no memory for the prelude") }
+    try interpreter.state.set(interpreter.prelude, "where", .ref(place))
+    try interpreter.state.register("begin", in: interpreter.prelude) { run.begin($0, call.phase) }
+    try interpreter.state.register("finish", in: interpreter.prelude) { run.finish($0) }
+    try interpreter.state.register("require") { [unowned interpreter] in
+      run.require($0, call.phase, in: interpreter)
+    }
   }
 
   /// Nil when there are errors.
   mutating func load() -> LoadedScripts? {
-    do throws(LuaError) {
-      let interpreter = try Interpreter(logName: logName, limits: limits)
-      var loaded = LoadedScripts(interpreter: interpreter)
-      try registerDeclarations(interpreter)
-      try interpreter.run(prelude: PackageResources.declarations_lua, name: "prelude/declarations.lua")
-      try interpreter.run(prelude: PackageResources.keys_lua, name: "prelude/keys.lua")
-      try interpreter.seal()
-      run.modules = ModuleLoader(files: files, interpreter: interpreter)
-      for file in files { check(file, interpreter) }
-      for file in files where !file.isModule && !errors.contains(where: { $0.file == file.path }) {
-        load(file, interpreter, &loaded)
-      }
-      errors += run.modules?.errors ?? []
-      try settle(loaded)
-      return errors.isEmpty ? loaded : nil
-    } catch {
-      errors.append(LoadError(file: "prelude", what: error.message))
+    interpreter.call.phase = .loading
+    defer { interpreter.call.phase = .idle }
+    if isChecking { checkSources() }
+    var loaded = LoadedScripts(interpreter: interpreter)
+    let broken = Set(errors.map(\.file))
+    run.brokenModules = broken
+    for file in files where !file.isModule && !broken.contains(file.path) {
+      if interpreter.state.isDead { break }
+      load(file, into: &loaded)
     }
-    return nil
+    errors += run.errors
+    settle(loaded)
+    loaded.emits = texts.mapValues(\.facts.emits)
+    return errors.isEmpty ? loaded : nil
   }
 
-  private func registerDeclarations(_ interpreter: Interpreter) throws(LuaError) {
-    let run = run
-    try interpreter.state.set(interpreter.prelude, "words", .ref(.words))
-    interpreter.state.with(.privileged) { functions in
-      functions.withField("where") { function in
-        if let function = function.hold() { try? interpreter.state.set(interpreter.prelude, "where", .ref(function)) }
+  // MARK: sources
+
+  private mutating func checkSources() {
+    for file in files where !interpreter.state.isDead {
+      let tokens = Tokens(file.bytes)
+      do throws(LuaError) {
+        let environment = try interpreter.state.makeEnvironment()
+        interpreter.state.release(try interpreter.state.load(file.bytes, name: file.path, environment: environment))
+        interpreter.state.release(environment)
+      } catch {
+        errors.append(compileError(error, in: file, tokens))
+        continue
       }
+      let facts = SourceFacts(tokens)
+      texts[file.path] = SourceTexts(facts: facts, outline: SourceOutline(tokens))
+      errors += NameCheck(file: file.path, facts: facts, known: interpreter.known).errors
     }
-    try interpreter.state.register("begin", in: interpreter.prelude) { run.begin($0) }
-    try interpreter.state.register("finish", in: interpreter.prelude) { run.finish($0) }
-    try interpreter.state.register("require") { run.require($0, interpreter.call) }
   }
 
-  /// Finds what the text alone gives away: names that mean nothing, before they are called.
-  private mutating func check(_ file: SourceFile, _ interpreter: Interpreter) {
-    let tokens = Tokens(file.bytes)
+  private func compileError(_ error: LuaError, in file: SourceFile, _ tokens: Tokens) -> LoadError {
+    if file.bytes.first == 0x1B {
+      return LoadError(
+        file: file.path, what: "is compiled Lua; a script is source text", hint: "copy the source here instead")
+    }
+    guard error.code == .syntax, let position = error.position, position.file == file.path else {
+      return LoadError(error, in: file.path)
+    }
+    return SyntaxHint(tokens: tokens, line: position.line, message: position.text).error(file: file.path)
+  }
+
+  // MARK: running
+
+  private mutating func load(_ file: SourceFile, into loaded: inout LoadedScripts) {
+    run.start(file.path)
     do throws(LuaError) {
       let environment = try interpreter.state.makeEnvironment()
       let chunk = try interpreter.state.load(file.bytes, name: file.path, environment: environment)
-      interpreter.state.release(chunk)
-      interpreter.state.release(environment)
-    } catch {
-      errors.append(loadError(error, in: file, tokens))
-      return
-    }
-    let texts = SourceTexts(tokens: tokens, facts: SourceFacts(tokens), outline: SourceOutline(tokens))
-    sources[file.path] = texts
-    errors += NameCheck(file: file.path, facts: texts.facts, known: interpreter.known).errors
-  }
-
-  private func loadError(_ error: LuaError, in file: SourceFile, _ tokens: Tokens) -> LoadError {
-    guard let position = error.position, position.file == file.path else {
-      return LoadError(file: file.path, what: error.message)
-    }
-    if error.code == .syntax {
-      return SyntaxHint(tokens: tokens, line: position.line, message: position.text).error(file: file.path)
-    }
-    return LoadError(position.file, position.line, position.text)
-  }
-
-  private mutating func load(_ file: SourceFile, _ interpreter: Interpreter, _ loaded: inout LoadedScripts) {
-    guard let texts = sources[file.path] else { return }
-    run.start(file.path)
-    let environment: LuaRef
-    do throws(LuaError) {
-      environment = try interpreter.state.makeEnvironment()
-      let chunk = try interpreter.state.load(file.bytes, name: file.path, environment: environment)
-      if let error = interpreter.state.call(chunk).error { throw error }
+      let outcome = interpreter.state.call(chunk)
+      // A broken module has been told of; that who requires it does not load goes without saying.
+      if case .aborted = outcome { return }
+      if let error = outcome.error { throw error }
       try interpreter.state.freezeEnvironment(environment)
+      interpreter.state.release(chunk)
     } catch {
-      if run.modules?.errors.contains(where: { $0.description == error.message }) != true {
-        errors.append(error.position.map { LoadError($0.file, $0.line, $0.text) } ?? LoadError(file: file.path, what: error.message))
-      }
+      errors.append(LoadError(error, in: file.path))
       return
     }
-    loaded.emits[file.path] = texts.facts.emits
-    if run.declared.isEmpty { errors.append(declaresNothing(file, texts.facts)) }
-    for declared in run.declared {
-      var reader = BodyReader(
-        declared: declared, file: file.path, scriptHash: scriptHash(of: file), interpreter: interpreter,
-        outline: texts.outline)
-      let consumer = reader.read()
-      errors += reader.errors
-      guard let consumer else { continue }
-      if let other = loaded.consumers.first(where: { $0.declaration.name == declared.name })?.declaration {
-        errors.append(
-          LoadError(
-            file: file.path, line: declared.line,
-            what: "there is another consumer \"\(declared.name)\": \(other.file):\(other.line)",
-            hint: "each has a name of its own"))
-      } else {
-        loaded.consumers.append(consumer)
-      }
+    if run.declared.isEmpty { errors.append(declaresNothing(file)) }
+    let hash = scriptHash(of: file)
+    for declared in run.declared { add(declared, hash, to: &loaded) }
+  }
+
+  private mutating func add(_ declared: LoadRun.Declared, _ hash: ContentHash, to loaded: inout LoadedScripts) {
+    var reader = BodyReader(
+      declared: declared, scriptHash: hash, interpreter: interpreter, outline: texts[declared.file]?.outline)
+    let consumer = reader.read()
+    errors += reader.errors
+    if let other = loaded.consumers.first(where: { $0.declaration.name.utf8.elementsEqual(declared.name.utf8) }) {
+      errors.append(
+        LoadError(
+          file: declared.file, line: declared.line,
+          what: "there is another \(declared.word) \"\(declared.name)\": "
+            + "\(other.declaration.file):\(other.declaration.line)",
+          hint: "each has a name of its own"))
+    } else if let consumer {
+      loaded.consumers.append(consumer)
     }
   }
 
-  private func declaresNothing(_ file: SourceFile, _ facts: SourceFacts) -> LoadError {
-    let function = facts.globals.first { $0.isWrite && !$0.isInFunction }
+  private func declaresNothing(_ file: SourceFile) -> LoadError {
+    let function = texts[file.path]?.facts.globals.first { $0.isWrite && !$0.isInFunction }
     let entry = function.map { "\($0.name) = function(event) … end" } ?? "…"
     return LoadError(
       file: file.path, what: "declares nothing",
@@ -135,25 +141,29 @@ struct Loader {
     var writer = ByteWriter(capacity: 256)
     writer.append(file.hash.bytes)
     for path in run.requirements(of: file.path) {
-      if let module = files.first(where: { $0.path == path }) {
-        writer.append(module.path)
-        writer.append(module.hash.bytes)
-      }
+      guard let module = files.first(where: { $0.path == path }) else { continue }
+      writer.append(UInt32(module.path.utf8.count))
+      writer.append(module.path)
+      writer.append(module.hash.bytes)
     }
     return ContentHash(of: writer.bytes)
   }
 
   /// What belongs to a file is read-only from now on, and a handler that would change it is an error.
-  private mutating func settle(_ loaded: LoadedScripts) throws(LuaError) {
-    var told: Set<LuaAssignment> = []
-    for function in loaded.consumers.flatMap(\.functions) {
-      for assignment in try loaded.interpreter.state.assignments(in: function) where told.insert(assignment).inserted {
-        errors.append(
-          LoadError(
-            file: assignment.file, line: assignment.line,
-            what: "\"\(assignment.name)\" belongs to the file and would be lost", hint: StateHint.remember))
+  private mutating func settle(_ loaded: LoadedScripts) {
+    let functions = loaded.consumers.flatMap { consumer in consumer.functions.map { (consumer.declaration, $0) } }
+    do throws(LuaError) {
+      for (consumer, function) in functions where isChecking {
+        for assignment in try interpreter.state.assignments(in: function) {
+          errors.append(
+            LoadError(
+              file: assignment.file, line: assignment.line > 0 ? assignment.line : consumer.line,
+              what: "\"\(assignment.name)\" belongs to the file and would be lost", hint: StateHint.remember))
+        }
       }
-      try loaded.interpreter.state.freeze(function, name: "handler")
+      for (consumer, function) in functions { try interpreter.state.freeze(function, name: consumer.name) }
+    } catch {
+      errors.append(LoadError(error, in: loaded.consumers[0].declaration.file))
     }
   }
 }
@@ -162,7 +172,7 @@ extension Loader {
   func warnings(of loaded: LoadedScripts, knownTypes: Set<String>) -> [String] {
     var warnings: [String] = []
     for file in files {
-      guard let texts = sources[file.path] else { continue }
+      guard let texts = texts[file.path] else { continue }
       for key in texts.outline.repeatedKeys {
         warnings.append(
           "\(file.path):\(key.last): \"\(key.key)\" stands here and in line \(key.first): Lua keeps the last")
@@ -171,7 +181,7 @@ extension Loader {
     }
     let heard = loaded.consumers.flatMap { consumer in
       consumer.declaration.handlers.map { handler in
-        let line = sources[consumer.declaration.file]?.outline.line(
+        let line = texts[consumer.declaration.file]?.outline.line(
           of: ["on", handler.pattern.description], in: consumer.declaration.name, near: consumer.declaration.line)
         return TypeWarnings.Heard(
           consumer: consumer.declaration.name, pattern: handler.pattern, file: consumer.declaration.file,
@@ -199,11 +209,12 @@ extension Loader {
 }
 
 extension LoadError {
-  /// A message whose second line, if it has one, is the hint.
-  init(_ file: String, _ line: Int, _ text: String) {
-    let parts = text.split(separator: "\n", maxSplits: 1)
+  /// An error of Lua: a message whose second line, if it has one, is the hint.
+  init(_ error: LuaError, in file: String) {
+    let position = error.position
+    let parts = (position?.text ?? error.message).split(separator: "\n", maxSplits: 1)
     self.init(
-      file: file, line: line, what: parts.first.map(String.init) ?? text,
+      file: position?.file ?? file, line: position?.line, what: parts.first.map(String.init) ?? "does not load",
       hint: parts.count > 1 ? String(parts[1].drop { $0 == " " }) : nil)
   }
 }

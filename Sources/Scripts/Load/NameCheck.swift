@@ -11,23 +11,30 @@ struct NameCheck {
   let facts: SourceFacts
   let known: KnownNames
 
+  /// More of one file are not told: a text that is no script at all would give thousands.
+  static let maximumErrors = 50
+
   var errors: [LoadError] {
     let own = Set(facts.globals.filter { $0.isWrite && !$0.isInFunction }.map(\.name))
+    let candidates = known.globals.union(own).sorted()
     var reported: Set<String> = []
-    return facts.globals.compactMap { global in
-      if global.isWrite { return writeError(global) }
-      if let fields = known.fields[global.name], !own.contains(global.name) {
-        guard let field = global.field, !fields.contains(field) else { return nil }
-        return memberError(global, field, fields)
+    var errors: [LoadError] = []
+    for global in facts.globals where errors.count < Self.maximumErrors {
+      if global.isWrite {
+        if let error = writeError(global) { errors.append(error) }
+      } else if let fields = known.fields[global.name], !own.contains(global.name) {
+        if let field = global.field, !fields.contains(field) { errors.append(memberError(global, field, fields)) }
+      } else if !known.globals.contains(global.name), !own.contains(global.name) {
+        // Once is enough: the second line would say the same.
+        guard reported.insert(global.name).inserted else { continue }
+        errors.append(
+          LoadError(
+            file: file, line: global.line, what: "there is no word \"\(global.name)\"",
+            hint: Self.hint(for: global)
+              ?? NearestName.of(global.name, among: candidates).map { "did you mean \($0)?" }))
       }
-      if known.globals.contains(global.name) || own.contains(global.name) { return nil }
-      // Once is enough: the second line would say the same.
-      guard reported.insert(global.name).inserted else { return nil }
-      let candidates = known.globals.union(own).sorted()
-      return LoadError(
-        file: file, line: global.line, what: "there is no word \"\(global.name)\"",
-        hint: Self.hint(for: global) ?? NearestName.of(global.name, among: candidates).map { "did you mean \($0)?" })
     }
+    return errors
   }
 
   private func writeError(_ global: SourceFacts.Global) -> LoadError? {
@@ -65,7 +72,7 @@ struct NameCheck {
     case "os" where ["time", "clock", "date", "difftime"].contains(global.field): clock
     case "time", "date", "clock", "Date": clock
     case "os", "io", "file", "socket", "http", "fetch", "package", "ffi":
-      "scripts do no I/O: emit an event that says what happened, and let who hears it act"
+      noInputOutput
     case "await", "ask", "request", "sleep", "wait", "coroutine", "yield", "async":
       "a consumer cannot wait: hear the event that brings the answer"
     case "load", "loadstring", "loadfile", "dofile", "import", "include": "write local name = require \"lib.name\""
@@ -82,6 +89,7 @@ struct NameCheck {
     }
   }
 
+  static let noInputOutput = "scripts do no I/O: emit an event that says what happened, and let who hears it act"
   private static let clock = "no clock here: now() gives the time of the call in milliseconds"
 }
 

@@ -60,8 +60,9 @@ struct SyntaxHint {
   /// `n += 1` as `n = n + 1`.
   private func increment(at index: Int, operation: String, right: String) -> String? {
     var start = index
-    while start > 0, tokens.all[start - 1].line == line, tokens.all[start - 1].end == tokens.all[start].start
-      || start == index
+    while start > 0, tokens.all[start - 1].line == line,
+      tokens.all[start - 1].end == tokens.all[start].start
+        || start == index
     {
       start -= 1
     }
@@ -73,8 +74,14 @@ struct SyntaxHint {
   private func restOfLine(after index: Int) -> String {
     let rest = onLine.filter { $0 > index }
     guard let first = rest.first, let last = rest.last else { return "1" }
-    // Up to a word that ends the statement.
-    let end = rest.first { tokens.isKeyword($0, "end") || tokens.isSymbol($0, ",") || tokens.isSymbol($0, ";") }
+    // Up to what ends the statement or the entry.
+    var depth = 0
+    let end = rest.first { index in
+      if tokens.isSymbol(index, "(") || tokens.isSymbol(index, "{") { depth += 1 }
+      if tokens.isSymbol(index, ")") || tokens.isSymbol(index, "}") { depth -= 1 }
+      let isSeparator = tokens.isSymbol(index, ",") || tokens.isSymbol(index, ";")
+      return depth < 0 || tokens.isKeyword(index, "end") || depth == 0 && isSeparator
+    }
     let until = end.map { $0 - 1 } ?? last
     guard until >= first else { return "1" }
     return String(decoding: tokens.bytes[tokens.all[first].start..<tokens.all[until].end], as: UTF8.self)
@@ -83,7 +90,9 @@ struct SyntaxHint {
   /// Event types with a dot, a dash or a star must stand in quotes and brackets; a key is followed by "=".
   private func keys() -> String? {
     for index in onLine where tokens.kind(index) == .name {
-      if index > 0, tokens.all[index - 1].line == line, tokens.all[index - 1].end == tokens.all[index].start { continue }
+      if index > 0, tokens.all[index - 1].line == line, tokens.all[index - 1].end == tokens.all[index].start {
+        continue
+      }
       var end = index
       while let kind = tokens.kind(end + 1), tokens.all[end + 1].start == tokens.all[end].end,
         kind == .name || kind == .number || kind == .keyword || ["-", ".", "*"].contains(text(end + 1))
@@ -105,7 +114,9 @@ struct SyntaxHint {
       if tokens.isKeyword(index, "function"), tokens.kind(index + 1) == .name, message.contains("'(' expected") {
         return "in a table write \(text(index + 1)) = function"
       }
-      if tokens.isKeyword(index, "if") || tokens.isKeyword(index, "elseif"), message.contains("'then' expected near '='") {
+      if tokens.isKeyword(index, "if") || tokens.isKeyword(index, "elseif"),
+        message.contains("'then' expected near '='")
+      {
         return "\"equal\" is written =="
       }
       if tokens.isName(index, "elif") || tokens.isName(index, "elsif") { return "write elseif" }
@@ -135,7 +146,9 @@ struct SyntaxHint {
       let closing = word == "{" ? "}" : word == "(" ? ")" : word == "[" ? "]" : word == "repeat" ? "until" : "end"
       return "the \(quoted(word)) of line \(line) needs \(closing == "end" ? "an" : "a") \(quoted(closing))"
     }
-    return message.contains("'end' expected") ? "an \"end\" is missing" : nil
+    // Opened in the last line, Lua does not say where.
+    let missing = message.dropFirst().prefix { $0 != "'" }
+    return message.hasPrefix("'") ? "a \"\(missing)\" is missing at the end" : nil
   }
 
   private func quoted(_ text: String) -> String { text.hasPrefix("\"") ? text : "\"\(text)\"" }

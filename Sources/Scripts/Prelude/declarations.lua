@@ -8,10 +8,10 @@ local function declaration(word)
   words[word] = function(name, ...)
     local number = begin(word, where(2), name)
     if words.select("#", ...) > 0 then
-      finish(number, (...))
+      finish(number, where(2), (...))
       return
     end
-    return function(body) finish(number, body) end
+    return function(body) finish(number, where(2), body) end
   end
 end
 

@@ -77,7 +77,8 @@ package struct FolderReader: Sendable {
 
   private func visitFolder(_ path: String, depth: Int, _ reading: inout Reading) {
     guard depth <= Self.maximumDepth else {
-      reading.errors.append(LoadError(file: path, what: "folders lie more than \(Self.maximumDepth) deep, or in a loop"))
+      reading.errors.append(
+        LoadError(file: path, what: "folders lie more than \(Self.maximumDepth) deep, or in a loop"))
       return
     }
     guard let names = entries(of: "\(folder)/\(path)") else {

@@ -66,7 +66,10 @@ struct SourceOutline: Sendable {
 /// Walks the tokens once. Lua's blocks are regular, so a stack of what is open is enough: a key is a name or string
 /// followed by "=" right after "{", "," or ";" while the innermost open thing is a constructor.
 private struct OutlineReader {
-  enum Open { case table(Int), group, block }
+  enum Open {
+    case table(Int)
+    case group, block
+  }
 
   let tokens: Tokens
   var outlines: [TableOutline] = []

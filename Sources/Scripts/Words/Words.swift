@@ -74,7 +74,8 @@ package enum Words {
       .init("retry", "Retry|false", "How often and when a failed call is made again; `false`: never.", shape: retry),
       .init(
         "exhausted", "\"block\"|\"skip\"",
-        "After the last attempt the events behind it wait for an operator (`\"block\"`, default) or go on (`\"skip\"`)."),
+        "After the last attempt the events behind it wait for an operator (`\"block\"`, default) or go on (`\"skip\"`)."
+      ),
     ])
 
   static let retry = Shape(

@@ -1,146 +1,230 @@
 internal import Events
 internal import LuaRuntime
 
-/// What the call of a handler is about and what it has done so far. One call at a time.
+/// What the call of a handler is about and what it has done so far. One call at a time, on one thread; so nothing here
+/// is checked for exclusive access at run time, which cost a tenth of a call.
 final class CallState {
-  var phase = Interpreter.Phase.loading
-  var event: EntryView?
-  var position: UInt64 = 0
+  @exclusivity(unchecked) var phase = Interpreter.Phase.idle
+  @exclusivity(unchecked) private(set) var event: EntryView?
+  @exclusivity(unchecked) private(set) var position: UInt64 = 0
   /// The event's commit time and the time of the call, µs.
-  var recorded: Int64 = 0
-  var now: Int64 = 0
-  var effects: EntryBatch?
-  private(set) var mark: (bytes: Int, entries: Int) = (0, 0)
-  private(set) var lines: [LogLine] = []
-  private var lineBytes = 0
-  /// The data of the event that is being emitted.
-  private var data = ByteWriter(capacity: 1024)
-  /// Names the circle that a chain of causes goes round, given the type that is emitted.
+  @exclusivity(unchecked) private(set) var recorded: Int64 = 0
+  @exclusivity(unchecked) private(set) var now: Int64 = 0
+  /// What the last call wrote.
+  @exclusivity(unchecked) private(set) var lines: [LogLine] = []
+  @exclusivity(unchecked) private var lineBytes = 0
+  /// The caller of `call` keeps it alive.
+  @exclusivity(unchecked) private var effects: Unmanaged<EntryBatch>?
+  @exclusivity(unchecked) private var mark: (bytes: Int, entries: Int) = (0, 0)
+  /// The data of the event that is being emitted, and the line that is being written.
+  @exclusivity(unchecked) private var scratch = ByteWriter(capacity: 1024)
+  /// Names the circle that a chain of causes goes round, given the types of the cause and of what it led to.
   var circle: (_ heard: String, _ emitted: String) -> String = { "\($0) → \($1) → …" }
 
-  static func onlyInHandlers(_ word: String) -> String {
-    "\(word) works in a handler, not while the file loads\n  a script only declares; effects are made in a handler"
-  }
-
-  func begin(_ event: EntryView, _ position: Position, recorded: Int64, now: Int64, into effects: EntryBatch) {
+  func beginHandling(_ event: EntryView, _ position: Position, recorded: Int64, now: Int64, into effects: EntryBatch) {
     phase = .handling
     self.event = event
     self.position = position.rawValue
     self.recorded = recorded
     self.now = now
-    self.effects = effects
+    self.effects = .passUnretained(effects)
     mark = effects.mark
-    if !lines.isEmpty {
-      lines = []
-      lineBytes = 0
-    }
+    forgetLines()
+  }
+
+  func beginKeying(_ event: EntryView, _ position: Position, recorded: Int64) {
+    phase = .keying
+    self.event = event
+    self.position = position.rawValue
+    self.recorded = recorded
+    forgetLines()
+  }
+
+  private func forgetLines() {
+    if lineBytes == 0, lines.isEmpty { return }
+    lines = []
+    lineBytes = 0
   }
 
   func end() {
-    phase = .loading
+    phase = .idle
     event = nil
     effects = nil
+  }
+
+  /// Takes back what the last call emitted.
+  func rollBack(_ effects: EntryBatch) { effects.truncate(to: mark) }
+
+  /// What a word says that was used where it does not work.
+  func misplaced(_ word: String) -> LuaReply {
+    switch phase {
+    case .keying: .error("\(word) works in a handler, not in a key\n  a key only looks at the event")
+    case .loading, .idle, .handling:
+      .error(
+        "\(word) works in a handler, not while the file loads\n"
+          + "  a script only declares; effects are made in a handler")
+    }
   }
 
   // MARK: emit
 
   func emit(_ arguments: borrowing LuaCall) -> LuaReply {
-    guard phase == .handling, let event, let effects else { return .error(Self.onlyInHandlers("emit")) }
+    guard phase == .handling, let event else { return misplaced("emit") }
     guard let type = arguments[0].string else {
-      return .error("emit wants a type: emit(\"OrderPaid\", { … }); it was given a \(arguments[0].kind.name)")
+      return .error("emit wants a type first: emit(\"OrderPaid\", { … }); this is \(BodyReader.article(arguments[0]))")
     }
     guard NameRule.type.allows(type) else {
       return .error("\"\(type.text)\" is no event type: letters, digits, \".\", \"_\" and \"-\", 1 to 128 of them")
     }
     if Hearing.isHostType(type) { return .error("types that begin with \"\(NameRule.hostPrefix)\" are the host's") }
-    if event.depth >= EntryView.maximumDepth {
-      return .error(
-        "\(EntryView.maximumDepth) causes deep: the scripts go round in a circle: \(circle(event.type.text, type.text))")
-    }
-    data.truncate(to: 0)
-    if arguments.count < 2 || arguments[1].isNone {
-      data.append("{}" as StaticString)
+    if event.depth >= EntryView.maximumDepth { return tooDeep(type, event) }
+    scratch.truncate(to: 0)
+    let data = arguments[1]
+    if data.isNone {
+      scratch.append("{}" as StaticString)
     } else {
-      do {
-        try arguments[1].encodeJSON(name: "data", into: &data)
+      do throws(LuaError) {
+        try data.encodeJSON(name: "data", into: &scratch)
       } catch {
-        return .error("emit(\"\(type.text)\", …): \(error.message)")
+        return .error("emit(\"\(type.text)\"): \(error.message)")
       }
     }
-    if arguments.count < 3 || arguments[2].isNone { return add(type, event.subject, event, effects) }
-    return emit(type, arguments[2], event, effects)
+    let options = arguments[2]
+    if options.isNone { return add(type, event.subject, event) }
+    return emit(type, options, event)
   }
 
-  private func emit(
-    _ type: UnsafeRawBufferPointer, _ options: LuaSlot, _ event: EntryView, _ effects: EntryBatch
-  ) -> LuaReply {
+  private func tooDeep(_ type: UnsafeRawBufferPointer, _ event: EntryView) -> LuaReply {
+    .error(
+      "this would be the cause number \(EntryView.maximumDepth) in a row: the scripts go round in a circle: "
+        + circle(event.type.text, type.text))
+  }
+
+  private func emit(_ type: UnsafeRawBufferPointer, _ options: LuaSlot, _ event: EntryView) -> LuaReply {
     guard options.kind == .table else {
       return .error("emit's third argument is a table: emit(type, data, { subject = … })")
     }
     var unknown: String?
-    _ = options.forEach { key, _ in
-      if key.text != "subject" { unknown = key.shown }
+    options.forEach { key, _ in
+      if key.string?.elementsEqual("subject".utf8) != true { unknown = key.shown }
       return unknown == nil
     }
     if let unknown {
-      let near = NearestName.of(unknown, among: ["subject"]).map { ": did you mean \($0)?" } ?? ""
-      return .error("emit has no option \"\(unknown)\"\(near)")
+      let near = NearestName.of(unknown, among: Words.emitOptions.keys.map(\.name)).map { ": did you mean \($0)?" }
+      return .error("emit has no option \"\(unknown)\"" + (near ?? ""))
     }
     return options.withField("subject") { subject in
-      if subject.isNone { return add(type, event.subject, event, effects) }
-      guard let bytes = subject.string else { return .error("subject is a \(subject.kind.name); text is wanted") }
-      guard NameRule.subject.allows(bytes), isUTF8(bytes) else {
-        return .error("a subject is UTF-8 text without control characters, at most \(NameRule.maximumSubjectBytes) bytes")
+      if subject.isNone { return add(type, event.subject, event) }
+      guard let bytes = subject.string else {
+        return .error("emit(\"\(type.text)\"): the subject is \(BodyReader.article(subject)); text is wanted")
       }
-      return add(type, bytes, event, effects)
+      guard NameRule.subject.allows(bytes), bytes.isUTF8 else {
+        return .error(
+          "emit(\"\(type.text)\"): a subject is UTF-8 text without control characters, at most "
+            + "\(NameRule.maximumSubjectBytes) bytes")
+      }
+      return add(type, bytes, event)
     }
-  }
-
-  private func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    bytes.allSatisfy { $0 < 0x80 } || String(validating: bytes, as: UTF8.self) != nil
   }
 
   private func add(
+    _ type: UnsafeRawBufferPointer, _ subject: UnsafeRawBufferPointer, _ event: EntryView
+  ) -> LuaReply {
+    guard let effects else { return misplaced("emit") }
+    return effects._withUnsafeGuaranteedRef { add(type, subject, event, $0) }
+  }
+
+  @inline(__always)
+  private func add(
     _ type: UnsafeRawBufferPointer, _ subject: UnsafeRawBufferPointer, _ event: EntryView, _ effects: EntryBatch
   ) -> LuaReply {
-    let bytes = effects.bytes.count - mark.bytes + EntryView.headerSize + type.count + subject.count + data.count
-    if bytes > CallLimits.maximumEffectBytes {
-      return .abort(
-        kind: Interpreter.Abort.limit, message: "the effects of a call are at most \(CallLimits.maximumEffectBytes / 1024) KiB")
-    }
     if effects.count - mark.entries >= CallLimits.maximumEffects {
-      return .abort(
-        kind: Interpreter.Abort.limit, message: "a call emits at most \(CallLimits.maximumEffects) events")
+      return limit("a call emits at most \(CallLimits.maximumEffects) events")
     }
+    let attributes = event.attributes
+    let isForeign = !attributes.bytes.isEmpty && attributes[.causelog] != nil
     effects.begin(
-      kind: .event, type: type, subject: subject, data: data.bytes, encoding: .json, cause: position,
-      root: event.root == 0 ? position : event.root, depth: event.depth + 1)
-    for attribute in event.attributes {
+      kind: .event, type: type, subject: subject, data: scratch.bytes, encoding: .json, cause: position,
+      root: event.root == 0 || isForeign ? position : event.root, depth: event.depth + 1)
+    for attribute in attributes {
       switch attribute.known {
-      case .traceparent, .tracestate, .correlationid: effects.addAttribute(attribute.known!, attribute.value)
+      case .traceparent?, .tracestate?, .correlationid?: effects.addAttribute(attribute.known!, attribute.value)
       default: break
       }
     }
     effects.end()
+    if effects.mark.bytes - mark.bytes > CallLimits.maximumEffectBytes {
+      return limit("the effects of a call are at most \(CallLimits.maximumEffectBytes / 1024) KiB")
+    }
     return .done
   }
+
+  private func limit(_ message: String) -> LuaReply { .abort(kind: Interpreter.Abort.limit, message: message) }
 
   // MARK: log
 
   func log(_ level: LogLine.Level, _ arguments: borrowing LuaCall, word: String) -> LuaReply {
-    guard phase == .handling else { return .error(Self.onlyInHandlers(word)) }
-    var text = ""
-    for index in 0..<arguments.count { text += (index == 0 ? "" : " ") + arguments[index].shown }
-    if text.utf8.count > CallLimits.maximumLineBytes {
-      text = String(decoding: text.utf8.prefix(CallLimits.maximumLineBytes), as: UTF8.self) + "…"
-    }
+    guard phase == .handling else { return misplaced(word) }
+    let text = line(arguments)
     lineBytes += text.utf8.count
     if lines.count >= CallLimits.maximumLogLines || lineBytes > CallLimits.maximumLogBytes {
-      return .abort(
-        kind: Interpreter.Abort.limit,
-        message: "a call logs at most \(CallLimits.maximumLogLines) lines and \(CallLimits.maximumLogBytes / 1024) KiB")
+      return limit(
+        "a call writes at most \(CallLimits.maximumLogLines) lines and \(CallLimits.maximumLogBytes / 1024) KiB")
     }
     lines.append(LogLine(level: level, text: text))
     return .done
+  }
+
+  /// The arguments joined with spaces, cut at the longest line.
+  private func line(_ arguments: borrowing LuaCall) -> String {
+    let longest = CallLimits.maximumLineBytes
+    scratch.truncate(to: 0)
+    var index = 0
+    while index < arguments.count, scratch.count <= longest {
+      if index > 0 { scratch.append(UInt8(ascii: " ")) }
+      arguments[index].show(atMost: longest + 1, in: &scratch)
+      index += 1
+    }
+    let isCut = scratch.count > longest
+    return scratch.bytes.prefixOfText(longest) + (isCut ? "…" : "")
+  }
+}
+
+extension LuaSlot {
+  /// For log lines and messages: text as it is, other values as JSON.
+  var shown: String {
+    var writer = ByteWriter(capacity: 64)
+    show(atMost: CallLimits.maximumLineBytes, in: &writer)
+    return writer.bytes.prefixOfText(CallLimits.maximumLineBytes)
+  }
+
+  /// Appends the value as text; of a long string only the first bytes.
+  func show(atMost limit: Int, in writer: inout ByteWriter) {
+    switch kind {
+    case .string:
+      let text = string ?? UnsafeRawBufferPointer(start: nil, count: 0)
+      writer.append(UnsafeRawBufferPointer(rebasing: text.prefix(limit)))
+    case .none: writer.append("nil" as StaticString)
+    case .function, .other: writer.append(kind.name)
+    case .number where number?.isFinite == false: writer.append(number!.isNaN ? "nan" : number! > 0 ? "inf" : "-inf")
+    case .boolean, .integer, .number, .null, .table:
+      do throws(LuaError) {
+        try encodeJSON(name: "value", into: &writer)
+      } catch {
+        writer.append(kind.name)
+      }
+    }
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  /// Whether these bytes are valid UTF-8.
+  var isUTF8: Bool { allSatisfy { $0 < 0x80 } || String(validating: self, as: UTF8.self) != nil }
+
+  /// The text of at most `limit` bytes, cut between two characters.
+  func prefixOfText(_ limit: Int) -> String {
+    var end = Swift.min(limit, count)
+    if end < count { while end > 0, self[end] & 0xC0 == 0x80 { end -= 1 } }
+    return UnsafeRawBufferPointer(rebasing: self[..<end]).text
   }
 }

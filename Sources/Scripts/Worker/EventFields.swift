@@ -12,10 +12,12 @@ struct EventFields {
   ]
 
   let shape: LuaShape
+  private let fields: LuaFields
 
   /// What is seldom asked for is computed by functions that look at the call's event.
   init(_ state: borrowing LuaState, _ call: CallState, logName: [UInt8]) throws(LuaError) {
     shape = try state.registerShape(Self.names)
+    fields = state.fields(of: shape)
     let id = try state.makeField { reply in
       if let id = call.event?.attributes[.id] { reply.add(.string(id)) } else { reply.add(String(call.position)) }
       return .done
@@ -30,14 +32,14 @@ struct EventFields {
     }
     let time = try state.makeField { reply in
       let claimed = call.event?.attributes[.time].flatMap { Timestamp.microseconds($0) }
-      reply.add(.integer((claimed ?? call.recorded) / 1000))
+      reply.add(.integer((claimed ?? call.recorded).milliseconds))
       return .done
     }
     let correlation = try state.makeField { reply in
       if let given = call.event?.attributes[.correlationid] {
         reply.add(.string(given))
       } else {
-        let root = call.event?.root ?? 0
+        let root = call.event.map { Self.isForeign($0) ? 0 : $0.root } ?? 0
         reply.add(String(root == 0 ? call.position : root))
       }
       return .done
@@ -49,44 +51,49 @@ struct EventFields {
       return .done
     }
     for (place, field) in [(0, id), (3, source), (4, time), (8, extensions), (10, correlation)] {
-      state.setField(shape, place, .hosted(field))
+      fields.set(place, .hosted(field))
     }
   }
 
   /// For the call that follows. The bytes must live until it has ended.
   @inline(__always)
-  func set(
-    _ event: EntryView, _ position: Position, recorded: Int64, key: UnsafeRawBufferPointer,
-    in state: borrowing LuaState
-  ) {
-    state.setField(shape, Place.type, .string(event.type))
-    state.setField(shape, Place.subject, event.subject.isEmpty ? .none : .string(event.subject))
-    state.setField(shape, Place.recorded, .integer(recorded / 1000))
-    state.setField(shape, Place.position, .integer(Int64(bitPattern: position.rawValue)))
+  func set(_ event: EntryView, _ position: Position, recorded: Int64, key: UnsafeRawBufferPointer) {
+    fields.set(Place.type, .string(event.type))
+    fields.set(Place.subject, text: event.subject)
+    fields.set(Place.recorded, .integer(recorded.milliseconds))
+    fields.set(Place.position, .integer(Int64(bitPattern: position.rawValue)))
     switch event.dataEncoding {
-    case .json: state.setField(shape, Place.data, .json(event.data))
-    case .binary: state.setField(shape, Place.data, .string(event.data))
-    case .none: state.setField(shape, Place.data, .none)
+    case .json: fields.set(Place.data, .json(event.data))
+    case .binary: fields.set(Place.data, .string(event.data))
+    case .none: fields.set(Place.data, .none)
     }
-    state.setField(shape, Place.cause, event.cause == 0 ? .none : .integer(Int64(bitPattern: event.cause)))
-    state.setField(shape, Place.key, key.isEmpty ? .none : .string(key))
+    let hasCause = event.cause != 0 && !Self.isForeign(event)
+    fields.set(Place.cause, hasCause ? .integer(Int64(bitPattern: event.cause)) : .none)
+    fields.set(Place.key, text: key)
   }
 
-  /// Every attribute that has no field of its own, as a JSON object.
+  /// Whether cause and root of an event lie in another log, so that their positions mean nothing here.
+  private static func isForeign(_ event: EntryView) -> Bool {
+    !event.attributes.bytes.isEmpty && event.attributes[.causelog] != nil
+  }
+
+  /// Every attribute that has no field of its own and is not the host's, as a JSON object.
   private static func writeExtensions(of event: EntryView, into writer: inout ByteWriter) {
     writer.append(UInt8(ascii: "{"))
     var isFirst = true
     for attribute in event.attributes {
       switch attribute.known {
-      case .id, .source, .time, .correlationid, .causelog, .keyid, .reply: continue
-      default: break
+      case .id?, .source?, .time?, .correlationid?, .causelog?, .keyid?: continue
+      case .due?, .timerreader?, .timerkey?, .timerid?: continue
+      case .datacontenttype?, .dataschema?, .traceparent?, .tracestate?, .reply?, nil: break
       }
       if !isFirst { writer.append(UInt8(ascii: ",")) }
       isFirst = false
       writer.appendJSON(string: attribute.name)
       writer.append(UInt8(ascii: ":"))
       switch attribute.valueType {
-      case .boolean, .integer: writer.append(attribute.value)
+      case .boolean: writer.append(attribute.boolean == true ? "true" : "false")
+      case .integer: writer.append(String(attribute.integer ?? 0))
       case .string, .bytes: writer.appendJSON(string: attribute.value)
       }
     }

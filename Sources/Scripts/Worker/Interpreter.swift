@@ -4,12 +4,15 @@ internal import LuaRuntime
 /// One Lua interpreter with the words in it, and what the call under way has done. The loader runs files in it; a
 /// worker calls handlers.
 final class Interpreter {
-  enum Phase { case loading, handling }
+  /// What is going on, and so which words may be used.
+  enum Phase { case idle, loading, handling, keying }
 
   /// Numbers of `LuaReply.abort`.
   enum Abort {
     static let fail = 1
     static let limit = 2
+    /// A module that is required does not load.
+    static let brokenModule = 3
   }
 
   let state: LuaState
@@ -65,31 +68,31 @@ final class Interpreter {
     let call = call
     try state.register("emit", cost: 20) { call.emit($0) }
     try state.register("fail") { arguments in
-      guard call.phase == .handling else { return .error(CallState.onlyInHandlers("fail")) }
+      guard call.phase == .handling else { return call.misplaced("fail") }
       return .abort(kind: Abort.fail, message: arguments.count > 0 ? arguments[0].shown : "no reason was given")
     }
     let log = try state.makeTable()
     for level in LogLine.Level.allCases {
-      try state.register("\(level)", in: log) { call.log(level, $0, word: "log.\(level)") }
+      try state.register("\(level)", in: log, cost: 50) { call.log(level, $0, word: "log.\(level)") }
     }
     try state.set(.words, "log", .ref(log))
-    try state.register("print") { call.log(.info, $0, word: "print") }
+    try state.register("print", cost: 50) { call.log(.info, $0, word: "print") }
   }
 
   private func registerValues() throws(LuaError) {
     let call = call
     try state.register("now") { arguments in
-      guard call.phase == .handling else { return .error(CallState.onlyInHandlers("now")) }
-      arguments.add(.integer(call.now / 1000))
+      guard call.phase == .handling else { return call.misplaced("now") }
+      arguments.add(.integer(call.now.milliseconds))
       return .done
     }
-    try state.register("uuid") { arguments in
-      guard call.phase == .handling else { return .error(CallState.onlyInHandlers("uuid")) }
+    try state.register("uuid", cost: 50) { arguments in
+      guard call.phase == .handling else { return call.misplaced("uuid") }
       arguments.add(Self.uuid(arguments.random(), arguments.random()))
       return .done
     }
     try state.register("random") { arguments in
-      guard call.phase == .handling else { return .error(CallState.onlyInHandlers("random")) }
+      guard call.phase == .handling else { return call.misplaced("random") }
       return Self.random(arguments)
     }
   }
@@ -103,7 +106,8 @@ final class Interpreter {
       return String(repeating: "0", count: digits - text.count) + text
     }
     let first = hex(high >> 32, 8)
-    return "\(first)-\(hex(high >> 16 & 0xFFFF, 4))-\(hex(high & 0xFFFF, 4))-\(hex(low >> 48, 4))-\(hex(low & 0xFFFF_FFFF_FFFF, 12))"
+    let middle = "\(hex(high >> 16 & 0xFFFF, 4))-\(hex(high & 0xFFFF, 4))-\(hex(low >> 48, 4))"
+    return "\(first)-\(middle)-\(hex(low & 0xFFFF_FFFF_FFFF, 12))"
   }
 
   private static func random(_ arguments: borrowing LuaCall) -> LuaReply {
@@ -116,38 +120,25 @@ final class Interpreter {
       return .error("random takes nothing, or one or two whole numbers")
     }
     guard low <= high else { return .error("random: \(low) is more than \(high)") }
-    var seeded = Seeded(first: arguments.random(), second: arguments.random())
-    arguments.add(.integer(Int64.random(in: low...high, using: &seeded)))
+    arguments.add(.integer(pick(low, high, arguments)))
     return .done
   }
 
-  /// Two numbers of the seeded generator, and what follows from them.
-  private struct Seeded: RandomNumberGenerator {
-    var first: UInt64
-    var second: UInt64
-
-    mutating func next() -> UInt64 {
-      defer { (first, second) = (second, first &* 0x9E37_79B9_7F4A_7C15 ^ (second >> 29)) }
-      return first
-    }
+  /// A number from `low` to `high`, all equally likely. Written out here, since the same event must give the same number
+  /// whatever the standard library of the day does.
+  private static func pick(_ low: Int64, _ high: Int64, _ arguments: borrowing LuaCall) -> Int64 {
+    let span = UInt64(bitPattern: high &- low)
+    if span == .max { return Int64(bitPattern: arguments.random()) }
+    let count = span + 1
+    // The first numbers of the generator's range are left out, so that the rest divides evenly.
+    let uneven = (0 &- count) % count
+    var bits = arguments.random()
+    while bits < uneven { bits = arguments.random() }
+    return low &+ Int64(bitPattern: bits % count)
   }
 }
 
-extension LuaSlot {
-  /// For log lines and messages: text as it is, other values as JSON.
-  var shown: String {
-    switch kind {
-    case .string: return text ?? ""
-    case .none: return "nil"
-    case .function, .other: return kind.name
-    default:
-      var writer = ByteWriter(capacity: 64)
-      do {
-        try encodeJSON(name: "value", into: &writer)
-        return writer.bytes.text
-      } catch {
-        return "a \(kind.name)"
-      }
-    }
-  }
+extension Int64 {
+  /// Microseconds as whole milliseconds, rounded down also before 1970.
+  var milliseconds: Int64 { self >= 0 ? self / 1000 : (self - 999) / 1000 }
 }

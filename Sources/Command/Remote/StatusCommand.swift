@@ -1,0 +1,28 @@
+import ArgumentParser
+import Client
+import Wire
+
+/// `moondance status`
+struct StatusCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "status",
+    abstract: "Say how the daemon is: its scripts, its log and how far every reader is.",
+    discussion: """
+      LAG is how many positions a reader is behind the log. BLOCKED are keys that wait for a retry or for you.
+
+      EXAMPLES
+        moondance status
+        moondance status --server http://127.0.0.1:9000
+        moondance status --json
+      """)
+
+  @OptionGroup var server: ServerOptions
+
+  func run() throws {
+    try server.withClient { client in
+      let reply = try client.status()
+      if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
+      try Output.print(StatusText.text(reply.value))
+    }
+  }
+}

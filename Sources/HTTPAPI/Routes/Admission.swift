@@ -1,0 +1,104 @@
+internal import Events
+internal import HTTPTypes
+internal import Wire
+
+/// What becomes of a request, decided from its head, before a byte of its body is read.
+enum Admission {
+  case refused(Answer)
+  case follow(EventQuery)
+  case append(EventForm)
+  case other(Operation, [UInt8], EventQuery)
+
+  init(_ head: HTTPRequest, _ services: DoorServices) {
+    let target = Target(head.path ?? "/")
+    let destination = Destination(head.method, path: target.path)
+    do throws(Problem) {
+      self = try Self.admit(head, target, destination, services)
+    } catch {
+      var answer = Answer.problem(error)
+      if case .otherMethods(let methods) = destination {
+        answer.head.headerFields[.allow] = methods.joined(separator: ", ")
+      }
+      self = .refused(Self.hasLargeBody(head) ? answer.closing() : answer)
+    }
+  }
+
+  private static func admit(
+    _ head: HTTPRequest, _ target: Target, _ destination: Destination, _ services: DoorServices
+  ) throws(Problem) -> Admission {
+    var scope: Scope? = .read
+    if case .operation(let operation, _) = destination { scope = operation.scope }
+    if let problem = services.access.problem(head, scope: scope) { throw problem }
+    switch destination {
+    case .nowhere: throw Problem(.notFound, "There is no such address. GET /openapi.json lists those that exist.")
+    case .notText: throw Problem(.badRequest, "The path is not percent-encoded UTF-8.")
+    case .otherMethods(let methods):
+      throw Problem(.methodNotAllowed, "This address takes \(methods.joined(separator: " and ")).")
+    case .operation(let operation, let parameter):
+      var query = EventQuery()
+      if !target.query.isEmpty {
+        let values = try Query(target.query, names: operation.queryNames)
+        query = try EventQuery(values, maximum: services.limits.pageEventsMaximum)
+      }
+      if operation.method == .post { try checkEncoding(head) }
+      switch operation {
+      case .append: return .append(try form(head, services))
+      case .listEvents where EventForm.media(head.headerFields[.accept] ?? "") == "text/event-stream":
+        query.from = try resume(head) ?? query.from
+        return .follow(query)
+      case .reload: try checkType(head)
+      default: break
+      }
+      return .other(operation, parameter, query)
+    }
+  }
+
+  /// The position after the last one that a follower has seen.
+  private static func resume(_ head: HTTPRequest) throws(Problem) -> Position? {
+    guard let last = head.headerFields[.lastEventID], !last.isEmpty else { return nil }
+    guard let position = UInt64(last), position < Int64.max else {
+      throw Problem(.badRequest, "Last-Event-ID is the position of the last event that was seen.")
+    }
+    return Position(position).next
+  }
+
+  private static func checkEncoding(_ head: HTTPRequest) throws(Problem) {
+    guard let encoding = head.headerFields[.contentEncoding], encoding.lowercased() != "identity" else { return }
+    throw Problem(.unsupportedContent, "Bodies are taken as they are: send this without Content-Encoding.")
+  }
+
+  private static func checkType(_ head: HTTPRequest) throws(Problem) {
+    guard let type = head.headerFields[.contentType], EventForm.media(type) != "application/json" else { return }
+    throw Problem(.unsupportedContent, "Send no body here, or application/json.")
+  }
+
+  /// How the events come, when they can be taken in now.
+  private static func form(_ head: HTTPRequest, _ services: DoorServices) throws(Problem) -> EventForm {
+    if let problem = services.backPressure { throw problem }
+    let form = try EventForm(head)
+    let limit = form == .batch ? services.limits.batchBytes : services.limits.eventBytes
+    if form != .stream, let length = length(head), length > limit { throw AppendRoute.tooLarge(form, services.limits) }
+    return form
+  }
+
+  private static func length(_ head: HTTPRequest) -> Int? { head.headerFields[.contentLength].flatMap { Int($0) } }
+
+  /// Whether reading a body that nobody wants, to use the connection again, costs more than a new connection.
+  private static func hasLargeBody(_ head: HTTPRequest) -> Bool {
+    head.headerFields[.transferEncoding] != nil || length(head) ?? 0 > 64 << 10
+  }
+}
+
+/// The two parts of an address that matter here.
+struct Target {
+  let path: Substring
+  let query: Substring
+
+  init(_ address: String) {
+    let bytes = address.utf8
+    let end = bytes.firstIndex(of: UInt8(ascii: "#")) ?? bytes.endIndex
+    let mark = bytes[..<end].firstIndex(of: UInt8(ascii: "?")) ?? end
+    path = address[..<mark]
+    query = mark == end ? address[end..<end] : address[bytes.index(after: mark)..<end]
+  }
+}

@@ -1,0 +1,77 @@
+package import Events
+internal import LuaRuntime
+
+extension ScriptWorker {
+  /// Computes the keys of an event for a consumer whose key is not the default.
+  package func keys(consumer: Int, event: EntryView, position: Position, recorded: Int64) -> KeysOutcome {
+    keyBytes.truncate(to: 0)
+    guard let function = consumers[consumer].keyFunction(for: event.type) else {
+      keyBytes.append(event.subject)
+      return .keys(KeyList(bytes: keyBytes.bytes, ends: [event.subject.count]))
+    }
+    let call = interpreter.call
+    call.beginKeying(event, position, recorded: recorded)
+    fields.set(event, position, recorded: recorded, key: event.subject)
+    interpreter.state.seed(0, 0)
+    var ends: [Int] = []
+    var problem: String?
+    let outcome = interpreter.state.call(function, .record(fields.shape)) { results in
+      if results.count > 1 {
+        problem = "it gave \(results.count) values; for several keys return a list: { \"a\", \"b\" }"
+      } else if results.count == 1 {
+        problem = add(results[0], &ends)
+      }
+    }
+    call.end()
+    switch outcome {
+    case .returned: break
+    case .host(let error): return .hostFault(error.message)
+    case .failed, .aborted, .time, .memory:
+      return .failed(failure(outcome, in: consumers[consumer].declaration, line: \.line))
+    }
+    if let problem {
+      let declaration = consumers[consumer].declaration
+      let message = "\(declaration.file):\(declaration.line): key of \"\(declaration.name)\": \(problem)"
+      return .failed(HandlerFailure(kind: .error, message: message, traceback: "", log: []))
+    }
+    return .keys(KeyList(bytes: keyBytes.bytes, ends: ends))
+  }
+
+  /// Adds what a key rule gave: nothing, one key, or a list of keys. Returns what is wrong with it.
+  private func add(_ value: LuaSlot, _ ends: inout [Int]) -> String? {
+    switch value.kind {
+    case .none, .null: return nil
+    case .table:
+      guard value.length <= KeyList.maximumCount else { return "an event has at most \(KeyList.maximumCount) keys" }
+      var entries = 0
+      value.forEach { _, _ in
+        entries += 1
+        return entries <= KeyList.maximumCount
+      }
+      guard entries == value.length else { return "it gave a table that is no list of keys" }
+      for element in 1..<(value.length + 1) {
+        if let problem = value.withElement(element, { addOne($0, &ends) }) { return problem }
+      }
+      return nil
+    case .boolean, .integer, .number, .string, .function, .other: return addOne(value, &ends)
+    }
+  }
+
+  private func addOne(_ value: LuaSlot, _ ends: inout [Int]) -> String? {
+    let start = keyBytes.count
+    if let text = value.string {
+      guard NameRule.subject.allows(text), text.isUTF8 else {
+        return "a key is UTF-8 text without control characters, at most \(NameRule.maximumSubjectBytes) bytes"
+      }
+      keyBytes.append(text)
+    } else if let number = value.integer {
+      keyBytes.append(String(number))
+    } else {
+      return "it gave \(BodyReader.article(value)); text, a whole number, a list of them or nil is wanted"
+    }
+    let added = UnsafeRawBufferPointer(rebasing: keyBytes.bytes[start...])
+    let list = KeyList(bytes: keyBytes.bytes, ends: ends)
+    if list.contains(where: { $0.equals(added) }) { keyBytes.truncate(to: start) } else { ends.append(keyBytes.count) }
+    return nil
+  }
+}

@@ -1,0 +1,39 @@
+import Testing
+
+@testable import Client
+
+struct AddressTests {
+  @Test func `the option goes before the environment, and that before the usual address`() throws {
+    let environment = ["MOONDANCE_URL": "http://there:1/"]
+    #expect(try Endpoint(server: "here:2", tokenFile: nil, environment: environment).url == "http://here:2")
+    #expect(try Endpoint(server: nil, tokenFile: nil, environment: environment).url == "http://there:1")
+    #expect(try Endpoint(server: nil, tokenFile: nil, environment: [:]).url == Endpoint.usual)
+  }
+
+  @Test(arguments: ["ftp://a", "http://", "http://a b", "http://a\r\nX: y"])
+  func `what is no address is refused`(_ url: String) {
+    #expect(throws: ClientError.self) { try Endpoint(server: url, tokenFile: nil, environment: [:]) }
+  }
+
+  @Test func `a token file that is missing is told before anything is sent`() {
+    #expect(throws: ClientError.self) {
+      try Endpoint(server: nil, tokenFile: nil, environment: ["MOONDANCE_TOKEN_FILE": "/there/is/none"])
+    }
+  }
+
+  @Test func `every character of a query and a path arrives as itself`() {
+    var selection = EventSelection()
+    (selection.from, selection.type, selection.subject) = (3, "Order*", "a/b +&ü?")
+    #expect(selection.query == "?from=3&type=Order%2A&subject=a%2Fb%20%2B%26%C3%BC%3F")
+    #expect(EventSelection().query.isEmpty)
+  }
+
+  @Test func `a follower that comes back asks for what follows, not for the last ones again`() {
+    var selection = EventSelection()
+    selection.last = 20
+    #expect(Client.followRequest(selection, after: nil).path == "/events?last=20")
+    let again = Client.followRequest(selection, after: 41)
+    #expect(again.path == "/events")
+    #expect(again.headers.contains("Last-Event-ID: 41"))
+  }
+}

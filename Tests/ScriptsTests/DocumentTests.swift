@@ -1,0 +1,80 @@
+import Foundation
+import Testing
+
+@testable import Scripts
+
+/// Every Lua block of the documents runs, and does what the comments below it say.
+@Suite struct DocumentTests {
+  static let examples =
+    Example.all(in: document("docs/handlers.md"), named: "docs/handlers.md")
+    + Example.all(in: document("handlers/README.md"), named: "handlers/README.md")
+
+  /// Modules that the samples' README uses.
+  private static let samples = FolderReader(folder: repository.appendingPathComponent("handlers").path).read()
+
+  @Test func `there are examples of every word`() {
+    let sources = Self.examples.flatMap { $0.files.map(\.1) }.joined(separator: "\n")
+    for word in Words.all where !sources.contains(word.name) { Issue.record("\(word.name) has no example") }
+    #expect(Self.examples.count >= 15)
+  }
+
+  @Test func `every word, key and field is described`() {
+    let text = document("docs/handlers.md")
+    let names =
+      Words.all.map(\.name)
+      + [Words.consumer, Words.retry, Words.emitOptions, Words.event].flatMap { $0.keys.map(\.name) }
+    for name in names where !text.contains(name) { Issue.record("\(name) is not in docs/handlers.md") }
+  }
+
+  @Test(arguments: examples)
+  func `an example does what it says`(example: Example) throws {
+    let modules = example.place.hasPrefix("handlers/") ? Self.samples.files.filter(\.isModule) : []
+    let files = example.files.map { SourceFile(path: $0.0, text: $0.1) } + modules
+    switch Generation.load(files) {
+    case .failure(let failure):
+      #expect(failure.errors.map(\.description) == example.errors, "\(example.place)")
+    case .success(let generation):
+      #expect(example.errors == [], "\(example.place) loads")
+      #expect(generation.warnings == example.warnings, "\(example.place)")
+      let stage = try Stage(generation)
+      for step in example.steps { check(step, stage, example.place) }
+    }
+  }
+
+  private func check(_ step: Example.Step, _ stage: Stage, _ place: String) {
+    let reaction = stage.handle(TestEvent(step.event.type, step.event.subject, data: step.event.data))
+    let what: Comment = "\(place): \(step.event.type)"
+    if let keys = step.keys { #expect(reaction.keys == keys, what) }
+    #expect(reaction.logs == step.logs, what)
+    #expect(reaction.failures == step.fails, what)
+    #expect(reaction.emits.count == step.emits.count, what)
+    for (expected, actual) in zip(step.emits, reaction.emits) {
+      #expect(Example.same(expected, actual), "\(place): \(actual) instead of \(expected)")
+    }
+  }
+
+  @Test func `the table of first mistakes is the one that is tested`() {
+    let text = document("docs/handlers.md")
+    let begin = "<!-- first mistakes: begin -->\n"
+    guard let from = text.range(of: begin), let to = text.range(of: "<!-- first mistakes: end -->") else {
+      Issue.record("docs/handlers.md has no place for the table")
+      return
+    }
+    let table =
+      "| tried | says, and below it what to write |\n|---|---|\n"
+      + FirstMistake.all.map { $0.row + "\n" }.joined()
+    compare(text.replacingCharacters(in: from.upperBound..<to.lowerBound, with: table), with: "docs/handlers.md")
+  }
+
+  @Test func `the editor annotations are those of the word table`() {
+    compare(EditorAnnotations.text, with: "docs/editor/moondance.lua")
+  }
+
+  /// What a document should be, and is. `MOONDANCE_UPDATE_DOCS=1` writes it.
+  private func compare(_ expected: String, with path: String) {
+    if ProcessInfo.processInfo.environment["MOONDANCE_UPDATE_DOCS"] == "1" {
+      try? expected.write(to: repository.appendingPathComponent(path), atomically: true, encoding: .utf8)
+    }
+    #expect(document(path) == expected, "\(path) differs: MOONDANCE_UPDATE_DOCS=1 swift test --filter DocumentTests")
+  }
+}

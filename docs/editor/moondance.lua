@@ -1,0 +1,123 @@
+---@meta moondance
+-- Completion for the words of Moondance. Made from the word table of the daemon; a test compares the two.
+-- Point the Lua language server at this folder: "Lua.workspace.library": ["…/docs/editor"].
+
+---@alias Span string A span of time: digits and a unit (ms s m h d w), "15m".
+---@alias Key "subject"|string|fun(event: Event): string|integer|(string|integer)[]|nil
+
+---@class Event
+---@field id string As its producer gave it; an event made here has its position as text.
+---@field type string
+---@field subject string? What it is about.
+---@field source string Who produced it; the log's own name for an event made here.
+---@field time integer When it happened as its producer says: milliseconds since 1970 UTC.
+---@field recorded integer When it was committed: milliseconds since 1970 UTC.
+---@field position integer Its place in the log: 1, 2, 3 …
+---@field data any The decoded JSON; the bytes as a string when they are of another content type.
+---@field ext table<string, string|integer|boolean> Its other attributes by name.
+---@field cause integer? The position of the event that caused it.
+---@field correlation string The same for all events of one story.
+---@field key string The key for which this call is made; the subject unless `key` says otherwise.
+
+---@class Retry
+---@field attempts? integer Calls in all; default 8.
+---@field first? Span The first wait; default `"200ms"`.
+---@field factor? number What each wait is multiplied with to give the next; default 2.
+---@field cap? Span The longest wait; default `"5m"`.
+---@field jitter? number The share of a wait that is left to chance, 0 to 1; default 0.2.
+
+---@class EmitOptions
+---@field subject? string Default: the subject of the event that is handled.
+
+---@class ConsumerBody
+---@field on table<string, fun(event: Event)> A function for each event type, or for all that begin with a text: `["Payment*"]`. The exact type goes first, then the longest beginning; exactly one function runs.
+---@field key? Key|table<string, Key> What is kept in order, and waits together when a call fails: `"subject"` (default), a path like `"data.order"`, a function, or a table with one of these per type.
+---@field from? "now"|"start"|integer|string Where it begins when the log does not know it yet: `"now"` (default), `"start"`, a position, or a time.
+---@field retry? Retry|false How often and when a failed call is made again; `false`: never.
+---@field exhausted? "block"|"skip" After the last attempt the events behind it wait for an operator (`"block"`, default) or go on (`"skip"`).
+
+---@class loglib
+log = {}
+
+---@class jsonlib
+json = {}
+
+---Declares who hears which events and what is done then.
+---@param name string Its name for good: what it has heard and what waits is kept under it.
+---@overload fun(name: string, body: ConsumerBody)
+---@return fun(body: ConsumerBody) declare
+function consumer(name) end
+
+---Gives what the module `lib/….lua` returns; it runs once and is read-only afterwards.
+---@param module string `"lib.money"` for `lib/money.lua`.
+---@return any
+function require(module) end
+
+---Appends an event: a fact. It counts when the handler returns, and not when it fails.
+---@param type string ASCII letters, digits, `.`, `_` and `-`.
+---@param data? any A JSON value.
+---@param options? EmitOptions
+function emit(type, data, options) end
+
+---Gives up without another try: the event becomes a dead letter.
+---@param message string What an operator will read.
+---@return never
+function fail(message) end
+
+---Writes a line for developers.
+---@param ... any
+function log.debug(...) end
+
+---Writes a line.
+---@param ... any
+function log.info(...) end
+
+---Writes a line about something odd.
+---@param ... any
+function log.warn(...) end
+
+---Writes a line about something wrong.
+---@param ... any
+function log.error(...) end
+
+---The same as `log.info`.
+---@param ... any
+function print(...) end
+
+---The time of this call: whole milliseconds since 1970 UTC, the same in the whole call.
+---@return integer
+function now() end
+
+---As Lua's `math.random`, but the same numbers when the same event is handled again.
+---@param low? integer
+---@param high? integer
+---@return number
+function random(low, high) end
+
+---A random UUID, the same when the same event is handled again.
+---@return string
+function uuid() end
+
+---The JSON text of a value.
+---@param value any
+---@return string
+function json.encode(value) end
+
+---The value of a JSON text; an error if it is none.
+---@param text string
+---@return any
+function json.decode(text) end
+
+---JSON's null, for writing and inside arrays.
+---@type userdata
+null = nil
+
+---Marks a table as a list, so that it is one in JSON even when it is empty.
+---@param list? table
+---@return table
+function array(list) end
+
+---The first key and value of a table in the fixed order; nil when it is empty.
+---@param table table
+---@return any
+function next(table) end
