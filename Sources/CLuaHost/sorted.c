@@ -45,7 +45,7 @@ bool md_sorted_entries(lua_State *L, md_lua *lua, int index, size_t *start, size
   int base = lua_gettop(L);
   *start = lua->entry_count;
   *other = 0;
-  if (!lua_checkstack(L, 4)) return false;
+  if (!lua_checkstack(L, 8)) return false;
   lua_pushnil(L);
   while (lua_next(L, index)) {  // … key value
     md_entry entry = {.slot = lua_gettop(L) - 1};
@@ -61,7 +61,8 @@ bool md_sorted_entries(lua_State *L, md_lua *lua, int index, size_t *start, size
       lua_pop(L, 1);  // … key
       continue;
     }
-    bool room = lua->entry_count - *start < MD_MAXIMUM_SORTED && lua_checkstack(L, 4) && reserve_entry(lua);
+    size_t so_far = lua->entry_count - *start;
+    bool room = so_far < MD_MAXIMUM_SORTED && reserve_entry(lua) && (so_far % 32 || lua_checkstack(L, 2 * 32 + 8));
     if (!room) {
       lua_settop(L, base);
       lua->entry_count = *start;

@@ -1,4 +1,5 @@
 import Events
+import Foundation
 import LuaRuntime
 import Testing
 
@@ -219,5 +220,42 @@ import Testing
       }
     }
     #expect(Set(first.map(\.description)).count == 20)
+  }
+}
+
+/// The caller's thread needs 2 MiB of stack, whatever a script does.
+@Suite struct StackOfTheThread {
+  private static let sources = [
+    "local function f() return pcall(f) end return f()",
+    "local function f(n) return (string.gsub('x', 'x', function() return f(n + 1) end)) end return f(0)",
+    "local t = setmetatable({}, {__tostring = function(t) return string.format('%s', t) end}) return tostring(t)",
+    "local function f() local t = {2, 1} table.sort(t, function() f() return true end) end f()",
+    "local mt = {} mt.__index = function(t, k) return t[k .. 'x'] end return setmetatable({}, mt).a",
+    "local mt = {} mt.__lt = function(a, b) return a < b end return setmetatable({}, mt) < setmetatable({}, mt)",
+    "local function f(n) if n == 0 then return json.decode(('['):rep(64) .. (']'):rep(64)) end return select(2, pcall(f, n - 1)) end return json.encode(f(180))",
+    "local function f(n) if n == 0 then return string.find(('a'):rep(300), ('a?'):rep(198)) end return pcall(f, n - 1) end return f(180)",
+    "local function f() return echo(f) end return f()",
+  ]
+
+  @Test(arguments: sources)
+  func `is enough at two MiB`(source: String) async throws {
+    let ending = await withCheckedContinuation { continuation in
+      let thread = Thread {
+        continuation.resume(returning: Result {
+          let state = try LuaState()
+          try state.register("echo") { call in
+            if let function = call[0].hold() { _ = call.call(function) }
+            return .done
+          }
+          return try state.run(source)
+        })
+      }
+      thread.stackSize = 2 << 20
+      thread.start()
+    }
+    switch try ending.get() {
+    case .returned, .failed: break
+    case let other: Issue.record("\(other)")
+    }
   }
 }

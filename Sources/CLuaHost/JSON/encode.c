@@ -74,86 +74,97 @@ static bool add(encoder *self, const char *bytes, size_t length, const path *whe
   return true;
 }
 
-static size_t escape(unsigned char byte, char *out) {
-  static const char digits[] = "0123456789abcdef";
-  out[0] = '\\';
-  switch (byte) {
-    case '"': out[1] = '"'; return 2;
-    case '\\': out[1] = '\\'; return 2;
-    case '\n': out[1] = 'n'; return 2;
-    case '\r': out[1] = 'r'; return 2;
-    case '\t': out[1] = 't'; return 2;
-    case '\b': out[1] = 'b'; return 2;
-    case '\f': out[1] = 'f'; return 2;
-    default:
-      memcpy(out + 1, "u00", 3);
-      out[4] = digits[byte >> 4];
-      out[5] = digits[byte & 15];
-      return 6;
-  }
+static bool put(encoder *self, char byte, const path *where) {
+  md_buffer *out = &self->lua->scratch;
+  if (out->length == out->capacity && !reserve(self, 1, where)) return false;
+  out->bytes[out->length++] = byte;
+  return true;
 }
 
+static char *escape(unsigned char byte, char *out) {
+  static const char digits[] = "0123456789abcdef", named[] = "\"\"\\\\\nn\rr\tt\bb\ff";
+  *out++ = '\\';
+  for (const char *pair = named; *pair; pair += 2) {
+    if ((unsigned char)*pair != byte) continue;
+    *out++ = pair[1];
+    return out;
+  }
+  memcpy(out, "u00", 3);
+  out[3] = digits[byte >> 4];
+  out[4] = digits[byte & 15];
+  return out + 5;
+}
+
+// Bytes that stand for themselves: all of ASCII but controls, the quote and the backslash.
+static bool is_plain(unsigned char byte) { return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\'; }
+
 static bool encode_string(encoder *self, const char *text, size_t length, const path *where) {
-  const unsigned char *bytes = (const unsigned char *)text;
-  size_t at = 0, from = 0;
-  if (!add(self, "\"", 1, where)) return false;
-  while (at < length) {
-    unsigned char byte = bytes[at];
-    if (byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\') {
-      at++;
-    } else if (byte >= 0x80) {
-      size_t step = md_utf8_length(bytes + at, length - at);
+  const unsigned char *at = (const unsigned char *)text, *end = at + length;
+  char *out = reserve(self, length + 2, where);
+  if (!out) return false;
+  *out++ = '"';
+  while (at < end) {
+    if (is_plain(*at)) {
+      *out++ = (char)*at++;
+    } else if (*at >= 0x80) {
+      size_t step = md_utf8_length(at, (size_t)(end - at));
       if (step == 0) return refuse(self, where, " is not UTF-8 text");
+      memcpy(out, at, step);
+      out += step;
       at += step;
-    } else {
-      char escaped[8];
-      size_t count = escape(byte, escaped);
-      if (!add(self, text + from, at - from, where) || !add(self, escaped, count, where)) return false;
-      from = ++at;
+    } else {  // grows: six bytes for this one, and as many as before for the rest
+      self->lua->scratch.length = (size_t)(out - self->lua->scratch.bytes);
+      out = reserve(self, (size_t)(end - at) + 8, where);
+      if (!out) return false;
+      out = escape(*at++, out);
     }
   }
-  return add(self, text + from, at - from, where) && add(self, "\"", 1, where);
+  *out++ = '"';
+  self->lua->scratch.length = (size_t)(out - self->lua->scratch.bytes);
+  return true;
 }
 
 static bool encode_number(encoder *self, int index, const path *where) {
-  char text[40];
+  char *out = reserve(self, 40, where);
+  if (!out) return false;
   if (lua_isinteger(self->L, index)) {
-    int length = snprintf(text, sizeof text, "%lld", (long long)lua_tointeger(self->L, index));
-    return add(self, text, (size_t)length, where);
+    self->lua->scratch.length += md_format_integer(lua_tointeger(self->L, index), out);
+    return true;
   }
   double number = lua_tonumber(self->L, index);
   if (isnan(number)) return refuse(self, where, " is not a number (0/0)");
   if (isinf(number)) return refuse(self, where, " is infinite");
-  return add(self, text, md_format_double(number, text), where);
+  self->lua->scratch.length += md_format_double(number, out);
+  return true;
 }
 
 // --- tables
 
 static bool encode_list(encoder *self, int index, lua_Integer count, const path *where, int depth) {
   lua_State *L = self->L;
-  if (!add(self, "[", 1, where)) return false;
+  if (!put(self, '[', where)) return false;
   for (lua_Integer i = 1; i <= count; i++) {
     path element = {where, NULL, 0, i, lua_topointer(L, index)};
-    if (i > 1 && !add(self, ",", 1, where)) return false;
+    if (i > 1 && !put(self, ',', where)) return false;
     lua_rawgeti(L, index, i);
     if (lua_isnil(L, -1)) return refuse(self, &element, " is a hole: write null");
     if (!encode_value(self, lua_gettop(L), &element, depth)) return false;
     lua_pop(L, 1);
   }
-  return add(self, "]", 1, where);
+  return put(self, ']', where);
 }
 
 static bool encode_fields(encoder *self, int index, size_t first, size_t count, const path *where, int depth) {
-  if (!add(self, "{", 1, where)) return false;
+  if (!put(self, '{', where)) return false;
   for (size_t i = first; i < first + count; i++) {
     const md_entry entry = self->lua->entries[i];  // a copy: the array may move
     path field = {where, entry.bytes, entry.length, 0, lua_topointer(self->L, index)};
-    if (i > first && !add(self, ",", 1, where)) return false;
+    if (i > first && !put(self, ',', where)) return false;
     if (!encode_string(self, entry.bytes, entry.length, &field)) return false;
-    if (!add(self, ":", 1, where)) return false;
+    if (!put(self, ':', where)) return false;
     if (!encode_value(self, entry.slot + 1, &field, depth)) return false;
   }
-  return add(self, "}", 1, where);
+  return put(self, '}', where);
 }
 
 static bool refuse_keys(encoder *self, const path *where, size_t first, size_t count, size_t other) {

@@ -59,6 +59,10 @@ extern "C" bool md_push_number(lua_State *L, const char *text, size_t length) {
   return true;
 }
 
+extern "C" size_t md_format_integer(int64_t number, char *out) {
+  return static_cast<size_t>(std::to_chars(out, out + 24, number).ptr - out);
+}
+
 extern "C" size_t md_format_double(double number, char *out) {
   auto result = std::to_chars(out, out + 30, number);
   size_t length = static_cast<size_t>(result.ptr - out);
