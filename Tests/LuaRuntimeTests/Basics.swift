@@ -11,8 +11,9 @@ import Testing
 
   @Test func `an error says file and line and leaves the state usable`() throws {
     let state = try LuaState()
-    #expect(try state.run("local t = nil\nreturn t.x", name: "lib/a.lua")
-      == .failed("lib/a.lua:2: attempt to index a nil value (local 't')"))
+    #expect(
+      try state.run("local t = nil\nreturn t.x", name: "lib/a.lua")
+        == .failed("lib/a.lua:2: attempt to index a nil value (local 't')"))
     #expect(try state.run("error('plain', 0)") == .failed("plain"))
     #expect(try state.run("error({code = 7})") == .failed("{\"code\":7}"))
     #expect(try state.run("error(nil)") == .failed("nil"))
@@ -58,7 +59,8 @@ import Testing
 
   @Test func `each environment has its own globals and sees the words`() throws {
     let state = try LuaState()
-    let first = try state.makeEnvironment(), second = try state.makeEnvironment()
+    let first = try state.makeEnvironment()
+    let second = try state.makeEnvironment()
     _ = try state.held("x = 1 return function() return x, y end", environment: first)
     let reader = try state.held("y = 2 return function() return x, y end", environment: second)
     #expect(state.end(reader) == .returned(["null", "2"]))
@@ -146,15 +148,18 @@ import Testing
     let shape = try state.registerShape(["type", "data", "position", "ext"])
     let handler = try state.held(
       "return function(e) e.data.x = e.data.x + 1 return e.type, e.data, e.position, e.ext, e.nothing end")
-    let type = Array("OrderPlaced".utf8), data = Array(#"{"x":41}"#.utf8)
+    let type = Array("OrderPlaced".utf8)
+    let data = Array(#"{"x":41}"#.utf8)
     type.withUnsafeBytes { type in
       data.withUnsafeBytes { data in
         state.setField(shape, 0, .string(type))
         state.setField(shape, 1, .json(data))
         state.setField(shape, 2, .integer(7))
         state.setField(shape, 3, .none)
-        #expect(state.end(handler, [.record(shape)]) == .returned(["\"OrderPlaced\"", "{\"x\":42}", "7", "null", "null"]))
-        #expect(state.end(handler, [.record(shape)]) == .returned(["\"OrderPlaced\"", "{\"x\":42}", "7", "null", "null"]))
+        #expect(
+          state.end(handler, [.record(shape)]) == .returned(["\"OrderPlaced\"", "{\"x\":42}", "7", "null", "null"]))
+        #expect(
+          state.end(handler, [.record(shape)]) == .returned(["\"OrderPlaced\"", "{\"x\":42}", "7", "null", "null"]))
       }
     }
   }
@@ -171,15 +176,17 @@ import Testing
     let visit = try state.held("return function(e) local s = '' for k in pairs(e) do s = s .. k end return s end")
     #expect(state.end(visit, [.record(shape)]) == .returned(["\"ab\""]))
     let encode = try state.held("return function(e) return json.encode { inside = e } end")
-    #expect(state.end(encode, [.record(shape)])
-      == .returned([#""{\"inside\":{\"a\":true,\"b\":\"computed\"}}""#]))
+    #expect(
+      state.end(encode, [.record(shape)])
+        == .returned([#""{\"inside\":{\"a\":true,\"b\":\"computed\"}}""#]))
   }
 
   @Test func `a record of an ended call is an error, not the next one`() throws {
     let state = try LuaState()
     let shape = try state.registerShape(["a"])
     state.setField(shape, 0, .integer(1))
-    let keep = try state.held("local kept return function(e) local old = kept kept = e if old then return old.a end end")
+    let keep = try state.held(
+      "local kept return function(e) local old = kept kept = e if old then return old.a end end")
     #expect(state.end(keep, [.record(shape)]) == .returned([]))
     #expect(state.end(keep, [.record(shape)]) == .failed("t.lua:1: this value belongs to a call that has ended"))
   }
@@ -190,7 +197,8 @@ import Testing
     let bad = Array("{\"a\":".utf8)
     try bad.withUnsafeBytes { bad in
       state.setField(shape, 0, .json(bad))
-      guard case .failed(let message) = state.end(try state.held("return function(e) return e.data end"), [.record(shape)])
+      guard
+        case .failed(let message) = state.end(try state.held("return function(e) return e.data end"), [.record(shape)])
       else {
         Issue.record("it was taken")
         return

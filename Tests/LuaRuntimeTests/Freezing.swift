@@ -24,7 +24,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("t.x = 1", "t"), ("t[1] = 0", "t"), ("rawset(t, 'x', 1)", "t"), ("table.insert(t, 4)", "t"), ("table.remove(t)", "t"),
+    ("t.x = 1", "t"), ("t[1] = 0", "t"), ("rawset(t, 'x', 1)", "t"), ("table.insert(t, 4)", "t"),
+    ("table.remove(t)", "t"),
     ("table.sort(t)", "t"), ("table.move(t, 1, 2, 3)", "t"), ("table.move({1}, 1, 1, 1, t)", "t"),
     ("setmetatable(t, {})", "t"), ("t.nested.deep.x = 1", "t.nested.deep"), ("array(t.nested)", "t.nested"),
     ("module.count = 1", "module"), ("helper()", "kept"), ("object.x = 1", "object"), ("Class.extra = 1", "Class"),
@@ -47,7 +48,9 @@ import Testing
       return function() \(change) end, function() return t, kept, helper, object, Class, derived end
       """)
     for _ in 0..<2 {
-      #expect(failure(state.end(functions[0])) == "f.lua:\(change == "helper()" ? 4 : 9): \"\(name)\" belongs to the file and would be lost")
+      #expect(
+        failure(state.end(functions[0]))
+          == "f.lua:\(change == "helper()" ? 4 : 9): \"\(name)\" belongs to the file and would be lost")
     }
     let shown = state.end(functions[1])
     #expect("\(shown)".contains("[1,2") == false)
@@ -59,7 +62,8 @@ import Testing
     let functions = try load(
       state,
       """
-      local t = setmetatable({1, 2, x = 'y', [2.5] = 0}, {__index = function(t, k) return k end, __call = function(t, a) return a end})
+      local t = setmetatable({1, 2, x = 'y', [2.5] = 0}, {
+        __index = function(t, k) return k end, __call = function(t, a) return a end})
       local list = array {}
       local Point = {} Point.__index = Point
       function Point.__add(a, b) return Point.new(a.x + b.x) end
@@ -79,7 +83,8 @@ import Testing
       return read, read, function() return read() end, function() return t, count end
       """)
     let expected = Ending.returned([
-      "\"1=1 2=2 2.5=0 x=y\"", "3", "2", "\"missing\"", "7", "null", "2", "1", "\"[]\"", "7", "14", "6", "5", "\"1,2\"", "1", "2",
+      "\"1=1 2=2 2.5=0 x=y\"", "3", "2", "\"missing\"", "7", "null", "2", "1", "\"[]\"", "7", "14", "6", "5", "\"1,2\"",
+      "1", "2",
     ])
     for function in functions[0...2] { #expect(state.end(function) == expected) }
   }
@@ -88,7 +93,8 @@ import Testing
     let state = try LuaState()
     try state.register("word") { _ in .done }
     try state.sealWords()
-    let functions = try load(state, "g = {} return function() word() return string.len('abc') end, function() return g end")
+    let functions = try load(
+      state, "g = {} return function() word() return string.len('abc') end, function() return g end")
     #expect(state.end(functions[0]) == .returned(["3"]))
     state.setBudget(instructions: 100_000)
     #expect(state.end(functions[0]) == .returned(["3"]))
@@ -108,7 +114,8 @@ import Testing
     let state = try LuaState()
     let prelude = try state.makeEnvironment()
     let chunk = try state.load(
-      Array("local n = {count = 0} local m = 0 return function() n.count = n.count + 1 m = m + 1 return n.count end".utf8),
+      Array(
+        "local n = {count = 0} local m = 0 return function() n.count = n.count + 1 m = m + 1 return n.count end".utf8),
       name: "prelude", environment: prelude, trusted: true)
     var ref: LuaRef?
     state.call(chunk, []) { ref = $0[0].hold() }
@@ -129,8 +136,9 @@ import Testing
   }
 
   @Test func `a file's local is found with its name and line`() throws {
-    #expect(try found("local count = 0\nreturn function()\n\n  count = count + 1\nend")
-      == ["count a.lua:4"])
+    #expect(
+      try found("local count = 0\nreturn function()\n\n  count = count + 1\nend")
+        == ["count a.lua:4"])
   }
 
   @Test func `locals of the call and its inner functions are not`() throws {
@@ -139,22 +147,29 @@ import Testing
   }
 
   @Test func `functions inside and functions reached are searched`() throws {
-    #expect(try found("local a, b\nreturn function()\n  return function()\n    return function() b = 1 end\n  end\nend")
-      == ["b a.lua:4"])
-    #expect(try found("local n = 0\nlocal function next() n = n + 1 return n end\nreturn function() return next() end")
-      == ["n a.lua:2"])
-    #expect(try found("local n\nlocal M = {deep = {}}\nfunction M.deep.f() n = 1 end\nreturn function() return M end")
-      == ["n a.lua:3"])
-    #expect(try found("local n\nlocal o = setmetatable({}, {__index = function()\n n = 1 end})\nreturn function() return o end")
-      == ["n a.lua:3"])
-    #expect(try found("local n\nfunction g() n = 1 end\nreturn function() return g() end")
-      == ["n a.lua:2"])
+    #expect(
+      try found("local a, b\nreturn function()\n  return function()\n    return function() b = 1 end\n  end\nend")
+        == ["b a.lua:4"])
+    #expect(
+      try found("local n = 0\nlocal function next() n = n + 1 return n end\nreturn function() return next() end")
+        == ["n a.lua:2"])
+    #expect(
+      try found("local n\nlocal M = {deep = {}}\nfunction M.deep.f() n = 1 end\nreturn function() return M end")
+        == ["n a.lua:3"])
+    #expect(
+      try found(
+        "local n\nlocal o = setmetatable({}, {__index = function()\n n = 1 end})\nreturn function() return o end")
+        == ["n a.lua:3"])
+    #expect(
+      try found("local n\nfunction g() n = 1 end\nreturn function() return g() end")
+        == ["n a.lua:2"])
   }
 
   @Test func `lines are right in long functions`() throws {
     let filler = String(repeating: "  local x = 1 + tostring(2)\n  do local y = x end\n", count: 90)
     #expect(try found("local n\nreturn function()\n\(filler)\n\n\n  n = 1\nend") == ["n a.lua:186"])
     let blanks = String(repeating: "\n", count: 400)
-    #expect(try found("local n\nreturn function()\(blanks)  n = 1\(blanks) n = 2\nend") == ["n a.lua:402", "n a.lua:802"])
+    #expect(
+      try found("local n\nreturn function()\(blanks)  n = 1\(blanks) n = 2\nend") == ["n a.lua:402", "n a.lua:802"])
   }
 }

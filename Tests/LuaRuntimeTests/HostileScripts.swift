@@ -29,7 +29,9 @@ func processorTime() -> Duration {
 
 @Suite("Hostile scripts", .serialized)
 struct HostileScripts {
-  @Test("end within one and a half deadlines, bounded in memory, and leave the next call as it was", arguments: HostileScript.all)
+  @Test(
+    "end within one and a half deadlines, bounded in memory, and leave the next call as it was",
+    arguments: HostileScript.all)
   func ends(_ script: HostileScript) throws {
     var limits = LuaLimits()
     limits.nanoseconds = 250_000_000

@@ -27,7 +27,8 @@ import Testing
     ("18446744073709551616", "1.8446744073709551616e+19"), ("123456789012345678901234567890", "1.2345678901234568e+29"),
     ("-327537858359878272.0", "-327537858359878272.0"), ("[123456789012345678901234.5]", "[1.2345678901234569e+23]"),
     ("0.1000000000000000055511151231257827", "0.1"), ("[1e-400,-1e-400]", "[0.0,-0.0]"),
-    ("1.0", "1.0"), ("1e2", "100.0"), ("-0", "0"), ("-0.0", "-0.0"), ("0.1", "0.1"), ("1E-7", "1e-07"), ("5e-324", "5e-324"),
+    ("1.0", "1.0"), ("1e2", "100.0"), ("-0", "0"), ("-0.0", "-0.0"), ("0.1", "0.1"), ("1E-7", "1e-07"),
+    ("5e-324", "5e-324"),
     ("1.7976931348623157e308", "1.7976931348623157e+308"), ("true", "true"), ("\"\"", "\"\""),
     ("\"\\u0000\\u001f\\u20ac\\ud83d\\ude00\\/\\\"\\\\\\n\"", "\"\\u0000\\u001f€😀/\\\"\\\\\\n\""),
     ("{\"a\":1,\"a\":2}", "{\"a\":2}"), ("{\"\":1}", "{\"\":1}"), ("[1,[2,[3,[]]]]", "[1,[2,[3,[]]]]"),
@@ -36,13 +37,19 @@ import Testing
     let state = try LuaState()
     let result = around(state, try state.held(Self.identity), Array(text.utf8))
     // Large floats are written in one of several shortest ways.
-    if let number = Double(expected), !result.isEmpty, Double(result) == number, result.contains("e") || result.contains(".") { return }
+    if let number = Double(expected), !result.isEmpty, Double(result) == number,
+      result.contains("e") || result.contains(".")
+    {
+      return
+    }
     #expect(result == expected)
   }
 
   @Test(arguments: [
-    "", " ", "{", "[", "[1", "[1,", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "[1,]", "{\"a\":1,}", "{a:1}", "nul", "tru", "1 2", "[1 2]", "[1a]", "[1.]", "[-]", "[01]", "[1e]", "[1e400]", "1\u{0}",
-    "{} {}", "[] x", "01", "+1", "1.", ".5", "1e", "--1", "\"", "\"\\x\"", "\"\\ud800\"", "\"\\u12\"", "\"\n\"", "1e400", "-1e400", "NaN",
+    "", " ", "{", "[", "[1", "[1,", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "[1,]", "{\"a\":1,}", "{a:1}", "nul",
+    "tru", "1 2", "[1 2]", "[1a]", "[1.]", "[-]", "[01]", "[1e]", "[1e400]", "1\u{0}",
+    "{} {}", "[] x", "01", "+1", "1.", ".5", "1e", "--1", "\"", "\"\\x\"", "\"\\ud800\"", "\"\\u12\"", "\"\n\"",
+    "1e400", "-1e400", "NaN",
     "Infinity", "'a'", "[1 2]", "{\"a\" 1}", "{1:2}", "\u{FEFF}{}", "// x", "[\u{0}]",
   ])
   func `what is not JSON is refused`(text: String) throws {
@@ -67,14 +74,18 @@ import Testing
     let identity = try state.held(Self.identity)
     let deepest = String(repeating: "[", count: 64) + String(repeating: "]", count: 64)
     #expect(around(state, identity, Array(deepest.utf8)) == deepest)
-    #expect(around(state, identity, Array("[\(deepest)]".utf8)) == "the argument is not JSON: it is nested deeper than 64")
-    #expect(try state.run("local t = {} for i = 1, 64 do t = {t} end return pcall(json.encode, t)")
-      == .returned(["false", "\"value\(String(repeating: "[1]", count: 64)) is nested deeper than 64\""]))
+    #expect(
+      around(state, identity, Array("[\(deepest)]".utf8)) == "the argument is not JSON: it is nested deeper than 64")
+    #expect(
+      try state.run("local t = {} for i = 1, 64 do t = {t} end return pcall(json.encode, t)")
+        == .returned(["false", "\"value\(String(repeating: "[1]", count: 64)) is nested deeper than 64\""]))
   }
 
   @Test(arguments: [
-    ("local t = {} t.a = {b = t} return t", "value.a.b contains itself"), ("return {x = {1, 0/0}}", "value.x[2] is not a number (0/0)"),
-    ("return {items = {1, 2, {price = 1/0}}}", "value.items[3].price is infinite"), ("return {f = pairs}", "value.f is a function: it cannot be kept as JSON"),
+    ("local t = {} t.a = {b = t} return t", "value.a.b contains itself"),
+    ("return {x = {1, 0/0}}", "value.x[2] is not a number (0/0)"),
+    ("return {items = {1, 2, {price = 1/0}}}", "value.items[3].price is infinite"),
+    ("return {f = pairs}", "value.f is a function: it cannot be kept as JSON"),
     ("return {1, nil, 3}", "value[2] is a hole: write null"), ("return {[2] = 1}", "value[1] is a hole: write null"),
     ("return {1, a = 2}", "value has numbers and names as keys: it must be a list or an object"),
     ("return {[0] = 1}", "value has the key 0: the elements of a list are 1, 2, 3 …"),
@@ -97,10 +108,13 @@ import Testing
 
   @Test func `keys are in the order of their bytes, and a shared table is not a cycle`() throws {
     let state = try LuaState()
-    #expect(try state.run("local s = {1} return {b = s, a = s, ['é'] = 1, Z = 2, ['a.b'] = 3, aa = array {}, c = {}}")
-      == .returned([#"{"Z":2,"a":[1],"a.b":3,"aa":[],"b":[1],"c":{},"é":1}"#]))
-    #expect(try state.run("return json.encode {null, {n = null}, 1.0, 2^53, -0.0, 1e100}, json.decode('[]')[1], #json.decode('[null]')")
-      == .returned([#""[null,{\"n\":null},1.0,9007199254740992.0,-0.0,1e+100]""#, "null", "1"]))
+    #expect(
+      try state.run("local s = {1} return {b = s, a = s, ['é'] = 1, Z = 2, ['a.b'] = 3, aa = array {}, c = {}}")
+        == .returned([#"{"Z":2,"a":[1],"a.b":3,"aa":[],"b":[1],"c":{},"é":1}"#]))
+    #expect(
+      try state.run(
+        "return json.encode {null, {n = null}, 1.0, 2^53, -0.0, 1e100}, json.decode('[]')[1], #json.decode('[null]')")
+        == .returned([#""[null,{\"n\":null},1.0,9007199254740992.0,-0.0,1e+100]""#, "null", "1"]))
   }
 
   // MARK: - Generated
@@ -120,10 +134,12 @@ import Testing
     private static let pieces: [(text: String, canonical: String, value: String)] = [
       ("a", "a", "a"), ("key", "key", "key"), ("0", "0", "0"), (" ", " ", " "), ("é", "é", "é"), ("€", "€", "€"),
       ("\\u00e9", "é", "é"), ("\\ud83d\\ude00", "😀", "😀"), ("\\n", "\\n", "\n"), ("\\t", "\\t", "\t"), ("/", "/", "/"),
-      ("\\/", "/", "/"), ("\\\"", "\\\"", "\""), ("\\\\", "\\\\", "\\"), ("\\u0001", "\\u0001", "\u{1}"), ("\\u0041", "A", "A"),
+      ("\\/", "/", "/"), ("\\\"", "\\\"", "\""), ("\\\\", "\\\\", "\\"), ("\\u0001", "\\u0001", "\u{1}"),
+      ("\\u0041", "A", "A"),
     ]
     private static let floats = [
-      ("0.5", "0.5"), ("1e2", "100.0"), ("-2.50", "-2.5"), ("1.25E-7", "1.25e-07"), ("1e+100", "1e+100"), ("3.0", "3.0"),
+      ("0.5", "0.5"), ("1e2", "100.0"), ("-2.50", "-2.5"), ("1.25E-7", "1.25e-07"), ("1e+100", "1e+100"),
+      ("3.0", "3.0"),
       ("0.1000000000000000055511151231257827", "0.1"), ("123456789012345678901", "123456789012345683968.0"),
     ]
 
@@ -186,7 +202,9 @@ import Testing
       let result = around(state, identity, Array(sample.text.utf8))
       if result == sample.canonical { continue }
       let same = zip(result.utf8, sample.canonical.utf8).prefix { $0 == $1 }.count
-      func part(_ text: String) -> String { String(decoding: text.utf8.dropFirst(max(0, same - 30)).prefix(60), as: UTF8.self) }
+      func part(_ text: String) -> String {
+        String(decoding: text.utf8.dropFirst(max(0, same - 30)).prefix(60), as: UTF8.self)
+      }
       Issue.record("round \(round) of seed \(seed), byte \(same): \(part(result)) and not \(part(sample.canonical))")
       return
     }

@@ -65,7 +65,8 @@ import Testing
       for w, v in string.gmatch(subject, pattern) do words[#words + 1] = tostring(w) .. ":" .. tostring(v) end
     end
     local gathered = pcall(gather)
-    return show(pcall(string.find, subject, pattern, start)) .. "\\n" .. show(pcall(string.match, subject, pattern, start))
+    return show(pcall(string.find, subject, pattern, start)) .. "\\n"
+      .. show(pcall(string.match, subject, pattern, start))
       .. "\\n" .. show(pcall(string.gsub, subject, pattern, replacement)) .. "\\n"
       .. (gathered and table.concat(words, ",") or "error")
     """
@@ -125,13 +126,15 @@ import Testing
 
   @Test func `a pattern that backtracks without end is stopped`() throws {
     let state = try LuaState()
-    #expect(try state.run("return string.find(string.rep('a', 30), string.rep('a?', 30) .. string.rep('a', 30))") == .time)
+    #expect(
+      try state.run("return string.find(string.rep('a', 30), string.rep('a?', 30) .. string.rep('a', 30))") == .time)
   }
 
   @Test(arguments: [
     ("%5d|%-5d|%05d", "42, 42, 42", "   42|42   |00042"), ("%x %X %o", "255, 255, 8", "ff FF 10"),
     ("%.3f %e %g", "1.5, 1.5, 1.5", "1.500 1.500000e+00 1.5"), ("%s %s %s", "nil, true, {}", "nil true table"),
-    ("%q", "'a\\n\"b\\0'", "\"a\\\n\\\"b\\0\""), ("%10.2s|", "'abc'", "        ab|"), ("%c%c", "72, 105", "Hi"), ("100%%", "", "100%"),
+    ("%q", "'a\\n\"b\\0'", "\"a\\\n\\\"b\\0\""), ("%10.2s|", "'abc'", "        ab|"), ("%c%c", "72, 105", "Hi"),
+    ("100%%", "", "100%"),
   ])
   func `formats as the manual says`(format: String, arguments: String, text: String) throws {
     let state = try LuaState()

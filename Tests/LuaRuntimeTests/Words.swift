@@ -3,15 +3,18 @@ import Testing
 
 @Suite struct Words {
   private static let allowed: Set<String> = [
-    "assert", "error", "ipairs", "pairs", "next", "select", "tonumber", "tostring", "type", "rawequal", "rawget", "rawlen",
+    "assert", "error", "ipairs", "pairs", "next", "select", "tonumber", "tostring", "type", "rawequal", "rawget",
+    "rawlen",
     "rawset", "getmetatable", "setmetatable", "pcall", "null", "array",
     "json", "json.encode", "json.decode",
-    "string", "string.byte", "string.char", "string.find", "string.format", "string.gmatch", "string.gsub", "string.len",
+    "string", "string.byte", "string.char", "string.find", "string.format", "string.gmatch", "string.gsub",
+    "string.len",
     "string.lower", "string.match", "string.rep", "string.reverse", "string.sub", "string.upper",
     "table", "table.concat", "table.insert", "table.move", "table.pack", "table.remove", "table.sort", "table.unpack",
     "math", "math.abs", "math.acos", "math.asin", "math.atan", "math.ceil", "math.cos", "math.deg", "math.exp",
     "math.floor", "math.fmod", "math.huge", "math.log", "math.max", "math.maxinteger", "math.min", "math.mininteger",
-    "math.modf", "math.pi", "math.rad", "math.random", "math.sin", "math.sqrt", "math.tan", "math.tointeger", "math.type",
+    "math.modf", "math.pi", "math.rad", "math.random", "math.sin", "math.sqrt", "math.tan", "math.tointeger",
+    "math.type",
     "math.ult",
     "utf8", "utf8.char", "utf8.charpattern", "utf8.codepoint", "utf8.codes", "utf8.len", "utf8.offset",
   ]
@@ -40,19 +43,21 @@ import Testing
   @Test func `no way from the globals leads elsewhere`() throws {
     let state = try LuaState()
     try state.sealWords()
-    #expect(try state.run(
-      """
-      for _, name in ipairs { '_G', 'load', 'loadstring', 'loadfile', 'dofile', 'collectgarbage', 'print', 'xpcall', 'debug',
-          'io', 'os', 'package', 'require', 'coroutine', 'rawio', 'warn', 'bit32', 'unpack', '_VERSION' } do
-        assert(_ENV[name] == nil, name)
-      end
-      assert(string.dump == nil and string.pack == nil and string.unpack == nil and math.randomseed == nil)
-      assert(getmetatable('') == nil and getmetatable(_ENV) == nil and getmetatable(string) == nil)
-      assert(getmetatable(null) == nil and getmetatable(array {}) == nil and getmetatable(print) == nil)
-      assert(not pcall(setmetatable, _ENV, {}) and not pcall(setmetatable, string, {}) and not pcall(setmetatable, null, {}))
-      assert(not pcall(rawset, string, 'x', 1) and not pcall(table.insert, string, 1))
-      return 'nothing'
-      """) == .returned(["\"nothing\""]))
+    #expect(
+      try state.run(
+        """
+        for _, name in ipairs { '_G', 'load', 'loadstring', 'loadfile', 'dofile', 'collectgarbage', 'print', 'xpcall',
+            'debug', 'io', 'os', 'package', 'require', 'coroutine', 'rawio', 'warn', 'bit32', 'unpack', '_VERSION' } do
+          assert(_ENV[name] == nil, name)
+        end
+        assert(string.dump == nil and string.pack == nil and string.unpack == nil and math.randomseed == nil)
+        assert(getmetatable('') == nil and getmetatable(_ENV) == nil and getmetatable(string) == nil)
+        assert(getmetatable(null) == nil and getmetatable(array {}) == nil and getmetatable(print) == nil)
+        assert(not pcall(setmetatable, _ENV, {}) and not pcall(setmetatable, string, {}))
+        assert(not pcall(setmetatable, null, {}))
+        assert(not pcall(rawset, string, 'x', 1) and not pcall(table.insert, string, 1))
+        return 'nothing'
+        """) == .returned(["\"nothing\""]))
   }
 
   @Test func `text of values shows no address and no order leaks`() throws {
@@ -68,7 +73,8 @@ import Testing
         local order = {}
         for k in pairs(t) do order[#order + 1] = tostring(k) end
         local names = {tostring({}), tostring(print), tostring(pairs), tostring(null), tostring(function() end)}
-        return table.concat(order, ' ') .. table.concat(names, ' ') .. string.format('%s %s', {}, pairs) .. tostring(0/0)
+        return table.concat(order, ' ') .. table.concat(names, ' ')
+          .. string.format('%s %s', {}, pairs) .. tostring(0/0)
         """)
       texts.insert(ending.description)
     }
