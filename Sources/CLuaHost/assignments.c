@@ -1,7 +1,7 @@
 // Assignments of locals that outlive a call, found in compiled code: what a handler keeps in them would be lost.
 //
-// The code is read from lua_dump in the layout of Lua 5.4. It is Lua's own business, so another layout is not looked into:
-// then nothing is found, and such a handler only misbehaves instead of being refused.
+// The code is read from lua_dump in the layout of Lua 5.4. It is Lua's own business, so another layout is not looked
+// into: then nothing is found, and such a handler only misbehaves instead of being refused.
 #include "reach.h"
 
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 // Instructions, charges and the clock.
 //
 // Lua calls the hook every so many instructions; library functions charge for their loops. Both are counts, so a call
-// ends at the same place every time it is made. The clock only catches what counting cannot see; a call that waited for a
-// processor gets up to four times as long, so that a busy machine does not fail handlers. Once something is used
-// up, counting goes down to one instruction and every charge raises: no `pcall` can keep a dead call alive.
+// ends at the same place every time it is made. The clock only catches what counting cannot see; a call that waited
+// for a processor gets up to four times as long, so that a busy machine does not fail handlers. Once something is
+// used up, counting goes down to one instruction and every charge raises: no `pcall` can keep a dead call alive.
 #include "host.h"
 
 #include <stdlib.h>
@@ -83,12 +83,12 @@ static void keep_traceback(lua_State *L, md_lua *lua) {
   lua->enforcing = true;
 }
 
-// Three quarters of the memory are used. When it runs out nobody can look any more, so what runs is noted now. Recursion
-// without end is what mostly gets here: said as that, it is an ordinary error.
+// Three quarters of the memory are used. When it runs out nobody can look any more, so what runs is noted now.
+// Recursion without end is what mostly gets here: said as that, it is an ordinary error.
 static void look_around(lua_State *L, md_lua *lua) {
   lua_Debug deep;
-  keep_traceback(L, lua);
   if (lua_getstack(L, MD_DEEP, &deep)) luaL_error(L, "stack overflow: does a function call itself without end?");
+  keep_traceback(L, lua);
 }
 
 void md_hook(lua_State *L, lua_Debug *activation) {

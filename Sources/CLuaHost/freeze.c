@@ -41,7 +41,8 @@ void md_check_writable(lua_State *L, int index) {
 
 // --- metamethods of shells
 
-// Falls back to the script's own `__newindex` for new keys, so that its message, if it has one, is the one that is seen.
+// Falls back to the script's own `__newindex` for new keys, so that its message, if it has one, is the one that is
+// seen.
 static int refuse_assignment(lua_State *L) {                 // table key value
   lua_settop(L, 3);
   lua_getmetatable(L, 1);                                    // table key value metatable

@@ -240,10 +240,11 @@ void md_json_free(md_lua *lua);
 /// Encodes the value at `index` (absolute) at the end of scratch. On failure scratch is as before and the message is in
 /// `lua->message`. Never raises.
 bool md_json_encode(lua_State *L, md_lua *lua, int index, const char *name, size_t name_length);
-/// Pushes the number that `text` is, blanks around it aside: integers exactly, those beyond 64 bits as floats. False when it
-/// is no number of JSON or beyond floats. A byte that is not of the number must follow the text.
+/// Pushes the number that `text` is, blanks around it aside: integers exactly, those beyond 64 bits as floats. False
+/// when it is no number of JSON or beyond floats. A byte that is not of the number must follow the text.
 bool md_push_number(lua_State *L, const char *text, size_t length);
-/// Decimal of an integer; shortest decimal that reads back as `number`, at most 32 bytes, always with a point or an exponent.
+/// Decimal of an integer; shortest decimal that reads back as `number`, at most 32 bytes, always with a point or an
+/// exponent.
 size_t md_format_integer(int64_t number, char *out);
 size_t md_format_double(double number, char *out);
 /// Length of the UTF-8 sequence at `bytes`, or 0 if it is not valid.

@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Allocations of a script are charged, so that loops which only allocate end by their instruction budget and not by the
-// clock. Exempt is what depends on when garbage was collected, because the charge must not: short strings (they may be
-// interned still), small vectors (frames of the call stack), and growth in place (the stack; lists pay by instructions).
+// Allocations of a script are charged, so that loops which only allocate end by their instruction budget and not by
+// the clock. Exempt is what depends on when garbage was collected, because the charge must not: short strings (they
+// may be interned still), small vectors (frames of the call stack), and growth in place (the stack; lists pay by
+// instructions).
 enum {
   MD_ALLOCATION_COST = 10, MD_ALLOCATION_SHIFT = 5, MD_SHORT_STRING_BLOCK = 80, MD_SMALL_VECTOR = 96,
   MD_MAXIMUM_DENIALS = 2

@@ -1,7 +1,7 @@
 // Lazy records: an argument table whose fields are computed when a script first touches them, and kept in it.
 //
-// Swift fills a fixed array of fields, so making a record costs one empty table. A record of an ended call is told apart
-// by its address, which the shape remembers while its call runs.
+// Swift fills a fixed array of fields, so making a record costs one empty table. A record of an ended call is told
+// apart by its address, which the shape remembers while its call runs.
 #include "host.h"
 
 #include <string.h>

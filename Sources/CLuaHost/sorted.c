@@ -8,7 +8,9 @@ static int compare_entries(const void *left_entry, const void *right_entry) {
   const md_entry *left = left_entry, *right = right_entry;
   if (!left->bytes || !right->bytes) {
     if (left->bytes || right->bytes) return left->bytes ? 1 : -1;
-    if (left->is_integer && right->is_integer) return (left->integer > right->integer) - (left->integer < right->integer);
+    if (left->is_integer && right->is_integer) {
+      return (left->integer > right->integer) - (left->integer < right->integer);
+    }
     int order = (left->number > right->number) - (left->number < right->number);
     return order ? order : right->is_integer - left->is_integer;  // beyond 2^53 two keys can be one double
   }

@@ -1,5 +1,5 @@
-// Values in slots and in the registry, for Swift. A slot is an index of the running function's stack. Nothing here raises:
-// what allocates runs under protection.
+// Values in slots and in the registry, for Swift. A slot is an index of the running function's stack. Nothing here
+// raises: what allocates runs under protection.
 #include "host.h"
 
 #include <string.h>

@@ -8,8 +8,8 @@ package struct LuaLimits: Sendable, Hashable {
   package var string = 1 << 20
   /// Bytes of the largest block.
   package var block = 16 << 20
-  /// VM instructions and charges for work inside library functions, per call. Deterministic, so this is what should end a
-  /// call that does too much; 20 million take about 100 ms.
+  /// VM instructions and charges for work inside library functions, per call. Deterministic, so this is what should
+  /// end a call that does too much; 20 million take about 100 ms.
   package var instructions = 20_000_000
   /// The clock per call, the backstop, in nanoseconds; up to four times that when the thread did not get its processor.
   package var nanoseconds = 250_000_000

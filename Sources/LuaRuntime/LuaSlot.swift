@@ -112,8 +112,8 @@ package struct LuaSlot {
     return try body(LuaSlot(lua: lua, index: slot))
   }
 
-  /// Visits the entries of a table, numbers first, then strings by bytes, until `body` returns false. Keys of other kinds
-  /// are left out. False if there was no room to sort them, or a record's field could not be computed.
+  /// Visits the entries of a table, numbers first, then strings by bytes, until `body` returns false. Keys of other
+  /// kinds are left out. False if there was no room to sort them, or a record's field could not be computed.
   @discardableResult
   package func forEach(_ body: (_ key: LuaSlot, _ value: LuaSlot) -> Bool) -> Bool {
     withoutActuallyEscaping(body) { body in
@@ -133,8 +133,8 @@ package struct LuaSlot {
     let body: (LuaSlot, LuaSlot) -> Bool
   }
 
-  /// Appends the value as JSON: keys in the fixed order, at most 64 deep, 100,000 values, 1 MiB. `name` begins the paths in
-  /// messages ("data.items[3].price is infinite"). On an error nothing is appended.
+  /// Appends the value as JSON: keys in the fixed order, at most 64 deep, 100,000 values, 1 MiB. `name` begins the
+  /// paths in messages ("data.items[3].price is infinite"). On an error nothing is appended.
   @inline(__always)
   package func encodeJSON(name: StaticString, into writer: inout ByteWriter) throws(LuaError) {
     var bytes = md_lua_text()

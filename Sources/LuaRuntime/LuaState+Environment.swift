@@ -12,8 +12,8 @@ extension LuaState {
   /// the first script is loaded.
   package func sealWords() throws(LuaError) { try check(md_lua_seal_words(lua)) }
 
-  /// What scripts are told when they change what is read-only. Each text has one `%s`: the name of the table that belongs
-  /// to a file, the name of the global. At most 255 bytes.
+  /// What scripts are told when they change what is read-only. Each text has one `%s`: the name of the table that
+  /// belongs to a file, the name of the global. At most 255 bytes.
   package func setMessages(table: String, global: String) { md_lua_set_messages(lua, table, global) }
 
   /// From now on assigning a global of this environment is an error. The words are found with one hop.

@@ -9,8 +9,8 @@ package struct LuaAssignment: Sendable, Hashable {
 }
 
 extension LuaState {
-  /// Makes every table that a held value can reach read-only, through fields and through the locals that functions keep.
-  /// `name` names the value itself in messages.
+  /// Makes every table that a held value can reach read-only, through fields and through the locals that functions
+  /// keep. `name` names the value itself in messages.
   package func freeze(_ value: LuaRef, name: String) throws(LuaError) {
     let outcome = md_lua_freeze(lua, value.number, name)
     guard outcome.status == MD_LUA_OK else { throw LuaError(outcome) }

@@ -53,8 +53,9 @@ package struct LuaState: ~Copyable {
 // MARK: - Code
 
 extension LuaState {
-  /// Compiles UTF-8 text (never bytecode) into a function whose globals are `environment`. `name` begins the positions in
-  /// messages. Code of the host (`trusted`) may use more memory and is neither frozen nor searched for assignments.
+  /// Compiles UTF-8 text (never bytecode) into a function whose globals are `environment`. `name` begins the
+  /// positions in messages. Code of the host (`trusted`) may use more memory and is neither frozen nor searched for
+  /// assignments.
   package func load(
     _ source: [UInt8], name: String, environment: LuaRef, trusted: Bool = false
   ) throws(LuaError) -> LuaRef {

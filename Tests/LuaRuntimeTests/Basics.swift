@@ -59,7 +59,8 @@ import Testing
 
   @Test func `each environment has its own globals and sees the words`() throws {
     let state = try LuaState()
-    let first = try state.makeEnvironment(), second = try state.makeEnvironment()
+    let first = try state.makeEnvironment()
+    let second = try state.makeEnvironment()
     _ = try state.held("x = 1 return function() return x, y end", environment: first)
     let reader = try state.held("y = 2 return function() return x, y end", environment: second)
     #expect(state.end(reader) == .returned(["null", "2"]))
@@ -147,7 +148,8 @@ import Testing
     let shape = try state.registerShape(["type", "data", "position", "ext"])
     let handler = try state.held(
       "return function(e) e.data.x = e.data.x + 1 return e.type, e.data, e.position, e.ext, e.nothing end")
-    let type = Array("OrderPlaced".utf8), data = Array(#"{"x":41}"#.utf8)
+    let type = Array("OrderPlaced".utf8)
+    let data = Array(#"{"x":41}"#.utf8)
     type.withUnsafeBytes { type in
       data.withUnsafeBytes { data in
         state.setField(shape, 0, .string(type))

@@ -12,7 +12,9 @@ import Testing
   @Test(arguments: files)
   func `a script of assertions holds`(file: String) throws {
     let url = Bundle.module.bundleURL.appendingPathComponent("Resources/conformance/\(file)")
-    let state = try LuaState()
+    var limits = LuaLimits()
+    limits.nanoseconds = 60_000_000_000
+    let state = try LuaState(limits: limits)
     try state.sealWords()
     let ending = try state.run(String(contentsOf: url, encoding: .utf8), name: file)
     #expect(ending == .returned([]), "\(ending)")

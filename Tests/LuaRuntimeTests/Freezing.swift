@@ -62,7 +62,8 @@ import Testing
     let functions = try load(
       state,
       """
-      local t = setmetatable({1, 2, x = 'y', [2.5] = 0}, {__index = function(t, k) return k end, __call = function(t, a) return a end})
+      local t = setmetatable({1, 2, x = 'y', [2.5] = 0}, {
+        __index = function(t, k) return k end, __call = function(t, a) return a end})
       local list = array {}
       local Point = {} Point.__index = Point
       function Point.__add(a, b) return Point.new(a.x + b.x) end

@@ -13,10 +13,13 @@ import Testing
     local function sum(...) local n = 0 for _, v in ipairs({...}) do n = n + v end return n end
     return function(event)
       local parts, seen = {}, {}
-      for k, v in pairs({a = 1, b = 2, [1] = 'x', [2.5] = true}) do parts[#parts + 1] = tostring(k) .. '=' .. tostring(v) end
+      for k, v in pairs({a = 1, b = 2, [1] = 'x', [2.5] = true}) do
+        parts[#parts + 1] = tostring(k) .. '=' .. tostring(v)
+      end
       for i = 1, 40 do seen['key ' .. i] = {i, i * 1.5, tostring(i)} end
       table.sort(parts, function(a, b) return a > b end)
-      local text = table.concat(parts, ',') .. string.rep('ab', 200, '-') .. string.format('%5.2f %q %s', 1.5, 'a\\n', nil)
+      local text = table.concat(parts, ',') .. string.rep('ab', 200, '-')
+      text = text .. string.format('%5.2f %q %s', 1.5, 'a\\n', nil)
       text = string.gsub(text, '%w+', function(word) return word:upper() end)
       for word in string.gmatch(text, '%a+') do seen[word] = #word end
       local p = setmetatable({x = 1}, Point) + setmetatable({x = 2}, Point)
@@ -232,8 +235,20 @@ import Testing
     "local function f() local t = {2, 1} table.sort(t, function() f() return true end) end f()",
     "local mt = {} mt.__index = function(t, k) return t[k .. 'x'] end return setmetatable({}, mt).a",
     "local mt = {} mt.__lt = function(a, b) return a < b end return setmetatable({}, mt) < setmetatable({}, mt)",
-    "local function f(n) if n == 0 then return json.decode(('['):rep(64) .. (']'):rep(64)) end return select(2, pcall(f, n - 1)) end return json.encode(f(180))",
-    "local function f(n) if n == 0 then return string.find(('a'):rep(300), ('a?'):rep(198)) end return pcall(f, n - 1) end return f(180)",
+    """
+    local function f(n)
+      if n == 0 then return json.decode(('['):rep(64) .. (']'):rep(64)) end
+      return select(2, pcall(f, n - 1))
+    end
+    return json.encode(f(180))
+    """,
+    """
+    local function f(n)
+      if n == 0 then return string.find(('a'):rep(300), ('a?'):rep(198)) end
+      return pcall(f, n - 1)
+    end
+    return f(180)
+    """,
     "local function f() return echo(f) end return f()",
   ]
 
@@ -241,14 +256,15 @@ import Testing
   func `is enough at two MiB`(source: String) async throws {
     let ending = await withCheckedContinuation { continuation in
       let thread = Thread {
-        continuation.resume(returning: Result {
-          let state = try LuaState()
-          try state.register("echo") { call in
-            if let function = call[0].hold() { _ = call.call(function) }
-            return .done
-          }
-          return try state.run(source)
-        })
+        continuation.resume(
+          returning: Result {
+            let state = try LuaState()
+            try state.register("echo") { call in
+              if let function = call[0].hold() { _ = call.call(function) }
+              return .done
+            }
+            return try state.run(source)
+          })
       }
       thread.stackSize = 2 << 20
       thread.start()

@@ -65,7 +65,8 @@ import Testing
       for w, v in string.gmatch(subject, pattern) do words[#words + 1] = tostring(w) .. ":" .. tostring(v) end
     end
     local gathered = pcall(gather)
-    return show(pcall(string.find, subject, pattern, start)) .. "\\n" .. show(pcall(string.match, subject, pattern, start))
+    return show(pcall(string.find, subject, pattern, start)) .. "\\n"
+      .. show(pcall(string.match, subject, pattern, start))
       .. "\\n" .. show(pcall(string.gsub, subject, pattern, replacement)) .. "\\n"
       .. (gathered and table.concat(words, ",") or "error")
     """

@@ -191,8 +191,8 @@ ondemand::parser *prepare(md_lua *lua, const void *bytes, size_t length) {
     if (!parser) return nullptr;
     lua->parser = parser;
   }
-  if (parser->capacity() < length && parser->allocate(length < 4096 ? 4096 : length, MD_MAXIMUM_DEPTH + 8)) return nullptr;
-  return parser;
+  if (parser->capacity() >= length) return parser;
+  return parser->allocate(length < 4096 ? 4096 : length, MD_MAXIMUM_DEPTH + 8) ? nullptr : parser;
 }
 
 const char *decode(lua_State *L, md_lua *lua, size_t length, ondemand::parser *parser) {
@@ -202,8 +202,12 @@ const char *decode(lua_State *L, md_lua *lua, size_t length, ondemand::parser *p
   Decoder decoder{L, 0, nullptr};
   ondemand::json_type type;
   if (auto error = document.type().get(type)) return error_message(error);
-  bool large = type == ondemand::json_type::object || type == ondemand::json_type::array || type == ondemand::json_type::string;
-  if (!large) return decode_small(L, lua->padded.bytes, length);
+  switch (type) {
+    case ondemand::json_type::object:
+    case ondemand::json_type::array:
+    case ondemand::json_type::string: break;
+    default: return decode_small(L, lua->padded.bytes, length);
+  }
   if (!decoder.push_large(document, type)) return decoder.problem;
   const char *rest;
   if (document.current_location().get(rest) == SUCCESS) return "something follows its end";

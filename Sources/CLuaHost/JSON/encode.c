@@ -31,8 +31,12 @@ static size_t write_path(const path *where, char *out, size_t room) {
   size_t length = where->parent ? write_path(where->parent, out, room) : 0;
   size_t left = room - length;
   int added;
-  if (!where->bytes) added = snprintf(out + length, left, "[%lld]", (long long)where->index);
-  else added = snprintf(out + length, left, "%s%.*s", where->parent ? "." : "", (int)(where->length < 64 ? where->length : 64), where->bytes);
+  if (!where->bytes) {
+    added = snprintf(out + length, left, "[%lld]", (long long)where->index);
+  } else {
+    int shown = (int)(where->length < 64 ? where->length : 64);
+    added = snprintf(out + length, left, "%s%.*s", where->parent ? "." : "", shown, where->bytes);
+  }
   if (added < 0) return length;
   return length + ((size_t)added < left ? (size_t)added : left - 1);
 }
@@ -170,7 +174,9 @@ static bool encode_fields(encoder *self, int index, size_t first, size_t count, 
 static bool refuse_keys(encoder *self, const path *where, size_t first, size_t count, size_t other) {
   const md_entry *entries = self->lua->entries + first;
   if (other) return refuse(self, where, " has a key that is neither text nor a number");
-  if (entries[count - 1].bytes) return refuse(self, where, " has numbers and names as keys: it must be a list or an object");
+  if (entries[count - 1].bytes) {
+    return refuse(self, where, " has numbers and names as keys: it must be a list or an object");
+  }
   if (!entries[0].is_integer || entries[0].integer < 1) {
     return refuse(self, where, " has the key %.14g: the elements of a list are 1, 2, 3 …", entries[0].number);
   }
@@ -185,10 +191,11 @@ static bool encode_entries(encoder *self, int index, bool is_array, const path *
   md_lua *lua = self->lua;
   size_t first, count, other;
   if (!md_sorted_entries(L, lua, index, &first, &count, &other)) return refuse(self, where, " has too many fields");
+  const char *first_name = count ? lua->entries[first].bytes : NULL;
   bool done;
   if (count == 0 && other == 0) done = add(self, is_array ? "[]" : "{}", 2, where);
-  else if (other || !lua->entries[first].bytes) done = refuse_keys(self, where, first, count, other);
-  else if (is_array) done = refuse(self, where, " is a list and cannot have the field \"%.64s\"", lua->entries[first].bytes);
+  else if (other || !first_name) done = refuse_keys(self, where, first, count, other);
+  else if (is_array) done = refuse(self, where, " is a list and cannot have the field \"%.64s\"", first_name);
   else done = encode_fields(self, index, first, count, where, depth);
   lua->entry_count = first;
   return done;

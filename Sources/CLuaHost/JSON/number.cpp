@@ -15,8 +15,8 @@ const char *digits(const char *at, const char *end) {
   return at;
 }
 
-// Where a number of JSON's grammar ends that begins at `at`, or null. `integer` says whether it has neither fraction nor
-// exponent.
+// Where a number of JSON's grammar ends that begins at `at`, or null. `integer` says whether it has neither fraction
+// nor exponent.
 const char *number_end(const char *at, const char *end, bool &integer) {
   integer = true;
   if (at < end && *at == '-') at++;

@@ -91,7 +91,9 @@ static int next_key(lua_State *L) {                          // table last; upva
 static void push_sorted_iterator(lua_State *L, md_lua *lua) { // table
   size_t first, count, other;
   lua_pushnil(L);                                            // table nil
-  if (!md_sorted_entries(L, lua, 1, &first, &count, &other)) luaL_error(L, "pairs: a table that is not a list may have %d entries", MD_MAXIMUM_SORTED);
+  if (!md_sorted_entries(L, lua, 1, &first, &count, &other)) {
+    luaL_error(L, "pairs: a table that is not a list may have %d entries", MD_MAXIMUM_SORTED);
+  }
   lua_createtable(L, (int)(count + other), 0);
   lua_copy(L, -1, 2);                                        // table keys key value … keys
   for (size_t i = 0; i < count; i++) {
@@ -141,7 +143,8 @@ static int base_ipairs(lua_State *L) {
   return 3;
 }
 
-// next(t): the first pair in the fixed order, or nil. With a key it would have to sort at every step: pairs does that once.
+// next(t): the first pair in the fixed order, or nil. With a key it would have to sort at every step: pairs does that
+// once.
 static int base_next(lua_State *L) {
   md_lua *lua = md_host(L);
   if (!lua_isnoneornil(L, 2)) return luaL_error(L, "next takes one argument here: use pairs to visit a table");
@@ -155,7 +158,9 @@ static int base_next(lua_State *L) {
   }
   lua_settop(L, 1);
   size_t first, count, other;
-  if (!md_sorted_entries(L, lua, 1, &first, &count, &other)) return luaL_error(L, "next: a table may have %d entries", MD_MAXIMUM_SORTED);
+  if (!md_sorted_entries(L, lua, 1, &first, &count, &other)) {
+    return luaL_error(L, "next: a table may have %d entries", MD_MAXIMUM_SORTED);
+  }
   lua->entry_count = first;
   md_charge(L, lua, 4 * (int64_t)(count + other));
   if (count) {

@@ -1,4 +1,5 @@
-// Mathematics, without a seed that scripts can set: `random` draws from the generator that the host seeds for each call.
+// Mathematics, without a seed that scripts can set: `random` draws from the generator that the host seeds for each
+// call.
 #include "../host.h"
 
 #include <math.h>

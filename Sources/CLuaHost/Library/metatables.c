@@ -6,8 +6,8 @@
 #include "../host.h"
 
 const char *const md_metamethods[] = {
-  "__index", "__newindex", "__call", "__len", "__eq", "__lt", "__le", "__unm", "__add", "__sub", "__mul", "__div", "__idiv",
-  "__mod", "__pow", "__band", "__bor", "__bxor", "__shl", "__shr", "__bnot", "__tostring", "__name", NULL};
+  "__index", "__newindex", "__call", "__len", "__eq", "__lt", "__le", "__unm", "__add", "__sub", "__mul", "__div",
+  "__idiv", "__mod", "__pow", "__band", "__bor", "__bxor", "__shl", "__shr", "__bnot", "__tostring", "__name", NULL};
 
 // Pushes the copy of the metatable at `from`, whose raw entries are in `content`.
 static void push_copy(lua_State *L, int from, int content) {

@@ -242,7 +242,6 @@ static bool at_frontier(md_match *match, const md_node *node, const char *at) {
 static const char *walk(md_match *match, int index, const char *at) {
   for (; index < match->count; index++) {
     md_charge(match->L, match->lua, 1);
-    if ((++match->steps & 0x3FFF) == 0) md_check_budget(match->L, match->lua);
     const md_node *node = &match->nodes[index];
     switch (node->kind) {
       case OPEN: return begin_capture(match, index, at, MD_CAPTURE_OPEN);

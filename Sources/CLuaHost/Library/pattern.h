@@ -1,5 +1,5 @@
-// Lua's patterns, matched by our own machine: every step is charged, so no pattern can outlast the budget of a call, and
-// nothing depends on the depth of the C stack.
+// Lua's patterns, matched by our own machine: every step is charged, so no pattern can outlast the budget of a call,
+// and nothing depends on the depth of the C stack.
 #pragma once
 
 #include "../host.h"
@@ -31,13 +31,12 @@ typedef struct {
   int count;
   const char *subject, *end;
   int depth;
-  uint32_t steps;          // the clock is looked at now and then
   int level;               // captures so far
   md_capture captures[MD_CAPTURES];
 } md_match;
 
-/// Compiles a pattern (without its leading '^'). Small ones go to `inlined`, others to a userdata that is pushed; either
-/// way one value is pushed. Raises on a pattern that makes no sense.
+/// Compiles a pattern (without its leading '^'). Small ones go to `inlined`, others to a userdata that is pushed;
+/// either way one value is pushed. Raises on a pattern that makes no sense.
 void md_pattern_compile(
   lua_State *L, md_match *match, const char *pattern, size_t length, md_node *inlined);
 /// The end of the match that begins at `start`, or null.

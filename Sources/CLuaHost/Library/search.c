@@ -190,7 +190,9 @@ static int string_gsub(lua_State *L) {
     } else {
       break;
     }
-    if (match.lua->scratch.length - scratch > match.lua->limits.string) luaL_error(L, "the resulting string is too large");
+    if (match.lua->scratch.length - scratch > match.lua->limits.string) {
+      luaL_error(L, "the resulting string is too large");
+    }
     if (anchored) break;
   }
   if (at < match.end) md_scratch_add(L, at, (size_t)(match.end - at));

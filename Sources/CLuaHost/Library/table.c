@@ -1,4 +1,5 @@
-// Tables, raw: no metamethod decides how long a table is, and every loop is charged. Reading sees through frozen tables.
+// Tables, raw: no metamethod decides how long a table is, and every loop is charged. Reading sees through frozen
+// tables.
 #include "../host.h"
 
 #include <string.h>

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-// The code point at `at`, and its length in bytes; 0 when it is not valid UTF-8 (surrogates and beyond U+10FFFF are not).
+// The code point at `at`, and its length in bytes; 0 when it is not valid UTF-8 (surrogates and beyond U+10FFFF are
+// not).
 static size_t decode(const unsigned char *at, size_t available, uint32_t *code) {
   size_t length = md_utf8_length(at, available);
   switch (length) {

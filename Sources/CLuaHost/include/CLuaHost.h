@@ -112,8 +112,9 @@ uint64_t md_lua_random(md_lua *lua);
 
 // --- code (load.c, call.c)
 
-/// Compiles UTF-8 text into a function whose globals are the table `environment`. `name` appears in positions. Code of the
-/// host (`trusted`) is neither frozen nor searched for assignments. On success the function's registry number is in `ref`.
+/// Compiles UTF-8 text into a function whose globals are the table `environment`. `name` appears in positions. Code
+/// of the host (`trusted`) is neither frozen nor searched for assignments. On success the function's registry number
+/// is in `ref`.
 md_lua_outcome md_lua_load(
   md_lua *lua, const void *_Nullable source, size_t length, const char *name, int32_t environment, bool trusted,
   int32_t *ref);
@@ -174,8 +175,8 @@ int32_t md_lua_push_ref(md_lua *lua, int32_t ref);
 void md_lua_pop_to(md_lua *lua, int32_t slot);
 /// Gives a registry number back.
 void md_lua_release(md_lua *lua, int32_t ref);
-/// Visits the entries of a table raw, in the fixed order (numbers, then strings by bytes), with their slots. Entries whose
-/// key is neither are skipped. Stops when the visitor returns false. False if there was no room.
+/// Visits the entries of a table raw, in the fixed order (numbers, then strings by bytes), with their slots. Entries
+/// whose key is neither are skipped. Stops when the visitor returns false. False if there was no room.
 bool md_lua_each(
   md_lua *lua, int32_t slot, void *context, bool (*visit)(void *context, int32_t key, int32_t value));
 /// A new empty table in the registry, with the mark of lists if `array`; -1 when there is no memory.
@@ -187,15 +188,15 @@ int32_t md_lua_hold(md_lua *lua, md_lua_item item);
 
 // --- JSON (JSON/)
 
-/// Encodes a slot: raw access, fixed order of keys, limits of design 2.7. `name` begins the path in messages. On failure
-/// the message is in the outcome. The bytes are valid until the next use of the interpreter.
+/// Encodes a slot: raw access, fixed order of keys, the limits of the sandbox. `name` begins the path in messages. On
+/// failure the message is in the outcome. The bytes are valid until the next use of the interpreter.
 md_lua_outcome md_lua_encode(
   md_lua *lua, int32_t slot, const char *name, size_t name_length, md_lua_text *bytes);
 
 // --- records (record.c)
 
-/// Registers a shape: names of fields that are computed when first touched. At most 32 fields of at most 40 bytes and 16
-/// shapes; -1 when there is no memory or no room.
+/// Registers a shape: names of fields that are computed when first touched. At most 32 fields of at most 40 bytes and
+/// 16 shapes; -1 when there is no memory or no room.
 int32_t md_lua_register_shape(md_lua *lua, const md_lua_text *names, int32_t count);
 /// The fields to fill in before a call; the bytes they point to must live until it ends.
 md_lua_item *_Nullable md_lua_shape_fields(md_lua *lua, int32_t shape);
