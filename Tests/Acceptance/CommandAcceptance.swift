@@ -32,13 +32,14 @@ struct CommandAcceptance {
     daemon.stop()
   }
 
-  @Test func `tail --follow prints what comes and ends when it was told how much`() async throws {
+  @Test(.timeLimit(.minutes(1)))
+  func `tail --follow prints what comes and ends when it was told how much`() async throws {
     let folder = TemporaryFolder()
     let handlers = try folder.write(Self.handlers, below: "handlers")
     let daemon = try DaemonProcess(handlers: handlers, data: folder.path + "/data")
     async let followed = Task.detached { try daemon.run("tail", "--from", "1", "--follow", "--limit", "4", "--json") }
       .value
-    for number in 0..<2 { _ = try daemon.run("emit", "Ping", "--subject", "s-\(number)") }
+    for number in 0..<2 { _ = try daemon.run("emit", "Ping", "--subject", "s-\(number)", "--data", #"{"n":1}"#) }
     let output = try await followed
     #expect(output.code == 0)
     #expect(output.out.split(separator: "\n").count == 4)
