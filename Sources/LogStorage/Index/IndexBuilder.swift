@@ -14,24 +14,29 @@ struct IndexBuilder: Sendable {
     segment.path.dropLast(SegmentName.suffix.count) + SegmentName.indexSuffix
   }
 
-  /// Opens the index file of a sealed segment; false when there is no good one.
+  /// Opens the index file of a sealed segment, for writing with its filter; false when there is no good one.
   func open(_ segment: Segment) throws(FileError) -> Bool {
     guard let file = try IndexFile(path(of: segment), of: segment, in: cache) else { return false }
-    segment.index.install(file)
-    return true
+    do {
+      segment.index.install(file, isReadOnly ? nil : try file.filter())
+      return true
+    } catch let error as FileError {
+      throw error
+    } catch {
+      return false
+    }
   }
 
-  /// Writes the index file of a sealed segment from its tables. Returns its filter.
+  /// Writes the index file of a sealed segment from its tables, into which everything has been absorbed, and reads it back. Returns its filter; nil when no
+  /// entry has an outside identity.
   func write(_ segment: Segment) throws(FileError) -> IdentityFilter? {
-    _ = segment.index.absorb(hash: identity.hash)
-    guard let pairs = segment.index.pairs(), let places = segment.places else { return nil }
+    guard let pairs = segment.index.pairs(), let places = segment.places else { return segment.index.filter }
     let path = path(of: segment)
-    let filter = try IndexWriter.write(pairs, of: segment, places: places, to: path, in: fileSystem)
+    try IndexWriter.write(pairs, of: segment, places: places, to: path, in: fileSystem)
     cache.forget(path)
-    guard try open(segment) else {
-      preconditionFailure("an index file that was just written is good: \(path)")
-    }
-    return filter
+    // A file that is read back with other bytes than were written says that the disk cannot be trusted.
+    guard try open(segment) else { throw FileError(.read, path, errno: FileError.inputOutputError) }
+    return segment.index.filter
   }
 
   /// Reads a sealed segment through and makes its tables and places; then its file, when there is room for one.

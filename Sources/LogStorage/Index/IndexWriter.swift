@@ -7,28 +7,28 @@ struct IndexWriter {
   private var block = [UInt8](repeating: 0, count: IndexHeader.blockBytes)
   private var buffer: [UInt8] = []
   private var written = IndexHeader.blockBytes
+  private var synced = 0
 
   private init(file: any File) { self.file = file }
 
-  /// Returns the filter, nil when no entry has an identity. On an error nothing but a temporary file is left.
+  /// On an error nothing but a temporary file is left.
   static func write(
     _ pairs: SegmentPairs, of segment: Segment, places: [CommitPlace], to path: String,
     in fileSystem: any FileSystem
-  ) throws(FileError) -> IdentityFilter? {
+  ) throws(FileError) {
     let temporary = path + SegmentName.temporarySuffix
     let file = try fileSystem.open(temporary, .replace)
     var writer = IndexWriter(file: file)
-    let filter = try writer.writeAll(pairs, of: segment, places: places)
+    try writer.writeAll(pairs, of: segment, places: places)
     try file.sync()
     try file.close()
     try fileSystem.rename(temporary, to: path)
     try fileSystem.syncFolder(LogFolder.parent(of: path))
-    return filter
   }
 
   private mutating func writeAll(
     _ pairs: SegmentPairs, of segment: Segment, places: [CommitPlace]
-  ) throws(FileError) -> IdentityFilter? {
+  ) throws(FileError) {
     let (end, next) = segment.written
     var header = IndexHeader(
       logIDLow: segment.header.identity.id.low, first: segment.firstPosition, count: pairs.count, sealOffset: end,
@@ -51,7 +51,6 @@ struct IndexWriter {
     var first = [UInt8](repeating: 0, count: IndexHeader.blockBytes)
     first.withUnsafeMutableBytes { header.store(to: $0) }
     try file.write(first)
-    return filter
   }
 
   private mutating func write(_ pairs: ContiguousArray<IndexPair>) throws(FileError) -> IndexHeader.Run {
@@ -104,9 +103,14 @@ struct IndexWriter {
     if buffer.count >= 1 << 20 { try flush() }
   }
 
+  /// Syncs every few MiB: one sync of a large file at the end would hold up those of the log meanwhile.
   private mutating func flush() throws(FileError) {
     try file.write(buffer, at: written - buffer.count)
     buffer.removeAll(keepingCapacity: true)
+    if written - synced >= 4 << 20 {
+      try file.syncData()
+      synced = written
+    }
   }
 }
 

@@ -60,16 +60,18 @@ package final class LogIndexer: Sendable {
   /// The sync thread: a segment has been sealed.
   func sealed() { work.ring() }
 
+  /// The engine's thread waits for the backlog to shrink.
+  func hurry() { work.ring() }
+
   /// Does what there is to do. Returns false when an index file must wait for room.
   @discardableResult
   package func workOnce() -> Bool {
     let (growing, failed, absorbed) = state.withLock { ($0.growing, $0.failed, $0.absorbed) }
-    for segment in growing {
-      let bytes = segment.index.absorb(hash: builder.identity.hash)
-      if bytes > 0 { waitingBytes.subtract(bytes, ordering: .relaxed) }
-    }
+    for segment in growing { absorb(segment) }
     absorbed?()
     for segment in growing where segment.isSealed {
+      // What came since: a sealed segment gets nothing more.
+      absorb(segment)
       do throws(FileError) {
         let filter = try builder.write(segment)
         state.withLock { state in state.growing.removeAll { $0 === segment } }
@@ -82,6 +84,12 @@ package final class LogIndexer: Sendable {
       }
     }
     return true
+  }
+
+  /// Whoever takes chunks into tables must count them off, else the backlog seems never to shrink and appends wait for ever.
+  private func absorb(_ segment: Segment) {
+    let bytes = segment.index.absorb(hash: builder.identity.hash)
+    if bytes > 0 { waitingBytes.subtract(bytes, ordering: .relaxed) }
   }
 
   private func loop(_ clock: any HostClock) {

@@ -9,6 +9,7 @@ final class SegmentIndex: Sendable {
   private struct Tables {
     var pairs: SegmentPairs?
     var file: IndexFile?
+    var filter: IdentityFilter?
   }
 
   private let tables: Mutex<Tables>
@@ -22,6 +23,8 @@ final class SegmentIndex: Sendable {
   }
 
   var file: IndexFile? { tables.withLock { $0.file } }
+  /// Of the outside identities in a segment with an index file, when it has any. Shares its memory with the engine's.
+  var filter: IdentityFilter? { tables.withLock { $0.filter } }
   /// How many positions the tables in memory hold; 0 when there is an index file.
   var tableCount: UInt32 { tables.withLock { $0.pairs?.count ?? 0 } }
 
@@ -51,9 +54,10 @@ final class SegmentIndex: Sendable {
   func pairs() -> SegmentPairs? { tables.withLock { $0.pairs } }
 
   /// Look-ups use the file from now on.
-  func install(_ file: IndexFile) {
+  func install(_ file: IndexFile, _ filter: IdentityFilter?) {
     tables.withLock { tables in
       tables.file = file
+      tables.filter = filter
       tables.pairs = nil
     }
   }
@@ -62,6 +66,7 @@ final class SegmentIndex: Sendable {
   func install(_ pairs: SegmentPairs) {
     tables.withLock { tables in
       tables.file = nil
+      tables.filter = nil
       tables.pairs = pairs
     }
   }

@@ -141,6 +141,7 @@ package final class FileJournal: Journal, @unchecked Sendable {
       if let blocked { throw .noSpace(blocked) }
       if hasRoom(for: bytes) { return }
       if options.ownThreads {
+        indexer.hurry()
         room.wait()
       } else {
         syncOnce()

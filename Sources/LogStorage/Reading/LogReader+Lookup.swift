@@ -71,7 +71,7 @@ extension LogReader {
     }
   }
 
-  fileprivate func lookUp(
+  private func lookUp(
     _ kind: IndexKind, _ key: UInt64, _ from: Position, _ through: Position,
     where matches: (EntryView) -> Bool, _ body: (Position, EntryView, CommitHeader) throws -> Bool
   ) throws {
@@ -85,7 +85,7 @@ extension LogReader {
 
   /// False when `body` has had enough.
   @discardableResult
-  fileprivate func lookUp(
+  private func lookUp(
     _ kind: IndexKind, _ key: UInt64, in segment: Segment, _ from: Position, _ through: Position,
     where matches: (EntryView) -> Bool, _ body: (Position, EntryView, CommitHeader) throws -> Bool
   ) throws -> Bool {
@@ -109,61 +109,5 @@ extension LogReader {
       start = first.rawValue + UInt64(hits.last!) + 1
     }
     return true
-  }
-}
-
-/// Looks for entries by the identity they came with from outside. Keeps the part of the log that it read last, so that
-/// looking for many that lie together reads it once. One thread.
-package struct IdentityFinder {
-  private let reader: LogReader
-  private var cursor: EntryCursor
-
-  package init(_ reader: LogReader) {
-    self.reader = reader
-    cursor = EntryCursor(reader: reader)
-  }
-
-  /// The entry that came with this identity, and a copy of it; the first, should there be several. Sees everything that
-  /// has been appended, synced or not.
-  /// - hash: `identity.hash.identity(source:id:)`. - candidates: what `IdentityIndex.candidates` says; nil when not
-  ///   at hand, and then segments without an index file are searched from one end to the other.
-  package mutating func find(
-    source: UnsafeRawBufferPointer, id: UnsafeRawBufferPointer, hash: UInt64, candidates: [Position]? = nil
-  ) throws(LogError) -> (position: Position, entry: [UInt8])? {
-    func isSame(_ entry: EntryView) -> Bool {
-      let attributes = entry.attributes
-      guard let foundID = attributes[.id], let foundSource = attributes[.source] else { return false }
-      return foundID.equals(id) && foundSource.equals(source)
-    }
-    let reader = reader
-    var cursor = cursor
-    defer { self.cursor = cursor }
-    return try explaining("looking for an identity") {
-      var found: (position: Position, entry: [UInt8])?
-      func accept(_ position: Position, _ entry: EntryView, _ commit: CommitHeader) -> Bool {
-        found = (position, Array(entry.whole))
-        return false
-      }
-      for segment in reader.catalog.segments where candidates == nil || segment.index.file != nil || !segment.growsHere
-      {
-        try reader.lookUp(.identity, hash, in: segment, .start, reader.lastPosition, where: isSame, accept)
-        if found != nil { return found }
-      }
-      for position in candidates ?? [] where position <= reader.lastPosition {
-        let found = try cursor.entry(at: position)
-        if let entry = found.entry, isSame(entry) { return (position, Array(entry.whole)) }
-      }
-      return nil
-    }
-  }
-}
-
-extension LogReader {
-  /// As `IdentityFinder.find`, for one identity.
-  package func find(
-    source: UnsafeRawBufferPointer, id: UnsafeRawBufferPointer, hash: UInt64, candidates: [Position]? = nil
-  ) throws(LogError) -> (position: Position, entry: [UInt8])? {
-    var finder = IdentityFinder(self)
-    return try finder.find(source: source, id: id, hash: hash, candidates: candidates)
   }
 }

@@ -140,7 +140,7 @@ struct LogOpening {
     case .zeros: break
     case .torn(let bytes, let problem):
       let kept = "\(path).\(end).\(epoch)\(SegmentName.brokenSuffix)"
-      try copy(bytes, of: path, from: end, to: kept)
+      try Self.copy(bytes, of: path, from: end, to: kept, in: fileSystem)
       report.cut = RecoveryReport.Cut(path: path, offset: end, bytes: bytes, keptAs: kept)
       report.warnings.append(
         "\(path) ended in \(bytes) bytes that a crash had torn after commit \(survey.next.number - 1), at offset "
@@ -152,7 +152,10 @@ struct LogOpening {
     try file.close()
   }
 
-  private func copy(_ count: Int, of path: String, from offset: Int, to target: String) throws(FileError) {
+  /// Copies a part of a file to a file of its own, durably.
+  static func copy(
+    _ count: Int, of path: String, from offset: Int, to target: String, in fileSystem: any FileSystem
+  ) throws(FileError) {
     let source = try fileSystem.open(path, .read)
     let file = try fileSystem.open(target, .replace)
     var block = [UInt8](repeating: 0, count: min(count, 1 << 20))
@@ -171,7 +174,7 @@ struct LogOpening {
     }
     try file.sync()
     try file.close()
-    try fileSystem.syncFolder(folder.log)
+    try fileSystem.syncFolder(LogFolder.parent(of: target))
   }
 
   /// The index file of a segment that was sealed and has none yet; false when there is no room for it.
@@ -191,11 +194,9 @@ struct LogOpening {
   private mutating func loadIndex(
     of segment: Segment, _ builder: IndexBuilder, _ identities: inout IdentityIndex
   ) throws {
-    if try builder.open(segment), let file = segment.index.file {
-      do {
-        if let filter = try file.filter() { identities.add(filter) }
-        return
-      } catch is IndexFile.Damaged {}
+    if try builder.open(segment) {
+      if let filter = segment.index.filter { identities.add(filter) }
+      return
     }
     report.rebuiltIndexes.append(builder.path(of: segment))
     if let filter = try builder.rebuild(segment) { identities.add(filter) }

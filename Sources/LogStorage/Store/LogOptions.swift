@@ -13,7 +13,8 @@ package struct LogOptions: Sendable {
   package var preparedBytes = 256 << 10
   /// At most once in this many nanoseconds the witness file is written while commits become durable.
   package var witnessSpacing: UInt64 = 1_000_000_000
-  /// Without threads of its own the log is worked by whoever calls `FileJournal.syncOnce` and `LogIndexer.workOnce`.
+  /// With threads of its own the log needs the system's clock; without, it is worked by whoever calls
+  /// `FileJournal.syncOnce` and `LogIndexer.workOnce`.
   package var ownThreads = true
   /// What else is known to have been durable, such as the position of a view: a log that ends before is refused.
   package var claims: [DurableClaim] = []

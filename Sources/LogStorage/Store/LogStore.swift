@@ -1,5 +1,5 @@
-package import Platform
 internal import Events
+package import Platform
 
 /// Opens logs.
 package enum LogStore {
@@ -63,7 +63,7 @@ package enum LogStore {
     }
   }
 
-  private static func take(_ path: String, _ fileSystem: any FileSystem) throws(LogError) -> any FileLock {
+  static func take(_ path: String, _ fileSystem: any FileSystem) throws(LogError) -> any FileLock {
     try explaining("locking the data folder") {
       switch try fileSystem.lock(path) {
       case .locked(let lock): return lock
