@@ -56,4 +56,10 @@ package enum NameRule: Sendable {
 
   /// Types beginning so are the host's: neither the door nor `emit` makes them.
   package static let hostPrefix = "moondance."
+
+  /// Whether only the host makes events of this type.
+  package static func isHostType(_ type: UnsafeRawBufferPointer) -> Bool {
+    guard type.count >= hostPrefix.utf8.count else { return false }
+    return zip(type, hostPrefix.utf8).allSatisfy { $0 == $1 }
+  }
 }

@@ -53,6 +53,9 @@ package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
     return "\(operation.rawValue) \(path)\(place): \(text) (errno \(number))"
   }
 
+  /// EIO: what is said of a file that does not hold what was written.
+  package static let inputOutputError = EIO
+
   /// The disk, the quota or the largest file size is used up: what failed may succeed later.
   package var isOutOfSpace: Bool { number == ENOSPC || number == EDQUOT || number == EFBIG }
   /// No more file descriptors, in this process or on this machine: may succeed later.

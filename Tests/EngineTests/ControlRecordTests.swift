@@ -17,7 +17,7 @@ struct ControlRecordTests {
     ProgressRecord.FailedUnit(
       position: 7, key: KeyBytes("order-1"), attempt: 3, kind: .time, message: "too slow", traceback: "a.lua:1",
       log: ["info: one", "warn: two"], scriptHash: ContentHash(of: Array("x".utf8)), time: 1_000_000,
-      disposition: .retry, nextTry: 2_000_000)
+      disposition: .retry, nextTry: 2_000_000, previous: 41)
   }
 
   @Test func `a progress record comes back from its bytes as it was`() {
@@ -25,6 +25,7 @@ struct ControlRecordTests {
     record.failed = [failedUnit]
     record.queued = [.init(key: KeyBytes("order-1"), positions: [8, 9, 1 << 40])]
     record.handled = [.init(key: .own(Position(5)), positions: [5])]
+    record.unheard = [.init(key: KeyBytes("order-2"), positions: [4, 6])]
     fields(of: record, { $0.encode(into: &$1) }) { #expect(ProgressRecord($0) == record) }
   }
 
@@ -37,6 +38,19 @@ struct ControlRecordTests {
     change.scriptHash = ContentHash(of: Array("y".utf8))
     change.by = "ops"
     fields(of: change, { $0.encode(into: &$1) }) { #expect(ReaderChange($0) == change) }
+  }
+
+  @Test func `a resolved record comes back from its bytes as it was`() {
+    let record = ResolvedRecord(
+      .discarded, reader: 3, letters: [LetterID(commit: 7, index: 0), LetterID(commit: 1 << 40, index: 12)], by: "ops")
+    fields(of: record, { $0.encode(into: &$1) }) { #expect(ResolvedRecord($0) == record) }
+  }
+
+  @Test func `letters are named by commit and place`() {
+    #expect(LetterID("8123") == LetterID(commit: 8123, index: 0))
+    #expect(LetterID("8123.2") == LetterID(commit: 8123, index: 2))
+    for text in ["", "0", "x", "1.", ".1", "-1", "1.2.3", "+4", "99999999999999999999"] { #expect(LetterID(text) == nil) }
+    #expect("\(LetterID(commit: 5, index: 0)) \(LetterID(commit: 5, index: 3))" == "5 5.3")
   }
 
   @Test func `a deploy record comes back from its bytes as it was`() {
@@ -61,7 +75,14 @@ struct ControlRecordTests {
     var progress = ProgressRecord(reader: 1, through: 9)
     progress.failed = [failedUnit]
     progress.queued = [.init(key: KeyBytes("order-1"), positions: [8, 9])]
-    control.apply(progress)
+    var dead = failedUnit
+    (dead.position, dead.key, dead.disposition) = (6, KeyBytes("order-2"), .deadAndBlocking)
+    progress.failed.append(dead)
+    (dead.position, dead.key, dead.disposition) = (5, KeyBytes("order-3"), .deadAndSkipped)
+    progress.failed.append(dead)
+    writer.truncate(to: 0)
+    progress.encode(into: &writer)
+    try control.apply(record: writer.bytes, commit: 2)
     control.finish(commit: 2, lastPosition: 9, time: 5)
 
     var snapshot = ByteWriter()

@@ -159,7 +159,25 @@ final class World: EngineHands {
     append(event(type, subject, data, id: id))
   }
 
+  /// A verb on a consumer; the answer is there once it is durable.
+  @discardableResult
+  func act(_ verb: ReaderVerb, on consumer: String, by: String = "test") -> Box<ReaderOutcome> {
+    let answer = Box<ReaderOutcome>()
+    put(.operate(OperatorJob(.reader(verb, name: consumer, complete: { answer.value = $0 }), by: by)))
+    return answer
+  }
+
+  /// A verb on dead letters.
+  @discardableResult
+  func resolve(_ verb: LetterVerb, _ selection: LetterSelection, by: String = "test") -> Box<LetterOutcome> {
+    let answer = Box<LetterOutcome>()
+    put(.operate(OperatorJob(.letters(verb, selection, complete: { answer.value = $0 }), by: by)))
+    return answer
+  }
+
   // MARK: What a test sees
+
+  func letters(_ query: LetterQuery = LetterQuery()) -> LetterPage? { core.page(query) }
 
   struct Seen: Equatable, CustomStringConvertible {
     var position: UInt64
@@ -210,6 +228,7 @@ final class World: EngineHands {
   }
   func fetch(_ request: FetchRequest) { put(LogWork(log: opened.reader).fetch(request)) }
   func lookUp(_ request: LookupRequest) { put(LogWork(log: opened.reader).lookUp(request)) }
+  func read(_ request: LetterRequest) { put(LogWork(log: opened.reader).read(request)) }
   func log(_ lines: [LogLine], consumer: String, position: Position) {
     logged += lines.map { "\(consumer): \($0.text)" }
   }

@@ -76,6 +76,10 @@ struct `Following over HTTP` {
       }
       // The limit is reached, so the stream ends.
       #expect(try await offPool { try client.receive(until: { _ in false }) } == false)
+      // A page is bounded, a stream is not.
+      let bounded = try await server.get("/events?limit=1001")
+      #expect(bounded.status == 400)
+      _ = try await open(server, "/events?limit=1001")
       let last = try await open(server, "/events?last=2")
       #expect(try await next(last).0 == 19)
       #expect(try await next(last).0 == 20)

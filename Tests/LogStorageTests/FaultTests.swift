@@ -42,6 +42,23 @@ import Testing
     }
   }
 
+  @Test func `O2: the process is killed before any call, and what the next opening reads outlives the power`() throws {
+    for call in try Self.callCount() {
+      let files = MemoryFileSystem()
+      let workload = Workload(files: files)
+      files.inject { $0.index == call.index ? .crash : nil }
+      #expect(throws: (any Error).self) { try workload.run() }
+      files.killProcess()
+      let next = TestLog(files: files)
+      next.options.segmentBytes = 4096
+      try next.open()
+      let entries = try next.entries()
+      files.restart(losing: .everything)
+      try next.open()
+      #expect(try next.entries() == entries, "\(call)")
+    }
+  }
+
   /// Folders that an opening has something to do in.
   static func states() throws -> [(name: String, files: MemoryFileSystem, entries: [Seen], acknowledged: UInt64)] {
     var states: [(name: String, files: MemoryFileSystem, entries: [Seen], acknowledged: UInt64)] = []
@@ -223,5 +240,42 @@ import Testing
       return
     }
     #expect(error.operation == .truncate)
+  }
+
+  @Test func `L2, O4: what was cut off stays away, even when the power goes before the next sync`() throws {
+    for isRefused in [true, false] {
+      for number in 0..<60 as Range<UInt64> {
+        let files = MemoryFileSystem()
+        let test = TestLog(files: files)
+        try test.open()
+        try test.append(test.batch(1))
+        test.sync()
+        let end = commitOffsets(files.contents(test.segment)!).last!
+        if isRefused {
+          // The disk fills up behind a whole commit of the group.
+          files.inject { $0.operation == .write ? .failAfter(bytes: 400, ENOSPC) : nil }
+          #expect(throws: JournalError.self) {
+            try test.append(test.batch(1, subject: "a"), test.batch(2, subject: "a"))
+          }
+          files.inject(nil)
+        } else {
+          // The power goes, and of two commits the second is there.
+          try test.append(test.batch(1, subject: "a"), test.batch(1, subject: "a"))
+          var bytes = files.contents(test.segment)!
+          for index in end..<(end + 100) { bytes[index] = 0 }
+          files.restart(losing: .nothing)
+          files.put(bytes, at: test.segment)
+          try test.open()
+          #expect(test.log.report.cut != nil)
+        }
+        // As long as what was there before.
+        try test.append(test.batch(1, subject: "b"))
+        let entries = try test.entries()
+        files.restart(losing: .some(Seed(number)))
+        #expect(throws: Never.self, "seed \(number)") { try test.open() }
+        let found = try test.entries()
+        #expect(entries.starts(with: found) && found.count >= 1, "seed \(number): \(found)")
+      }
+    }
   }
 }

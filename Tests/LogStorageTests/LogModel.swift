@@ -260,6 +260,12 @@ final class LogModel {
         try expect(files.isCrashed, "\(error)")
       }
       noteDurable()
+      if seed.oneIn(3) {
+        // Only the process dies: what the next opening reads must be durable all the same.
+        files.killProcess()
+        try open()
+        try adopt("after a kill inside")
+      }
       files.restart(losing: loss)
       let second = seed.below(60)
       files.inject { $0.index == second ? .crash : nil }
@@ -274,7 +280,7 @@ final class LogModel {
 
   private func fillDisk() {
     isFull = true
-    let bytes = seed.below(300)
+    let bytes = seed.below(seed.oneIn(2) ? 300 : 4000)
     files.inject { call in
       switch call.operation {
       case .write: .failAfter(bytes: bytes, ENOSPC)

@@ -10,7 +10,7 @@ import Testing
   @Test func `whatever happens, the log is what was appended, and has all that was acknowledged`() {
     func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
     let wanted = number("MOONDANCE_LOG_SEED")
-    let last = number("MOONDANCE_LOG_SEEDS") ?? 80
+    let last = number("MOONDANCE_LOG_SEEDS") ?? 50
     var counts: [String: Int] = [:]
     for seed in wanted.map({ [$0] }) ?? Self.oldFailures + Array(1...last) {
       let model = LogModel(seed: seed)
@@ -21,6 +21,6 @@ import Testing
       }
       counts.merge(model.counts) { $0 + $1 }
     }
-    if wanted == nil { #expect(counts.count == 15 && counts.values.allSatisfy { $0 > 20 }, "\(counts)") }
+    if wanted == nil { #expect(counts.count == 15 && counts.values.allSatisfy { $0 > 10 }, "\(counts)") }
   }
 }

@@ -116,6 +116,9 @@ final class Workload {
     again.options.segmentBytes = 4096
     do {
       try again.open()
+      for folder in ["data", "data/log", "data/snapshots"] {
+        if try files.list(folder).contains(where: { $0.hasSuffix(".new") }) { return "a temporary file is left" }
+      }
       let entries = try again.entries()
       if !appended.starts(with: entries) { return "the log has \(entries.count) entries that were not appended so" }
       if entries.count < acknowledged { return "\(acknowledged) entries were acknowledged, \(entries.count) are there" }

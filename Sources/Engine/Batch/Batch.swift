@@ -50,6 +50,8 @@ package final class Batch: @unchecked Sendable {
   package var units: ContiguousArray<Unit> = []
   /// Units that only join the queue of a blocked key.
   package var queued: [KeyBytes: [UInt64]] = [:]
+  /// How many the scan of new events has put there.
+  var queuedCount = 0
   /// Units that waited for a key that could be computed at last.
   package var rekeyed: [(key: KeyBytes, position: UInt64)] = []
   /// Units whose key could not be computed.
@@ -63,9 +65,11 @@ package final class Batch: @unchecked Sendable {
   package var needsKeys = false
   package var chunks: [LogChunk] = []
   package var shards: [Shard] = []
-  /// What its commit said, and the keys that it touched with the length of their queues before.
+  /// Units that are failed without a call, since they took a worker with them.
+  package var givenUp: [GivenUpUnit] = []
+  /// What its commit said, and the keys that it touched as they were before.
   var progress: ProgressRecord?
-  var touched: [(key: KeyBytes, before: Int)] = []
+  var touched: [(key: KeyBytes, before: BlockedSummary)] = []
   let remaining = Atomic<Int>(0)
 
   package init(
@@ -131,6 +135,8 @@ package final class Shard: @unchecked Sendable {
   var bytes: Int { effects.bytes.count + failureBytes }
   /// Units that were not run since their key failed before them.
   package var passedOver: [Int] = []
+  /// Units that waited and whose type is not heard any more.
+  package var unheard: Set<Int> = []
   package var logs: [(unit: Int, lines: [LogLine])] = []
   /// Keys computed in the first phase: (unit, where its key is).
   package var computedKeys: [(unit: Int, key: Unit.Key, hash: UInt64)] = []
@@ -152,10 +158,26 @@ package struct UnitFailure {
   package var message: String
   package var traceback: String
   package var log: [LogLine]
+  /// The event, when it could be read, and what keeps it in memory.
+  package var entry: EntryView?
+  package var chunk: LogChunk?
 
-  /// What it adds to a progress record, about.
+  /// What it adds to a commit, about: to the progress record, and in the event that tells of a dead letter.
   var bytes: Int {
-    log.reduce(message.utf8.count + traceback.utf8.count + key.bytes.count + 128) { $0 + $1.text.utf8.count }
+    log.reduce(2 * message.utf8.count + traceback.utf8.count + 4 * key.bytes.count + 1024) { $0 + $1.text.utf8.count }
+  }
+}
+
+/// A unit whose call did not come back from one library function.
+package struct GivenUpUnit: Sendable, Equatable {
+  package var position: UInt64
+  /// 0: the call that computed its keys.
+  package var keyHash: UInt64
+  /// How long it was waited for.
+  package var seconds: Int
+
+  package init(position: UInt64, keyHash: UInt64, seconds: Int) {
+    (self.position, self.keyHash, self.seconds) = (position, keyHash, seconds)
   }
 }
 

@@ -58,13 +58,16 @@ struct ShardRunner {
       return
     }
     let mark = shard.effects.mark
+    var known = unit.entry
     do throws(CallError) {
+      if !batch.givenUp.isEmpty { try failGivenUp(unit, batch) }
       if shard.bytes > Self.bytesAtAnyCost / batch.shards.count {
         throw CallError(
           key: batch.storedKey(of: unit) ?? unit.entry.map { batch.key(of: unit, entry: $0) }, kind: .limit,
           message: "the keys of this event have more effects together than fit one commit")
       }
       let entry = try entry(of: unit, index, batch, shard)
+      known = entry
       if batch.needsKeys {
         try computeKeys(of: unit, entry, index, batch, shard)
       } else {
@@ -77,10 +80,19 @@ struct ShardRunner {
       let failure = UnitFailure(
         unit: index, position: unit.position, isRetry: unit.isRetry, key: key, kind: error.kind,
         message: Self.shortened(error.message), traceback: Self.shortened(error.traceback),
-        log: Self.shortened(error.log))
+        log: Self.shortened(error.log), entry: known, chunk: shard.readBack[index])
       shard.failureBytes += failure.bytes
       shard.failures.append(failure)
     }
+  }
+
+  /// A unit that took a worker with it once is not called in this batch: it fails like a call that ran out of time.
+  private func failGivenUp(_ unit: Unit, _ batch: Batch) throws(CallError) {
+    let keyHash = batch.needsKeys ? 0 : unit.keyHash
+    guard let lost = batch.givenUp.first(where: { $0.position == unit.position && $0.keyHash == keyHash }) else { return }
+    throw CallError(
+      key: batch.storedKey(of: unit) ?? unit.entry.map { batch.key(of: unit, entry: $0) }, kind: .time,
+      message: "the call did not come back from one library function within \(lost.seconds) s, and was given up with its worker")
   }
 
   private static func shortened(_ text: String) -> String {
@@ -127,7 +139,10 @@ struct ShardRunner {
     var recorded = unit.recorded
     if handler < 0 {
       // Waited in a queue since another generation: heard now by another handler, or by none (then it is settled).
-      guard let found = batch.declaration.handler(forType: entry.type) else { return }
+      guard let found = batch.declaration.handler(forType: entry.type) else {
+        shard.unheard.insert(index)
+        return
+      }
       handler = found
       if let chunk = shard.readBack[index] { recorded = chunk.commit(of: Position(unit.position)).time }
     }

@@ -4,7 +4,7 @@ package import Events
 /// The control state as bytes, for snapshots and for comparing folds. The order is fixed, so equal states give equal
 /// bytes. A snapshot of another version is not read: the log is folded instead.
 extension ControlState {
-  package static let snapshotVersion: UInt32 = 1
+  package static let snapshotVersion: UInt32 = 2
 
   package func encode(into writer: inout ByteWriter) {
     writer.field(1, Self.snapshotVersion)
@@ -61,12 +61,12 @@ extension ReaderState {
     writer.field(1, number)
     writer.field(2, kind.rawValue)
     writer.field(3, name)
-    writer.field(4, life.rawValue)
+    writer.field(4, UInt8((isPaused ? 1 : 0) | (isRemoved ? 2 : 0) | (isForgotten ? 4 : 0)))
     writer.field(5, cursor)
     for pattern in hearing { writer.field(6, pattern) }
     writer.field(7, keyRule)
     if let scriptHash { writer.field(8, scriptHash.bytes) }
-    for (key, state) in blocked.sorted(by: { $0.key.bytes.lexicographicallyPrecedes($1.key.bytes) }) {
+    for (key, state) in blocked.sorted {
       writer.field(9) { writer in
         writer.field(1) { ProgressRecord.QueuedUnits(key: key, positions: Array(state.queue)).encode(into: &$0) }
         writer.field(2, state.attempt)
@@ -75,13 +75,14 @@ extension ReaderState {
         if let failure = state.failure { writer.field(5) { failure.encode(into: &$0) } }
       }
     }
-    for letter in skippedLetters {
+    letters.forEach { letter in
       writer.field(10) { writer in
-        writer.field(1, letter.position)
-        writer.field(2, letter.key.bytes)
-        writer.field(3, letter.attempts)
-        writer.field(5) { letter.failure.encode(into: &$0) }
+        writer.field(1) { letter.id.encode(into: &$0) }
+        writer.field(2, letter.position)
+        writer.field(3, letter.key.bytes)
+        writer.field(4, UInt8(letter.isBlocking ? 1 : 0))
       }
+      return true
     }
   }
 
@@ -95,14 +96,15 @@ extension ReaderState {
         kind = value
       case 3: name = field.text
       case 4:
-        guard let value = Life(rawValue: UInt8(truncatingIfNeeded: field.integer)) else { return nil }
-        life = value
+        isPaused = field.integer & 1 != 0
+        isRemoved = field.integer & 2 != 0
+        isForgotten = field.integer & 4 != 0
       case 5: cursor = field.integer
       case 6: hearing.append(field.text)
       case 7: keyRule = field.text
       case 8: scriptHash = ContentHash(bytes: field.array)
       case 9: addBlocked(field.fields)
-      case 10: addLetter(field.fields)
+      case 10: guard addLetter(field.fields) else { return nil }
       default: return nil
       }
     }
@@ -110,61 +112,33 @@ extension ReaderState {
 
   private mutating func addBlocked(_ fields: FieldReader) {
     var units = ProgressRecord.QueuedUnits(key: KeyBytes([]), positions: [])
-    var state = BlockedKey(queue: [])
+    var read = BlockedKey(queue: [])
     for part in fields {
       switch part.tag {
       case 1: units = ProgressRecord.QueuedUnits(part.fields)
-      case 2: state.attempt = UInt32(truncatingIfNeeded: part.integer)
-      case 3: state.nextTry = Int64(bitPattern: part.integer)
-      case 4: state.isDead = part.integer != 0
-      case 5: state.failure = Failure(snapshot: part.fields)
+      case 2: read.attempt = UInt32(truncatingIfNeeded: part.integer)
+      case 3: read.nextTry = Int64(bitPattern: part.integer)
+      case 4: read.isDead = part.integer != 0
+      case 5: read.failure = LetterID(part.fields)
       default: break
       }
     }
-    state.queue.append(contentsOf: units.positions)
-    blocked[units.key] = state
+    read.queue.append(contentsOf: units.positions)
+    blocked.update(units.key) { $0 = read }
   }
 
-  private mutating func addLetter(_ fields: FieldReader) {
-    var letter = DeadLetter(
-      position: 0, key: KeyBytes([]), attempts: 0, failure: Failure(snapshot: FieldReader(.init(start: nil, count: 0))))
+  /// False when the letters do not ascend.
+  private mutating func addLetter(_ fields: FieldReader) -> Bool {
+    var letter = DeadLetter(id: LetterID(commit: 0, index: 0), position: 0, key: KeyBytes([]), isBlocking: false)
     for part in fields {
       switch part.tag {
-      case 1: letter.position = part.integer
-      case 2: letter.key = KeyBytes(part.value)
-      case 3: letter.attempts = UInt32(truncatingIfNeeded: part.integer)
-      case 5: letter.failure = Failure(snapshot: part.fields)
+      case 1: letter.id = LetterID(part.fields)
+      case 2: letter.position = part.integer
+      case 3: letter.key = KeyBytes(part.value)
+      case 4: letter.isBlocking = part.integer != 0
       default: break
       }
     }
-    skippedLetters.append(letter)
-  }
-}
-
-extension Failure {
-  func encode(into writer: inout ByteWriter) {
-    writer.field(1, kind.rawValue)
-    writer.field(2, message)
-    writer.field(3, traceback)
-    for line in log { writer.field(4, line) }
-    if let scriptHash { writer.field(5, scriptHash.bytes) }
-    writer.field(6, first)
-    writer.field(7, last)
-  }
-
-  init(snapshot fields: FieldReader) {
-    self.init(kind: .error, message: "", traceback: "", log: [], scriptHash: nil, first: 0, last: 0)
-    for part in fields {
-      switch part.tag {
-      case 1: kind = FailureKind(rawValue: UInt8(truncatingIfNeeded: part.integer)) ?? .error
-      case 2: message = part.text
-      case 3: traceback = part.text
-      case 4: log.append(part.text)
-      case 5: scriptHash = ContentHash(bytes: part.array)
-      case 6: first = Int64(bitPattern: part.integer)
-      case 7: last = Int64(bitPattern: part.integer)
-      default: break
-      }
-    }
+    return letters.appendIfLater(letter)
   }
 }

@@ -27,8 +27,9 @@ package struct ControlState: Equatable, Sendable {
     _modify { yield &readers[Int(number) - 1] }
   }
 
+  /// The reader that goes by this name; one that was forgotten does not any more.
   package func reader(named name: String, kind: ReaderChange.Kind) -> ReaderState? {
-    readers.first { $0.kind == kind && $0.name == name }
+    readers.first { $0.kind == kind && $0.life != .forgotten && $0.name == name }
   }
 
   /// Something in the log that this fold cannot follow: the log was written by a newer binary, or by a broken one.
@@ -59,7 +60,12 @@ package struct ControlState: Equatable, Sendable {
       guard let record = ProgressRecord(fields), readers.indices.contains(Int(record.reader) - 1) else {
         throw FoldError(commit: commit, what: "a progress record of no known reader")
       }
-      apply(record)
+      self[reader: record.reader].apply(record, commit: commit)
+    case .resolved:
+      guard let record = ResolvedRecord(fields), readers.indices.contains(Int(record.reader) - 1) else {
+        throw FoldError(commit: commit, what: "a resolved record of no known reader")
+      }
+      self[reader: record.reader].apply(record)
     case .reader:
       guard let change = ReaderChange(fields) else {
         throw FoldError(commit: commit, what: "a reader record that makes no sense")
@@ -100,84 +106,5 @@ package struct ControlState: Equatable, Sendable {
       throw FoldError(commit: commit, what: "a change of reader \(change.reader), which was never created")
     }
     self[reader: change.reader].apply(change)
-  }
-
-  package mutating func apply(_ record: ProgressRecord) {
-    self[reader: record.reader].apply(record)
-  }
-}
-
-extension ReaderState {
-  mutating func apply(_ change: ReaderChange) {
-    if let cursor = change.cursor { self.cursor = cursor }
-    if let hearing = change.hearing { self.hearing = hearing }
-    if let keyRule = change.keyRule { self.keyRule = keyRule }
-    if let scriptHash = change.scriptHash, scriptHash != self.scriptHash {
-      self.scriptHash = scriptHash
-      tryAllAgain()
-    }
-    switch change.what {
-    case .created, .hearingChanged, .codeChanged, .rewound: break
-    case .paused: life = .paused
-    case .resumed, .returned: life = .active
-    case .removed: life = .removed
-    case .forgotten:
-      blocked = [:]
-      skippedLetters = []
-    }
-  }
-
-  /// New code: what is blocked is due at once and its attempts begin again; dead letters wait for an operator.
-  private mutating func tryAllAgain() {
-    for key in blocked.keys where blocked[key]?.isDead == false {
-      blocked[key]?.attempt = 0
-      blocked[key]?.nextTry = 0
-    }
-  }
-
-  mutating func apply(_ record: ProgressRecord) {
-    cursor = max(cursor, record.through)
-    // Order matters: what was handled leaves the queues before the failures put their keys in order.
-    for units in record.handled { remove(units) }
-    for unit in record.failed { apply(unit) }
-    for units in record.queued {
-      if blocked[units.key] == nil {
-        blocked[units.key] = BlockedKey(queue: [])
-      }
-      for position in units.positions { blocked[units.key]?.enqueue(position) }
-    }
-  }
-
-  private mutating func remove(_ units: ProgressRecord.QueuedUnits) {
-    guard var key = blocked[units.key] else { return }
-    for position in units.positions {
-      if let index = key.queue.firstIndex(of: position) { key.queue.remove(at: index) }
-    }
-    key.attempt = 0
-    key.nextTry = 0
-    key.failure = nil
-    blocked[units.key] = key.queue.isEmpty ? nil : key
-  }
-
-  private mutating func apply(_ unit: ProgressRecord.FailedUnit) {
-    var key = blocked[unit.key] ?? BlockedKey(queue: [])
-    if key.queue.first != unit.position { key.queue.prepend(unit.position) }
-    let failure = Failure(
-      kind: unit.kind, message: unit.message, traceback: unit.traceback, log: unit.log, scriptHash: unit.scriptHash,
-      first: key.failure?.first ?? unit.time, last: unit.time)
-    key.attempt = unit.attempt
-    key.failure = failure
-    switch unit.disposition {
-    case .retry:
-      key.nextTry = unit.nextTry
-    case .deadAndBlocking:
-      key.isDead = true
-    case .deadAndSkipped:
-      key.queue.removeFirst()
-      skippedLetters.append(
-        DeadLetter(position: unit.position, key: unit.key, attempts: unit.attempt, failure: failure))
-      (key.attempt, key.nextTry, key.failure) = (0, 0, nil)
-    }
-    blocked[unit.key] = key.queue.isEmpty ? nil : key
   }
 }

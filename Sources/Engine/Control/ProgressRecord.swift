@@ -9,6 +9,8 @@ package struct ProgressRecord: Equatable, Sendable {
   package var failed: [FailedUnit] = []
   package var queued: [QueuedUnits] = []
   package var handled: [QueuedUnits] = []
+  /// Waiting units that were not called, since their type is not heard any more: resolved as `not heard`.
+  package var unheard: [QueuedUnits] = []
 
   package init(reader: UInt32, through: UInt64) {
     self.reader = reader
@@ -40,6 +42,8 @@ package struct ProgressRecord: Equatable, Sendable {
     package var disposition: Disposition
     /// µs since 1970; meaningless for a dead letter.
     package var nextTry: Int64
+    /// The commit that holds the failure before this one; 0: this is the unit's first.
+    package var previous: UInt64 = 0
   }
 
   /// Units of one key, ascending.
@@ -81,6 +85,7 @@ extension ProgressRecord {
       for unit in failed { writer.field(3) { unit.encode(into: &$0) } }
       for units in queued { writer.field(4) { units.encode(into: &$0) } }
       for units in handled { writer.field(5) { units.encode(into: &$0) } }
+      for units in unheard { writer.field(6) { units.encode(into: &$0) } }
     }
   }
 
@@ -96,6 +101,7 @@ extension ProgressRecord {
         failed.append(unit)
       case 4: queued.append(QueuedUnits(field.fields))
       case 5: handled.append(QueuedUnits(field.fields))
+      case 6: unheard.append(QueuedUnits(field.fields))
       default: break
       }
     }
@@ -116,6 +122,7 @@ extension ProgressRecord.FailedUnit {
     writer.field(9, time)
     writer.field(10, disposition.rawValue)
     if disposition == .retry { writer.field(11, nextTry) }
+    if previous > 0 { writer.field(12, previous) }
   }
 
   package init?(_ fields: FieldReader) {
@@ -137,6 +144,7 @@ extension ProgressRecord.FailedUnit {
         guard let value = Disposition(rawValue: UInt8(truncatingIfNeeded: field.integer)) else { return nil }
         disposition = value
       case 11: nextTry = Int64(bitPattern: field.integer)
+      case 12: previous = field.integer
       default: break
       }
     }

@@ -30,6 +30,14 @@ package protocol EventHost: Sendable {
   var reader: LogReader { get }
 
   func status() async -> HostStatus
+
+  /// Does what an operator asks of a consumer, and returns once it is durable. `by`: who acts, for the log.
+  func act(_ verb: ReaderVerb, on consumer: String, by: String) async -> ReaderOutcome
+  /// Does what an operator asks of dead letters, and returns once all of it is durable. Doing it again changes nothing.
+  func resolve(_ verb: LetterVerb, _ selection: LetterSelection, by: String) async -> LetterOutcome
+  /// A page of the open dead letters that are durable; nil when the query names a consumer that there is not.
+  func letters(_ query: LetterQuery) async -> LetterPage?
+
   /// Loads the handlers folder now.
   func reload() async -> ReloadOutcome
 }
@@ -85,20 +93,27 @@ package struct HostStatus: Sendable {
     package var name: String
     package var kind: String
     package var script: String
-    /// `running`, `behind` (reads older parts of the log), `full` (at the bound of queued work), `removed`.
+    /// `running`, `behind` (reads older parts of the log), `full` (at the bound of queued work), `stuck` (a call does
+    /// not come back), `paused`, `removed`.
     package var state: String
+    /// More about the state, for people; nil: nothing.
+    package var note: String?
     package var cursor: UInt64
     /// Positions between the cursor and the head of the log.
     package var lag: UInt64
     package var blockedKeys: Int
     package var queued: Int
     package var deadLetters: Int
+    /// Its number in the log, and the patterns that it hears.
+    package var number: UInt32
+    package var hearing: [String]
+
     package init(
       name: String, kind: String, script: String, state: String, cursor: UInt64, lag: UInt64,
-      blockedKeys: Int, queued: Int, deadLetters: Int
+      blockedKeys: Int, queued: Int, deadLetters: Int, number: UInt32 = 1, hearing: [String] = [], note: String? = nil
     ) {
       (self.name, self.kind, self.script, self.state) = (name, kind, script, state)
-      (self.cursor, self.lag) = (cursor, lag)
+      (self.cursor, self.lag, self.number, self.hearing, self.note) = (cursor, lag, number, hearing, note)
       (self.blockedKeys, self.queued, self.deadLetters) = (blockedKeys, queued, deadLetters)
     }
   }

@@ -7,6 +7,7 @@ final class LogThread: Sendable {
   private enum Job: Sendable {
     case fetch(FetchRequest)
     case lookUp(LookupRequest)
+    case read(LetterRequest)
     case stop
   }
 
@@ -25,6 +26,7 @@ final class LogThread: Sendable {
 
   func fetch(_ request: FetchRequest) { inbox.put(.fetch(request)) }
   func lookUp(_ request: LookupRequest) { inbox.put(.lookUp(request)) }
+  func read(_ request: LetterRequest) { inbox.put(.read(request)) }
   func stop() { inbox.put(.stop) }
 
   private func loop() {
@@ -35,6 +37,7 @@ final class LogThread: Sendable {
         switch job {
         case .fetch(let request): answer(work.fetch(request))
         case .lookUp(let request): answer(work.lookUp(request))
+        case .read(let request): answer(work.read(request))
         case .stop: return
         }
       }

@@ -30,6 +30,22 @@ struct LogWork: Sendable {
     return .lookedUp(job)
   }
 
+  /// The events of dead letters that an operator resolves.
+  func read(_ request: LetterRequest) -> EngineInput {
+    let job = request.job
+    do {
+      for position in request.positions where job.events[position] == nil {
+        guard let chunk = try log.chunk(from: Position(position), limitBytes: 1, through: Position(position)) else {
+          throw LogError(.position, "position \(position) is not in the log")
+        }
+        job.events[position] = Array(chunk.entry(Position(position)).whole)
+      }
+    } catch {
+      job.readFailure = "\(error)"
+    }
+    return .lettersRead(job)
+  }
+
   private func identity(
     of batch: EntryBatch, _ asked: LookupRequest.Identity, _ finder: inout IdentityFinder
   ) throws -> IdentityAnswer {
@@ -39,7 +55,7 @@ struct LogWork: Sendable {
         source: source, id: id, hash: batch.infos[asked.index].identityHash, candidates: asked.candidates)
     else { return .unknown }
     return found.entry.withUnsafeBytes { known in
-      EntryView(known.baseAddress!).hasContent(of: entry)
+      EntryView(known.baseAddress!).isSameEvent(as: entry)
         ? .same(position: found.position.rawValue) : .different(position: found.position.rawValue)
     }
   }

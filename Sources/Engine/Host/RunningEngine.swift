@@ -161,6 +161,26 @@ extension RunningEngine {
     }
   }
 
+  package func act(_ verb: ReaderVerb, on consumer: String, by: String) async -> ReaderOutcome {
+    await withCheckedContinuation { continuation in
+      inbox.put(
+        .operate(
+          OperatorJob(.reader(verb, name: consumer, complete: { continuation.resume(returning: $0) }), by: by)))
+    }
+  }
+
+  package func resolve(_ verb: LetterVerb, _ selection: LetterSelection, by: String) async -> LetterOutcome {
+    await withCheckedContinuation { continuation in
+      inbox.put(.operate(OperatorJob(.letters(verb, selection, complete: { continuation.resume(returning: $0) }), by: by)))
+    }
+  }
+
+  package func letters(_ query: LetterQuery) async -> LetterPage? {
+    await withCheckedContinuation { continuation in
+      inbox.put(.letters(query) { continuation.resume(returning: $0) })
+    }
+  }
+
   /// Makes `scripts` the running generation.
   package func deploy(
     _ scripts: Generation, starts: [String: UInt64] = [:], passed: [String: UInt64] = [:]
@@ -192,6 +212,7 @@ extension RunningEngine: EngineHands {
   package func run(_ batch: Batch) { workers.run(batch) }
   package func fetch(_ request: FetchRequest) { logThread.fetch(request) }
   package func lookUp(_ request: LookupRequest) { logThread.lookUp(request) }
+  package func read(_ request: LetterRequest) { logThread.read(request) }
   package func log(_ lines: [LogLine], consumer: String, position: Position) {
     observer.log(lines, consumer: consumer, position: position)
   }

@@ -62,10 +62,4 @@ extension EntryView {
     else { return false }
     return id.equals(otherID) && source.equals(otherSource)
   }
-
-  /// Whether `other` says the same: same type, subject and data, byte for byte.
-  package func hasContent(of other: EntryView) -> Bool {
-    type.equals(other.type) && subject.equals(other.subject) && dataEncoding == other.dataEncoding
-      && data.equals(other.data)
-  }
 }

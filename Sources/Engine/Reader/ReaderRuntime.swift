@@ -1,3 +1,4 @@
+import DequeModule
 import Events
 import LogStorage
 
@@ -29,9 +30,12 @@ struct ReaderRuntime {
 
   /// Hashes of blocked keys, a quick first look before the keys are compared.
   var blockedHashes: [UInt64: Int] = [:]
-  var queued = 0
   /// Keys whose next try is due.
-  var due: [KeyBytes] = []
+  var due: Deque<KeyBytes> = []
+  /// Verbs that wait for its batch to be committed: until they are done it gets no other.
+  var waitingVerbs = 0
+  /// Units whose call did not come back: they fail without being called again.
+  var givenUp: [GivenUpUnit] = []
 
   init(cursor: UInt64) {
     scanned = cursor
@@ -40,6 +44,13 @@ struct ReaderRuntime {
 
   /// The cursor to show and to write down.
   var liveCursor: UInt64 { out == nil && finished == 0 ? scanned : committed }
+
+  /// Reads again what lies after `cursor`. Nothing is out.
+  mutating func goBack(to cursor: UInt64) {
+    scanned = cursor
+    committed = cursor
+    fetched = nil
+  }
 }
 
 /// When blocked keys are tried again, soonest first.
@@ -48,6 +59,10 @@ struct RetryEntry: Comparable {
   var reader: UInt32
   var key: KeyBytes
 
-  static func < (left: RetryEntry, right: RetryEntry) -> Bool { left.due < right.due }
-  static func == (left: RetryEntry, right: RetryEntry) -> Bool { left.due == right.due }
+  /// A total order, so that a turn that is taken again does the same in the same order.
+  static func < (left: RetryEntry, right: RetryEntry) -> Bool {
+    if left.due != right.due { return left.due < right.due }
+    if left.reader != right.reader { return left.reader < right.reader }
+    return left.key.bytes.lexicographicallyPrecedes(right.key.bytes)
+  }
 }

@@ -165,7 +165,7 @@ extension EngineCore {
         runtimes[index].scanned = reader.cursor
         runtimes[index].committed = reader.cursor
       }
-      for (key, state) in reader.blocked where change.what != .created { schedule(key, state, of: reader.number) }
+      if change.what != .created { scheduleAll(of: reader) }
     }
     setRunning(job.scripts, number: control.generation)
     let warnings = job.scripts.warnings + notes(on: job.changes)

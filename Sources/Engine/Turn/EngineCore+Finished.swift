@@ -28,11 +28,11 @@ extension EngineCore {
     }
   }
 
-  /// Workers should never wait for the log: a reader whose batch came back clean gets the next one before this one's
-  /// commit is framed. One with failures waits, since they decide what is blocked.
+  /// Workers should never wait for the log: a reader whose batch blocks and frees no key gets the next one before this
+  /// one's commit is framed. Any other waits, since it decides what is blocked.
   func handOutNextAtOnce() {
     guard !isStopping, deploys.isEmpty else { return }
-    for batch in finished where batch.isClean {
+    for batch in finished where batch.leavesKeysAlone {
       let index = Int(batch.reader) - 1
       if runtimes[index].out == nil, runtimes[index].finished == 1 { handOut(to: index) }
     }
@@ -51,17 +51,18 @@ extension EngineCore {
 
   private func frame(_ batch: Batch) {
     let cut = batch.firstUndone
+    let progress = progress(of: batch, before: cut)
     framer.beginCommit(
       producer: .reader(batch.reader), generation: batch.generation.number, time: commitTime, durable: durableCommit)
     appendEffects(of: batch, before: cut)
-    let progress = progress(of: batch, before: cut)
+    appendLetterEvents(of: batch, progress)
     scratch.truncate(to: 0)
     progress.encode(into: &scratch)
     framer.appendRecord(scratch.bytes)
     framer.endCommit()
     batch.progress = progress
     let reader = control.readers[Int(batch.reader) - 1]
-    batch.touched = progress.touchedKeys(and: batch.retriedKeys).map { ($0, reader.blocked[$0]?.queue.count ?? 0) }
+    batch.touched = progress.touchedKeys(and: batch.retriedKeys).map { ($0, BlockedSummary(reader.blocked[$0])) }
   }
 
   /// Effects in the order of their causes, whichever worker finished first.
@@ -93,20 +94,27 @@ extension EngineCore {
     runtimes[index].finished -= 1
     runtimes[index].committed = progress.through
     if progress.through < batch.through { runtimes[index].scanned = progress.through }
-    for (key, before) in batch.touched {
-      let after = control.readers[index].blocked[key]
-      runtimes[index].queued += (after?.queue.count ?? 0) - before
-      noteBlocked(index, key, wasBlocked: before > 0, isBlocked: after != nil)
-      if let after { schedule(key, after, of: batch.reader) }
+    if !batch.touched.isEmpty {
+      let retried = Set(batch.retriedKeys)
+      for (key, before) in batch.touched {
+        noteChange(of: key, from: before, index, wasTried: retried.contains(key))
+      }
     }
+    if !runtimes[index].givenUp.isEmpty { forgetGivenUp(index, progress) }
     tell(batch, progress)
   }
 
-  private func noteBlocked(_ index: Int, _ key: KeyBytes, wasBlocked: Bool, isBlocked: Bool) {
-    guard wasBlocked != isBlocked else { return }
-    let keyHash = key.hash(hash)
-    let count = runtimes[index].blockedHashes[keyHash, default: 0] + (isBlocked ? 1 : -1)
-    runtimes[index].blockedHashes[keyHash] = count == 0 ? nil : count
+  /// A key may have been blocked, freed or put off. Its entry in `retries` is used up when it was tried, and stays good
+  /// while its time stays the same.
+  func noteChange(of key: KeyBytes, from before: BlockedSummary, _ index: Int, wasTried: Bool) {
+    let state = control.readers[index].blocked[key]
+    let after = BlockedSummary(state)
+    if before.isBlocked != after.isBlocked {
+      let keyHash = key.hash(hash)
+      let count = runtimes[index].blockedHashes[keyHash, default: 0] + (after.isBlocked ? 1 : -1)
+      runtimes[index].blockedHashes[keyHash] = count == 0 ? nil : count
+    }
+    if let state, wasTried || after != before { schedule(key, state, of: UInt32(index + 1)) }
   }
 
   /// Log lines are effects: they come out when their commit is appended.
@@ -130,6 +138,14 @@ extension Batch {
     }
   }
 
+  /// The failure of a unit by which the progress record came to name it.
+  func failure(at position: UInt64, _ key: KeyBytes) -> UnitFailure? {
+    for shard in shards {
+      if let failure = shard.failures.first(where: { $0.position == position && $0.key == key }) { return failure }
+    }
+    return keyFailures.first { $0.position == position && $0.key == key }
+  }
+
   /// Units of one new position stay together: the cursor moves by positions.
   private func cutAtPosition(_ index: Int) -> Int {
     var index = index
@@ -137,9 +153,10 @@ extension Batch {
     return index
   }
 
-  /// Nothing in it touches a blocked key and all of it was run.
-  var isClean: Bool {
-    keyFailures.isEmpty && queued.isEmpty && retriedKeys.isEmpty && rekeyed.isEmpty
+  /// All of it was run and it neither blocks nor frees a key. It may have put followers into the queues of keys that stay
+  /// blocked: the next batch puts its own behind them.
+  var leavesKeysAlone: Bool {
+    keyFailures.isEmpty && retriedKeys.isEmpty && rekeyed.isEmpty
       && shards.allSatisfy { $0.failures.isEmpty && $0.passedOver.isEmpty && $0.done == $0.units.count }
   }
 }

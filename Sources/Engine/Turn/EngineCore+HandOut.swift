@@ -1,3 +1,4 @@
+import DequeModule
 import Events
 import HeapModule
 import LogStorage
@@ -9,16 +10,21 @@ extension EngineCore {
   static let scanLimit = 1 << 16
   static let batchBytes = 1 << 20
   static let retriesPerBatch = 64
+  /// Keys that fall due beyond this many wait for the next turn, so that a million of them do not hold up appends.
+  static let dueKeysPerTurn = 10_000
   static let fetchBytes = 1 << 20
 
   func addRuntime(of reader: ReaderState) {
     var runtime = ReaderRuntime(cursor: reader.cursor)
-    for (key, state) in reader.blocked {
-      runtime.blockedHashes[key.hash(hash), default: 0] += 1
-      runtime.queued += state.queue.count
-      schedule(key, state, of: reader.number)
-    }
+    for key in reader.blocked.all { runtime.blockedHashes[key.hash(hash), default: 0] += 1 }
     runtimes.append(runtime)
+    scheduleAll(of: reader)
+  }
+
+  func scheduleAll(of reader: ReaderState) {
+    for key in reader.blocked.all {
+      if let state = reader.blocked[key] { schedule(key, state, of: reader.number) }
+    }
   }
 
   func schedule(_ key: KeyBytes, _ state: BlockedKey, of reader: UInt32) {
@@ -27,7 +33,13 @@ extension EngineCore {
   }
 
   func collectDueRetries() {
+    var left = Self.dueKeysPerTurn
     while let next = retries.min, next.due <= now {
+      guard left > 0 else {
+        wantsTurn = true
+        return
+      }
+      left -= 1
       retries.removeMin()
       let index = Int(next.reader) - 1
       // An entry is stale when its key was freed or put off since.
@@ -45,9 +57,9 @@ extension EngineCore {
 
   /// Forms the reader's next batch and hands it out, if there is work for it.
   func handOut(to index: Int) {
-    guard let generation, let consumer = runtimes[index].consumer, control.readers[index].life == .active else {
-      return
-    }
+    guard let generation, let consumer = runtimes[index].consumer, control.readers[index].life == .active,
+      runtimes[index].waitingVerbs == 0
+    else { return }
     let batch = Batch(
       reader: UInt32(index + 1), number: runtimes[index].batchNumber + 1, generation: generation, consumer: consumer,
       now: commitTime, from: runtimes[index].scanned)
@@ -62,6 +74,7 @@ extension EngineCore {
     }
     runtimes[index].batchNumber = batch.number
     runtimes[index].out = batch
+    batch.givenUp = runtimes[index].givenUp
     send(batch)
   }
 
@@ -105,18 +118,13 @@ extension EngineCore {
   }
 
   private func addRetries(to batch: Batch, _ index: Int) {
-    let due = runtimes[index].due
-    guard !due.isEmpty else { return }
-    var rest: [KeyBytes] = []
     var seen: Set<KeyBytes> = []
-    for key in due {
+    while batch.units.count < min(Self.retriesPerBatch, runtimes[index].batchLimit / 2),
+      let key = runtimes[index].due.popFirst()
+    {
       guard let state = control.readers[index].blocked[key], !state.isDead, state.nextTry <= now,
         seen.insert(key).inserted
       else { continue }
-      guard batch.units.count < min(Self.retriesPerBatch, runtimes[index].batchLimit / 2) else {
-        rest.append(key)
-        continue
-      }
       batch.retriedKeys.append(key)
       let stored = key.bytes.withUnsafeBytes { batch.storeKey($0) }
       let keyHash = key.hash(hash)
@@ -132,12 +140,11 @@ extension EngineCore {
         batch.units.append(unit)
       }
     }
-    runtimes[index].due = rest
   }
 
   /// Adds what the reader hears after its cursor, from what was read behind the tail and from the tail.
   private func addNew(to batch: Batch, _ index: Int) {
-    guard runtimes[index].queued < settings.queueLimit else { return }
+    guard !isFull(index) else { return }
     var budget = Self.scanLimit
     defer { if budget <= 0 && batch.units.isEmpty { wantsTurn = true } }
     if runtimes[index].scanned + 1 < tail.first {
@@ -153,6 +160,9 @@ extension EngineCore {
       guard scan(chunk, into: batch, index, &budget) else { return }
     }
   }
+
+  /// Whether a reader has as many waiting units as it may, and so stops reading until some are done.
+  func isFull(_ index: Int) -> Bool { control.readers[index].blocked.unitCount >= settings.queueLimit }
 
   /// Moves the cursor of a reader that is to stop over what it does not hear.
   func passUnheard(_ index: Int) {
@@ -199,8 +209,11 @@ extension EngineCore {
     let checksBlocked = !runtimes[index].blockedHashes.isEmpty
     // Beside what is tried again there is always room for new units.
     let limit = runtimes[index].batchLimit + batch.retriedKeys.count
+    let room = settings.queueLimit - control.readers[index].blocked.unitCount
     while position < end {
-      if batch.units.count >= limit || budget <= 0 || batch.bytes > Self.batchBytes { return false }
+      if batch.units.count >= limit || budget <= 0 || batch.bytes > Self.batchBytes || batch.queuedCount >= room {
+        return false
+      }
       budget -= 1
       let info = chunk.places[Int(position - first)]
       let view = chunk.entry(Position(position))
@@ -219,6 +232,7 @@ extension EngineCore {
         batch.bytes += view.length
         if checksBlocked, runtimes[index].hasDefaultKey, let key = blockedKey(of: unit, view, batch, index) {
           batch.queued[key, default: []].append(position)
+          batch.queuedCount += 1
         } else {
           batch.retain(chunk)
           batch.units.append(unit)

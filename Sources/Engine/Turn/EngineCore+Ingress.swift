@@ -121,7 +121,7 @@ extension EngineCore {
       seen[info.identityHash] = first
       let (earlier, later) = (job.batch.entry(first), job.batch.entry(index))
       guard earlier.hasIdentity(of: later) else { continue }
-      if !earlier.hasContent(of: later) { return .conflict(index: index, position: .start) }
+      if !earlier.isSameEvent(as: later) { return .conflict(index: index, position: .start) }
       duplicates[index] = 0
     }
     return nil

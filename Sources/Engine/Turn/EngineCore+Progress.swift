@@ -14,11 +14,14 @@ extension EngineCore {
 
     var failures: [Int: UnitFailure] = [:]
     var passedOver: Set<Int> = []
+    var unheardUnits: Set<Int> = []
     for shard in batch.shards {
       for failure in shard.failures where failure.unit < cut { failures[failure.unit] = failure }
       for unit in shard.passedOver where unit < cut { passedOver.insert(unit) }
+      unheardUnits.formUnion(shard.unheard)
     }
     var handled: [KeyBytes: [UInt64]] = [:]
+    var unheard: [KeyBytes: [UInt64]] = [:]
     var queued = batch.queued.mapValues { $0.filter { $0 <= record.through } }
     if !failures.isEmpty || !batch.retriedKeys.isEmpty {
       for (index, unit) in batch.units.prefix(cut).enumerated() {
@@ -29,7 +32,11 @@ extension EngineCore {
             queued[batch.key(of: unit, entry: entry), default: []].append(unit.position)
           }
         } else if unit.isRetry, let key = batch.storedKey(of: unit) {
-          handled[key, default: []].append(unit.position)
+          if unheardUnits.contains(index) {
+            unheard[key, default: []].append(unit.position)
+          } else {
+            handled[key, default: []].append(unit.position)
+          }
         }
       }
     }
@@ -39,6 +46,7 @@ extension EngineCore {
     }
     // In the order of the queue, which need not be ascending: a unit may have got its key late.
     record.handled = lists(handled)
+    record.unheard = lists(unheard)
     record.queued = lists(queued.mapValues { $0.sorted() })
     return record
   }
@@ -59,7 +67,8 @@ extension EngineCore {
     var unit = ProgressRecord.FailedUnit(
       position: failure.position, key: failure.key, attempt: earlier, kind: failure.kind, message: failure.message,
       traceback: failure.traceback, log: failure.log.map { "\($0.level): \($0.text)" },
-      scriptHash: declaration.scriptHash, time: commitTime, disposition: .retry, nextTry: 0)
+      scriptHash: declaration.scriptHash, time: commitTime, disposition: .retry, nextTry: 0,
+      previous: before?.queue.first == failure.position ? before?.failure?.commit ?? 0 : 0)
     if reader.scriptHash != declaration.scriptHash {
       // Other code has gone live since: this failure says nothing about it, so its attempts begin anew at once.
       unit.attempt = 0
@@ -79,15 +88,10 @@ extension EngineCore {
     return unit
   }
 
-  /// The pause before the next call: exponential, capped, and spread by a jitter that the unit itself decides, so that
-  /// a turn that is taken again decides the same.
+  /// The pause before the next call, spread by a jitter that the unit itself decides, so that a turn that is taken again
+  /// decides the same.
   private func delay(_ policy: RetryPolicy, after attempt: UInt32, of failure: UnitFailure) -> Int64 {
-    var pause = Double(policy.first)
-    for _ in 1..<max(attempt, 1) {
-      pause *= policy.factor
-      if pause >= Double(policy.cap) { break }
-    }
-    pause = min(pause, Double(policy.cap))
+    let pause = Double(policy.pause(after: Int(attempt)))
     let seed = failure.key.hash(hash) ^ (failure.position &* 0x9E37_79B9_7F4A_7C15) &+ UInt64(attempt)
     let spread = withUnsafeBytes(of: seed) { Double(hash($0) >> 11) / Double(1 << 53) }
     return Int64(pause * (1 + policy.jitter * (2 * spread - 1)))
@@ -100,7 +104,7 @@ extension ProgressRecord {
     var keys = Set(others)
     for unit in failed { keys.insert(unit.key) }
     for units in queued { keys.insert(units.key) }
-    for units in handled { keys.insert(units.key) }
+    for units in handled + unheard { keys.insert(units.key) }
     return keys
   }
 }

@@ -40,6 +40,9 @@ package final class EngineCore {
   var resumed: Deque<AppendJob> = []
   var finished: Deque<Batch> = []
   var deploys: Deque<DeployJob> = []
+  /// Verbs that wait for their readers, and those that wait to be durable.
+  var operators: [OperatorJob] = []
+  var done: Deque<(commit: UInt64, job: OperatorJob)> = []
   var unanswered: Deque<(commit: UInt64, job: AppendJob, outcome: AppendOutcome)> = []
   /// Deploys that run and are not yet durable.
   var live: Deque<(commit: UInt64, job: DeployJob, outcome: ReloadOutcome)> = []
@@ -120,7 +123,14 @@ package final class EngineCore {
     case .durable(let commit, let position): becameDurable(commit: commit, position: position)
     case .journalEnded(let error): throw error
     case .status(let answer): answer(status())
-    case .stop: isStopping = true
+    case .operate(let job): take(job)
+    case .lettersRead(let job): takeLettersRead(job)
+    case .letters(let query, let answer): answer(page(query))
+    case .workerLost(let batch, let unit, let seconds): takeLost(batch, unit: unit, seconds: seconds)
+    case .stop:
+      isStopping = true
+      for job in operators { refuseForStop(job) }
+      operators = []
     }
   }
 
@@ -128,7 +138,8 @@ package final class EngineCore {
   var commitTime: Int64 { settings.clockIsEvents ? eventClock : now }
 
   var hasWorkToAppend: Bool {
-    !appends.isEmpty || !resumed.isEmpty || !finished.isEmpty || !deploys.isEmpty || (mayWriteCursors && !wroteCursors)
+    !appends.isEmpty || !resumed.isEmpty || !finished.isEmpty || !deploys.isEmpty || hasOperatorWork
+      || (mayWriteCursors && !wroteCursors)
   }
 
   var mayWriteCursors: Bool { isStopping && !runtimes.contains { $0.out != nil } }
@@ -140,15 +151,18 @@ package final class EngineCore {
   /// Frames everything there is into one group, writes it, and folds it (design, section 2, steps 3 and 4).
   private func appendGroup() throws(JournalError) {
     framer.beginGroup(reserving: 1 << 16)
-    let deploy = frameDeploy()
+    let verbs = frameOperators()
+    // A deploy is decided on the state before this group, which verbs of the same group would change.
+    let deploy = verbs.isEmpty ? frameDeploy() : nil
     let accepted = frameAppends()
-    let committed = frameFinished()
-    let cursors = committed.isEmpty && accepted.isEmpty && frameCursors()
+    let batches = frameFinished()
+    let cursors = batches.isEmpty && accepted.isEmpty && frameCursors()
     guard framer.hasCommits else {
       framer.rollback()
       identities.groupFailed()
       eventClock = max(eventClock, framer.lastTime)
       answerWithoutCommit(accepted)
+      for job in verbs { committed(job) }
       if cursors { wroteCursors = true }
       return
     }
@@ -158,7 +172,8 @@ package final class EngineCore {
     } catch .noSpace {
       framer.rollback()
       identities.groupFailed()
-      outOfSpace(deploy: deploy, accepted: accepted, finished: committed)
+      refuseOperatorsForSpace()
+      outOfSpace(deploy: deploy, accepted: accepted, finished: batches)
       return
     } catch {
       throw error
@@ -170,9 +185,10 @@ package final class EngineCore {
     identities.groupAppended(to: journal)
     tail.append(chunk, durable: durablePosition)
     fold(chunk)
+    for job in verbs { committed(job) }
     if let deploy { goLive(deploy) }
     acceptedAppends(accepted, commit: chunk.lastCommit)
-    for batch in committed { committedBatch(batch) }
+    for batch in batches { committedBatch(batch) }
     if cursors { wroteCursors = true }
   }
 
@@ -222,6 +238,10 @@ package final class EngineCore {
     while let first = unanswered.first, first.commit <= durableCommit {
       unanswered.removeFirst()
       first.job.answer(first.outcome)
+    }
+    while let first = done.first, first.commit <= durableCommit {
+      done.removeFirst()
+      answer(first.job)
     }
     while let first = live.first, first.commit <= durableCommit {
       live.removeFirst()

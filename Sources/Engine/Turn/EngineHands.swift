@@ -9,6 +9,8 @@ package protocol EngineHands: AnyObject {
   func fetch(_ request: FetchRequest)
   /// The reader thread looks for identities, and for the last event of the job's subject: `.lookedUp`.
   func lookUp(_ request: LookupRequest)
+  /// The reader thread reads the events of dead letters: `.lettersRead`.
+  func read(_ request: LetterRequest)
   /// Log lines of calls whose commit is appended.
   func log(_ lines: [LogLine], consumer: String, position: Position)
   /// A call failed; its commit is appended.
@@ -35,4 +37,9 @@ package struct LookupRequest: Sendable {
   package var subjectHead: Bool
   /// Durable entries only are in the index.
   package var through: UInt64
+}
+
+package struct LetterRequest: Sendable {
+  package var job: OperatorJob
+  package var positions: [UInt64]
 }

@@ -13,6 +13,12 @@ package enum EngineInput: Sendable {
   case durable(commit: UInt64, position: UInt64)
   case journalEnded(JournalError)
   case status(@Sendable (HostStatus) -> Void)
+  case operate(OperatorJob)
+  /// Comes back from the reader thread.
+  case lettersRead(OperatorJob)
+  case letters(LetterQuery, @Sendable (LetterPage?) -> Void)
+  /// A call did not come back: its worker was given up, and so is the batch. `unit`: its index there.
+  case workerLost(Batch, unit: Int, seconds: Int)
   /// Finish what is accepted and stop.
   case stop
 }

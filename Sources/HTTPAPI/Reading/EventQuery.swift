@@ -13,9 +13,10 @@ struct EventQuery: Sendable {
 
   init() {}
 
-  init(_ query: Query, maximum: Int) throws(Problem) {
+  /// `maximum` bounds a page. One who follows may have any number of events, since they are not held in memory.
+  init(_ query: Query, maximum: Int, follows: Bool) throws(Problem) {
     from = try query.number("from", in: 0...UInt64(Int64.max)).map { Position(max(1, $0)) }
-    limit = try query.number("limit", in: 1...UInt64(maximum)).map { Int($0) }
+    limit = try query.number("limit", in: 1...UInt64(follows ? Int.max : maximum)).map { Int($0) }
     last = try query.number("last", in: 1...UInt64(maximum)).map { Int($0) }
     if from != nil && last != nil {
       throw Problem(.badRequest, "The query gives both from and last; one says where to begin.")

@@ -35,15 +35,17 @@ enum Admission {
     case .otherMethods(let methods):
       throw Problem(.methodNotAllowed, "This address takes \(methods.joined(separator: " and ")).")
     case .operation(let operation, let parameter):
+      let accepted = head.headerFields[.accept].map(EventForm.media)
+      let follows = operation == .listEvents && accepted == "text/event-stream"
       var query = EventQuery()
       if !target.query.isEmpty {
         let values = try Query(target.query, names: operation.queryNames)
-        query = try EventQuery(values, maximum: services.limits.pageEventsMaximum)
+        query = try EventQuery(values, maximum: services.limits.pageEventsMaximum, follows: follows)
       }
       if operation.method == .post { try checkEncoding(head) }
       switch operation {
       case .append: return .append(try form(head, services))
-      case .listEvents where EventForm.media(head.headerFields[.accept] ?? "") == "text/event-stream":
+      case .listEvents where follows:
         query.from = try resume(head) ?? query.from
         return .follow(query)
       case .reload: try checkType(head)

@@ -11,16 +11,19 @@ internal import Wire
 
 /// A whole answer to a request.
 struct Answer: Sendable {
+  private static let common: HTTPFields = [.cacheControl: "no-store", .xContentTypeOptions: "nosniff"]
+  private static let json: HTTPFields = [
+    .contentType: "application/json", .cacheControl: "no-store", .xContentTypeOptions: "nosniff",
+  ]
+
   var head: HTTPResponse
   var body: ByteBuffer
 
   init(_ status: HTTPResponse.Status, contentType: String = "application/json", body: ByteBuffer) {
-    head = HTTPResponse(
-      status: status,
-      headerFields: [
-        .contentType: contentType, .contentLength: "\(body.readableBytes)", .cacheControl: "no-store",
-        .xContentTypeOptions: "nosniff",
-      ])
+    var fields = contentType == "application/json" ? Self.json : Self.common
+    if contentType != "application/json" { fields[.contentType] = contentType }
+    fields.append(HTTPField(name: .contentLength, value: "\(body.readableBytes)"))
+    head = HTTPResponse(status: status, headerFields: fields)
     self.body = body
   }
 

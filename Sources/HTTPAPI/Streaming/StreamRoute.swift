@@ -145,10 +145,12 @@ struct StreamRoute: Sendable {
     problem.last = ledger.last?.rawValue ?? 0
     problem.count = ledger.count
     problem.duplicates = ledger.duplicates
-    problem.detail +=
-      ledger.count == 0
-      ? " Nothing of this stream is in."
-      : " The \(ledger.count) events before it are in, to position \(ledger.last ?? .start)."
+    let place = "to position \(ledger.last ?? .start)"
+    switch ledger.count {
+    case 0: problem.detail += " Nothing of this stream is in."
+    case 1: problem.detail += " The one event before it is in, \(place)."
+    default: problem.detail += " The \(ledger.count) events before it are in, \(place)."
+    }
     let answer = Answer.problem(problem)
     return isComplete ? answer : answer.closing()
   }

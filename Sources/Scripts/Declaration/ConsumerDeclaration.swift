@@ -69,7 +69,8 @@ package enum Start: Sendable, Hashable, CustomStringConvertible {
 package struct RetryPolicy: Sendable, Hashable {
   /// Calls in all, the first included; at least 1.
   package var attempts: Int
-  /// The wait after the first failure; 0 tries at once.
+  /// The wait after the first failure. 0 tries at once, and the waits after the second failure and on are then those of
+  /// the standard policy's first and on.
   package var first: Int64
   /// What each wait is multiplied with to give the next.
   package var factor: Double
@@ -80,6 +81,22 @@ package struct RetryPolicy: Sendable, Hashable {
 
   package static let standard = RetryPolicy(
     attempts: 8, first: 200_000, factor: 2, cap: 300_000_000, jitter: 0.2)
+  /// The wait (µs) after the call number `attempt`, from 1, has failed: exponential and capped, before jitter.
+  package func pause(after attempt: Int) -> Int64 {
+    var steps = attempt - 1
+    var pause = Double(first)
+    if first == 0 {
+      if steps == 0 { return 0 }
+      pause = Double(Self.standard.first)
+      steps -= 1
+    }
+    while steps > 0, pause < Double(cap) {
+      pause *= factor
+      steps -= factor > 1 ? 1 : steps
+    }
+    return Int64(min(pause, Double(cap)))
+  }
+
   /// `retry = false`: one call.
   package static let never = RetryPolicy(attempts: 1, first: 200_000, factor: 2, cap: 300_000_000, jitter: 0.2)
 }

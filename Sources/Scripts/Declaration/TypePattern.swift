@@ -66,7 +66,7 @@ struct Hearing: Sendable {
         }
       }
       if prefixes.isEmpty { return nil }
-      let isHostType = Self.isHostType(type)
+      let isHostType = NameRule.isHostType(type)
       for entry in prefixes where entry.count <= type.count && (entry.hearsHost || !isHostType) {
         let beginning = UnsafeRawBufferPointer(rebasing: type[..<entry.count])
         if beginning.equals(UnsafeRawBufferPointer(rebasing: all[entry.start..<entry.start + entry.count])) {
@@ -75,11 +75,5 @@ struct Hearing: Sendable {
       }
       return nil
     }
-  }
-
-  /// Whether only the host makes events of this type.
-  static func isHostType(_ type: UnsafeRawBufferPointer) -> Bool {
-    guard type.count >= NameRule.hostPrefix.utf8.count else { return false }
-    return zip(type, NameRule.hostPrefix.utf8).allSatisfy { $0 == $1 }
   }
 }

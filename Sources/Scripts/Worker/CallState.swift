@@ -76,7 +76,7 @@ final class CallState {
     guard NameRule.type.allows(type) else {
       return .error("\"\(type.text)\" is no event type: letters, digits, \".\", \"_\" and \"-\", 1 to 128 of them")
     }
-    if Hearing.isHostType(type) { return .error("types that begin with \"\(NameRule.hostPrefix)\" are the host's") }
+    if NameRule.isHostType(type) { return .error("types that begin with \"\(NameRule.hostPrefix)\" are the host's") }
     if event.depth >= EntryView.maximumDepth { return tooDeep(type, event) }
     scratch.truncate(to: 0)
     let data = arguments[1]
@@ -141,17 +141,10 @@ final class CallState {
     if effects.count - mark.entries >= CallLimits.maximumEffects {
       return limit("a call emits at most \(CallLimits.maximumEffects) events")
     }
-    let attributes = event.attributes
-    let isForeign = !attributes.bytes.isEmpty && attributes[.causelog] != nil
     effects.begin(
       kind: .event, type: type, subject: subject, data: scratch.bytes, encoding: .json, cause: position,
-      root: event.root == 0 || isForeign ? position : event.root, depth: event.depth + 1)
-    for attribute in attributes {
-      switch attribute.known {
-      case .traceparent?, .tracestate?, .correlationid?: effects.addAttribute(attribute.known!, attribute.value)
-      default: break
-      }
-    }
+      root: event.rootHere(at: position), depth: event.depth + 1)
+    effects.inheritAttributes(of: event)
     effects.end()
     if effects.mark.bytes - mark.bytes > CallLimits.maximumEffectBytes {
       return limit("the effects of a call are at most \(CallLimits.maximumEffectBytes / 1024) KiB")

@@ -39,8 +39,8 @@ struct EventFields {
       if let given = call.event?.attributes[.correlationid] {
         reply.add(.string(given))
       } else {
-        let root = call.event.map { Self.isForeign($0) ? 0 : $0.root } ?? 0
-        reply.add(String(root == 0 ? call.position : root))
+        let root = call.event.map { $0.rootHere(at: call.position) } ?? call.position
+        reply.add(String(root))
       }
       return .done
     }
@@ -67,14 +67,9 @@ struct EventFields {
     case .binary: fields.set(Place.data, .string(event.data))
     case .none: fields.set(Place.data, .none)
     }
-    let hasCause = event.cause != 0 && !Self.isForeign(event)
+    let hasCause = event.cause != 0 && !event.isForeign
     fields.set(Place.cause, hasCause ? .integer(Int64(bitPattern: event.cause)) : .none)
     fields.set(Place.key, text: key)
-  }
-
-  /// Whether cause and root of an event lie in another log, so that their positions mean nothing here.
-  private static func isForeign(_ event: EntryView) -> Bool {
-    !event.attributes.bytes.isEmpty && event.attributes[.causelog] != nil
   }
 
   /// Every attribute that has no field of its own and is not the host's, as a JSON object.

@@ -235,6 +235,14 @@ final class MemoryHost: EventHost, EventReading {
     }
   }
 
+  func act(_ verb: ReaderVerb, on consumer: String, by: String) async -> ReaderOutcome { .unknown }
+
+  func resolve(_ verb: LetterVerb, _ selection: LetterSelection, by: String) async -> LetterOutcome {
+    .done(LetterReceipt())
+  }
+
+  func letters(_ query: LetterQuery) async -> LetterPage? { LetterPage(letters: [], next: nil, total: 0) }
+
   func status() async -> HostStatus {
     let head = durable.rawValue
     return HostStatus(

@@ -1,0 +1,96 @@
+import DequeModule
+import Events
+
+/// How the records of a reader change its state.
+extension ReaderState {
+  mutating func apply(_ change: ReaderChange) {
+    if let cursor = change.cursor { self.cursor = cursor }
+    if let hearing = change.hearing { self.hearing = hearing }
+    if let keyRule = change.keyRule { self.keyRule = keyRule }
+    if let scriptHash = change.scriptHash, scriptHash != self.scriptHash {
+      self.scriptHash = scriptHash
+      tryAllAgain()
+    }
+    switch change.what {
+    case .created, .hearingChanged, .codeChanged: break
+    case .rewound: dropUnits(after: cursor)
+    case .paused: isPaused = true
+    case .resumed: isPaused = false
+    case .returned: isRemoved = false
+    case .removed: isRemoved = true
+    case .forgotten:
+      blocked = BlockedKeys()
+      letters = DeadLetters()
+      isForgotten = isRemoved
+    }
+  }
+
+  /// New code: what is blocked is due at once and its attempts begin again; dead letters wait for an operator.
+  private mutating func tryAllAgain() {
+    for key in Array(blocked.all) where blocked[key]?.isDead == false { blocked.update(key) { $0.beginAnew() } }
+  }
+
+  /// What lies after the cursor is read again, so nothing of it may wait as well.
+  private mutating func dropUnits(after cursor: UInt64) {
+    for key in Array(blocked.all) { blocked.update(key) { _ = $0.drop(after: cursor) } }
+    letters.removeAll { $0.position > cursor }
+  }
+
+  mutating func apply(_ record: ProgressRecord, commit: UInt64) {
+    cursor = max(cursor, record.through)
+    // Order matters: what was handled leaves the queues before the failures put their keys in order.
+    for units in record.handled + record.unheard where blocked[units.key] != nil {
+      blocked.update(units.key) { $0.remove(units.positions) }
+    }
+    for (index, unit) in record.failed.enumerated() {
+      apply(unit, LetterID(commit: commit, index: UInt32(index)))
+    }
+    for units in record.queued {
+      blocked.update(units.key) { state in
+        for position in units.positions { state.enqueue(position) }
+      }
+    }
+  }
+
+  private mutating func apply(_ unit: ProgressRecord.FailedUnit, _ id: LetterID) {
+    blocked.update(unit.key) { state in
+      if state.queue.first != unit.position { state.queue.prepend(unit.position) }
+      state.attempt = unit.attempt
+      state.failure = id
+      switch unit.disposition {
+      case .retry: state.nextTry = unit.nextTry
+      case .deadAndBlocking: state.isDead = true
+      case .deadAndSkipped: state.removeHead()
+      }
+    }
+    guard unit.disposition != .retry else { return }
+    letters.append(
+      DeadLetter(
+        id: id, position: unit.position, key: unit.key, isBlocking: unit.disposition == .deadAndBlocking))
+  }
+
+  mutating func apply(_ record: ResolvedRecord) {
+    for id in record.letters {
+      guard let letter = letters[id] else { continue }
+      switch record.how {
+      case .retried:
+        blocked.update(letter.key) { state in
+          if letter.isBlocking {
+            state.isDead = false
+            state.beginAnew()
+          } else {
+            if state.queue.isEmpty { state.failure = id }
+            state.enqueue(letter.position)
+          }
+        }
+        letters.remove(id)
+      case .skipped:
+        if letter.isBlocking { blocked.update(letter.key) { $0.removeHead() } }
+        letters.stopBlocking(id)
+      case .discarded:
+        if letter.isBlocking { blocked.update(letter.key) { $0.removeHead() } }
+        letters.remove(id)
+      }
+    }
+  }
+}

@@ -1,0 +1,38 @@
+package import Events
+package import LogStorage
+package import Scripts
+
+/// What a rewind would repeat, counted in the log before it is done.
+package struct RewindPreview: Sendable, Equatable {
+  /// Events that the consumer would be called for again.
+  package var events = 0
+  /// Events that the consumer made from them before; it would make their like again.
+  package var effects = 0
+
+  /// Counts from `first` on: events up to `cursor`, effects up to `durable`. Reads all of it; blocks on the disk.
+  package static func count(
+    reader: UInt32, hearing: [TypePattern], from first: Position, cursor: Position, durable: Position, in log: LogReader
+  ) throws -> RewindPreview {
+    var preview = RewindPreview()
+    var next = first
+    while next <= durable, let chunk = try log.chunk(from: next, through: durable), chunk.count > 0 {
+      let last = min(chunk.lastPosition, durable)
+      for raw in max(chunk.firstPosition, next).rawValue...last.rawValue {
+        let position = Position(raw)
+        let entry = chunk.entry(position)
+        guard entry.rawKind == RecordKind.event.rawValue else { continue }
+        if position <= cursor {
+          let type = entry.type.text
+          if hearing.contains(where: { $0.matches(type) }) { preview.events += 1 }
+        }
+        if entry.cause >= first.rawValue, entry.cause <= cursor.rawValue,
+          chunk.commit(of: position).producer == .reader(reader)
+        {
+          preview.effects += 1
+        }
+      }
+      next = chunk.lastPosition + 1
+    }
+    return preview
+  }
+}

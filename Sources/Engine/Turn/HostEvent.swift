@@ -1,0 +1,64 @@
+import Events
+
+/// The host's own events: what happened to the handling of another one. On that one's subject, caused by it.
+enum HostEvent {
+  /// A unit was given up.
+  case letter
+  /// An operator resolved a dead letter.
+  case letterResolved
+
+  var type: StaticString {
+    switch self {
+    case .letter: "moondance.dead-letter"
+    case .letterResolved: "moondance.dead-letter.resolved"
+    }
+  }
+}
+
+extension EntryBatch {
+  /// Adds an event about the one at `position`; none about the host's own. `write` writes the members of its data.
+  func addHostEvent(
+    _ event: HostEvent, cause: EntryView, at position: UInt64, _ write: (inout JSONObjectWriter) -> Void
+  ) {
+    if cause.isHostEvent { return }
+    var data = JSONObjectWriter()
+    write(&data)
+    let type = event.type
+    begin(
+      kind: .event, type: UnsafeRawBufferPointer(start: type.utf8Start, count: type.utf8CodeUnitCount),
+      subject: cause.subject, data: data.finish(), encoding: .json, cause: position,
+      root: cause.rootHere(at: position), depth: min(cause.depth + 1, EntryView.maximumDepth))
+    inheritAttributes(of: cause)
+    end()
+  }
+}
+
+/// A JSON object of a few members.
+struct JSONObjectWriter: ~Copyable {
+  private var writer = ByteWriter(capacity: 256)
+
+  mutating func member(_ name: StaticString, _ text: String) {
+    begin(name)
+    var text = text
+    text.withUTF8 { writer.appendJSON(string: UnsafeRawBufferPointer($0)) }
+  }
+
+  mutating func member(_ name: StaticString, _ number: UInt64) {
+    begin(name)
+    writer.append(String(number))
+  }
+
+  private mutating func begin(_ name: StaticString) {
+    writer.append(UInt8(ascii: writer.count == 0 ? "{" : ","))
+    writer.append(UInt8(ascii: "\""))
+    writer.append(name)
+    writer.append("\":" as StaticString)
+  }
+
+  /// Valid until the writer is gone or written to.
+  mutating func finish() -> UnsafeRawBufferPointer {
+    if writer.count == 0 { writer.append(UInt8(ascii: "{")) }
+    writer.append(UInt8(ascii: "}"))
+    return writer.bytes
+  }
+}

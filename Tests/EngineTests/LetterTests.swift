@@ -1,0 +1,252 @@
+import Events
+import LogStorage
+import TestKit
+import Testing
+
+@testable import Engine
+
+@Suite("Dead letters")
+struct LetterTests {
+  /// Fails until now() reaches data.until (ms).
+  static let blocking = """
+    consumer "c" {
+      retry = { attempts = 2, first = "1s", jitter = 0 },
+      on = { Work = function(event)
+        if now() < (event.data["until"] or 0) then error("not yet") end
+        emit("Done", { n = event.data.n })
+      end },
+    }
+    """
+  static let skipping = blocking.replacing("attempts = 2", with: "attempts = 1")
+    .replacing("retry", with: "exhausted = \"skip\", retry")
+
+  private func done(_ world: World) throws -> [String] { try world.events(type: "Done").map(\.data) }
+
+  /// A world in which the first of three events of key "a" has become a dead letter.
+  private func worldWithLetter(_ scripts: String = blocking) throws -> World {
+    let world = try World(scripts: ["a.lua": scripts])
+    let until = world.clock.wallMicroseconds() / 1000 + 10_000
+    world.emit("Work", "a", #"{"n":1,"until":\#(until)}"#)
+    world.emit("Work", "a", #"{"n":2}"#)
+    world.emit("Work", "a", #"{"n":3}"#)
+    try world.settle()
+    world.clock.advance(microseconds: 1_000_001)
+    try world.settle()
+    return world
+  }
+
+  private func resolve(_ world: World, _ verb: LetterVerb, _ selection: LetterSelection) throws -> LetterOutcome? {
+    let answer = world.resolve(verb, selection)
+    try world.settle()
+    return answer.value
+  }
+
+  @Test func `a dead letter is told of by an event that scripts can hear`() throws {
+    let world = try World(scripts: [
+      "a.lua": Self.blocking.replacing("attempts = 2", with: "attempts = 1"),
+      "b.lua": """
+      consumer "alarm" { on = { ["moondance.dead-letter"] = function(event)
+        emit("Alarm", { of = event.data.consumer, at = event.cause, error = event.data.error })
+      end } }
+      """,
+    ])
+    world.emit("Work", "a", #"{"until":9999999999999}"#)
+    try world.settle()
+    let letter = try #require(try world.events(type: "moondance.dead-letter").first)
+    #expect(letter.subject == "a")
+    #expect(letter.cause == 1)
+    let id = try #require(world.letters()?.letters.first?.id)
+    #expect(letter.data.contains(#""id":"\#(id)","consumer":"c","key":"a","position":1,"type":"Work","attempts":1"#))
+    #expect(try world.events(type: "Alarm").map(\.data) == [#"{"at":1,"error":"a.lua:4: not yet","of":"c"}"#])
+  }
+
+  @Test func `the host's own events make no further ones when they fail`() throws {
+    let world = try World(scripts: [
+      "a.lua": """
+      consumer "c" { retry = false, on = {
+        Work = function() error("one") end, ["moondance.dead-letter"] = function() error("two") end } }
+      """
+    ])
+    world.emit("Work", "a")
+    try world.settle()
+    #expect(try world.events(type: "moondance.dead-letter").count == 1)
+    #expect(world.letters()?.total == 1)
+    // Both have key "a": the host's event waits behind the letter, and becomes one when that is out of the way.
+    _ = try resolve(world, .discard, .all(consumer: nil, key: nil))
+    #expect(try world.events(type: "moondance.dead-letter").count == 1)
+    #expect(world.letters()?.total == 1)
+  }
+
+  @Test func `retry calls the letter again, before its followers, with all its attempts`() throws {
+    let world = try worldWithLetter()
+    let id = try #require(world.letters()?.letters.first?.id)
+    #expect(world.letters()?.letters.first?.waiting == 2)
+    #expect(try resolve(world, .retry, .ids([id])) == .done(LetterReceipt(resolved: 1)))
+    #expect(world.failures.map(\.attempt) == [1, 2, 1])
+    #expect(world.letters()?.letters == [])
+    world.clock.advance(microseconds: 10_000_000)
+    try world.settle()
+    #expect(try done(world) == [#"{"n":1}"#, #"{"n":2}"#, #"{"n":3}"#])
+    let resolved = try world.events(type: "moondance.dead-letter.resolved")
+    #expect(resolved.map(\.cause) == [1])
+    #expect(
+      resolved.first?.data
+        == #"{"id":"\#(id)","consumer":"c","key":"a","position":1,"how":"retried","by":"test"}"#)
+    #expect(try world.foldFromNothing() == world.core.control)
+  }
+
+  @Test func `a verb again on the same letter changes nothing`() throws {
+    let world = try worldWithLetter()
+    let id = try #require(world.letters()?.letters.first?.id)
+    _ = try resolve(world, .discard, .ids([id]))
+    #expect(try resolve(world, .discard, .ids([id])) == .done(LetterReceipt(notOpen: [id])))
+    #expect(try resolve(world, .retry, .ids([id])) == .done(LetterReceipt(notOpen: [id])))
+    #expect(try done(world) == [#"{"n":2}"#, #"{"n":3}"#])
+  }
+
+  @Test func `skip lets the followers go on and keeps the letter`() throws {
+    let world = try worldWithLetter()
+    let id = try #require(world.letters()?.letters.first?.id)
+    #expect(try resolve(world, .skip, .ids([id])) == .done(LetterReceipt(resolved: 1)))
+    #expect(try done(world) == [#"{"n":2}"#, #"{"n":3}"#])
+    #expect(world.letters()?.letters.map(\.isBlocking) == [false])
+    #expect(try resolve(world, .skip, .ids([id])) == .done(LetterReceipt(unchanged: 1)))
+    world.clock.advance(microseconds: 10_000_000)
+    #expect(try resolve(world, .retry, .ids([id])) == .done(LetterReceipt(resolved: 1)))
+    #expect(try done(world) == [#"{"n":2}"#, #"{"n":3}"#, #"{"n":1}"#])
+    #expect(world.letters()?.total == 0)
+    #expect(try world.foldFromNothing() == world.core.control)
+  }
+
+  @Test func `a letter that was skipped by itself is retried in the place that its position gives`() throws {
+    let world = try World(scripts: ["a.lua": Self.skipping])
+    let until = world.clock.wallMicroseconds() / 1000 + 10_000
+    world.emit("Work", "a", #"{"n":1,"until":\#(until)}"#)
+    world.emit("Work", "a", #"{"n":2}"#)
+    try world.settle()
+    #expect(try done(world) == [#"{"n":2}"#])
+    world.act(.pause, on: "c")
+    try world.settle()
+    world.clock.advance(microseconds: 10_000_000)
+    _ = try resolve(world, .retry, .all(consumer: "c", key: nil))
+    world.emit("Work", "a", #"{"n":3}"#)
+    world.act(.resume, on: "c")
+    try world.settle()
+    #expect(try done(world) == [#"{"n":2}"#, #"{"n":1}"#, #"{"n":3}"#])
+  }
+
+  @Test func `the log tells every attempt with its time, error and script`() throws {
+    let world = try worldWithLetter()
+    let id = try #require(world.letters()?.letters.first?.id)
+    let history = try #require(try FailureHistory.read(id, from: world.opened.reader))
+    #expect(history.attempts.map(\.unit.attempt) == [2, 1])
+    #expect(history.attempts.allSatisfy { $0.unit.message.contains("not yet") && $0.generation == 1 })
+    #expect(history.attempts[0].unit.time > history.attempts[1].unit.time)
+    #expect(history.attempts[0].unit.scriptHash != nil)
+    #expect(try FailureHistory.read(LetterID(commit: 1, index: 0), from: world.opened.reader) == nil)
+    _ = try resolve(world, .retry, .ids([id]))
+    world.clock.advance(microseconds: 1_000_001)
+    try world.settle()
+    let next = try #require(world.letters()?.letters.first?.id)
+    #expect(try FailureHistory.read(next, from: world.opened.reader)?.attempts.map(\.unit.attempt) == [2, 1, 2, 1])
+  }
+
+  @Test func `the list comes in pages, of one consumer or one key`() throws {
+    let world = try World(scripts: [
+      "a.lua": #"consumer "a" { retry = false, on = { Work = function() error("no") end } }"#,
+      "b.lua": #"consumer "b" { exhausted = "skip", on = { Work = function() fail("never") end } }"#,
+    ])
+    for number in 0..<10 { world.emit("Work", "s\(number)") }
+    try world.settle()
+    var seen: [LetterSummary] = []
+    var query = LetterQuery(limit: 3)
+    while let page = world.letters(query), !page.letters.isEmpty {
+      #expect(page.total == 20)
+      seen += page.letters
+      query.after = page.next
+      if page.next == nil { break }
+    }
+    #expect(seen.count == 20)
+    #expect(seen.map(\.id) == seen.map(\.id).sorted())
+    #expect(world.letters(LetterQuery(consumer: "b"))?.letters.count == 10)
+    #expect(world.letters(LetterQuery(key: KeyBytes("s3")))?.letters.map(\.consumer).sorted() == ["a", "b"])
+    #expect(world.letters(LetterQuery(consumer: "nobody")) == nil)
+  }
+
+  @Test func `thousands of letters are resolved in several commits, in the order of their keys`() throws {
+    let world = try World(scripts: [
+      "a.lua": #"consumer "a" { retry = false, on = { Work = function(e) if e.generation ~= 1 then error("no") end end } }"#
+    ])
+    for number in 0..<2500 { world.emit("Work", "s\(number)") }
+    try world.settle()
+    #expect(world.letters()?.total == 2500)
+    try world.deploy(["a.lua": #"consumer "a" { on = { Work = function(e) emit("Done", {}) end } }"#])
+    #expect(world.letters()?.total == 2500)
+    #expect(try resolve(world, .retry, .all(consumer: nil, key: nil)) == .done(LetterReceipt(resolved: 2500)))
+    #expect(try world.events(type: "Done").count == 2500)
+    #expect(world.reader("a")?.blockedKeys == 0)
+    #expect(try world.foldFromNothing() == world.core.control)
+  }
+
+  @Test func `a type that is not heard any more is resolved as not heard`() throws {
+    let world = try World(scripts: ["a.lua": Self.blocking])
+    world.emit("Work", "a", #"{"until":9999999999999}"#)
+    world.emit("Work", "a")
+    try world.settle()
+    try world.deploy(["a.lua": #"consumer "c" { on = { Other = function() end } }"#])
+    try world.settle()
+    #expect(world.reader("c")?.blockedKeys == 0)
+    var unheard: [UInt64] = []
+    try world.opened.reader.replay(fromCommit: 1) { commit in
+      for record in commit.records where record.kind == .progress {
+        unheard += ProgressRecord(FieldReader(record: record.whole))?.unheard.flatMap(\.positions) ?? []
+      }
+      return true
+    }
+    #expect(unheard == [1, 2])
+  }
+
+  @Test func `an immediate first retry is made at once, the next ones wait`() throws {
+    let world = try World(scripts: [
+      "a.lua": #"""
+      consumer "c" { retry = { attempts = 4, first = "0s", jitter = 0 }, on = { Work = function() error("no") end } }
+      """#
+    ])
+    world.emit("Work", "a")
+    try world.settle()
+    #expect(world.failures.map(\.attempt) == [1, 2])
+    world.clock.advance(microseconds: 200_001)
+    try world.settle()
+    #expect(world.failures.map(\.attempt) == [1, 2, 3])
+    world.clock.advance(microseconds: 400_001)
+    try world.settle()
+    #expect(world.failures.map(\.attempt) == [1, 2, 3, 4])
+  }
+
+  @Test func `at the bound of waiting events the reader stops, says so, and reads on when there is room`() throws {
+    var settings = EngineSettings()
+    settings.queueLimit = 100
+    let world = try World(scripts: ["a.lua": Self.blocking], settings: settings)
+    let until = world.clock.wallMicroseconds() / 1000 + 500
+    world.emit("Work", "a", #"{"until":\#(until)}"#)
+    for number in 0..<1000 { world.emit("Work", "a", #"{"n":\#(number)}"#) }
+    world.emit("Work", "b", #"{"n":-1}"#)
+    try world.settle()
+    let reader = try #require(world.reader("c"))
+    #expect(reader.state == "full")
+    #expect(reader.queued < 400)
+    #expect(reader.note?.contains("100") == true)
+    world.clock.advance(microseconds: 1_000_001)
+    try world.settle()
+    #expect(try done(world).count == 1002)
+    #expect(world.reader("c")?.state == "running")
+  }
+
+  @Test func `a letter costs a key that nobody waits for nothing`() throws {
+    let world = try worldWithLetter()
+    for number in 10..<20 { world.emit("Work", "free", #"{"n":\#(number)}"#) }
+    try world.settle()
+    #expect(try done(world).count == 10)
+    #expect(world.reader("c")?.queued == 3)
+  }
+}
