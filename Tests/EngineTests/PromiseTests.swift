@@ -88,7 +88,9 @@ struct PromiseTests {
     }
   }
 
-  @Test func `2: a call is all or nothing: its effects and the progress of its reader are there together or not`() throws {
+  @Test func `2: a call is all or nothing: its effects and the progress of its reader are there together or not`()
+    throws
+  {
     try everyCrash { world, _, place in
       let parts = Dictionary(grouping: try world.events(type: "Part"), by: \.cause)
       // Without its deploy there is no reader, and nothing that it could have done.
@@ -116,7 +118,9 @@ struct PromiseTests {
     }
   }
 
-  @Test func `4: order per key: a failure stops its own key and nothing else, and nothing overtakes a dead letter`() throws {
+  @Test func `4: order per key: a failure stops its own key and nothing else, and nothing overtakes a dead letter`()
+    throws
+  {
     let world = try World(scripts: Self.scripts)
     world.emit("Work", "a", #"{"n":1,"until":9999999999999}"#)
     for number in 2...9 { world.emit("Work", number % 2 == 0 ? "a" : "b", #"{"n":\#(number)}"#) }

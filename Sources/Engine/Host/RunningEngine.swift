@@ -171,7 +171,8 @@ extension RunningEngine {
 
   package func resolve(_ verb: LetterVerb, _ selection: LetterSelection, by: String) async -> LetterOutcome {
     await withCheckedContinuation { continuation in
-      inbox.put(.operate(OperatorJob(.letters(verb, selection, complete: { continuation.resume(returning: $0) }), by: by)))
+      inbox.put(
+        .operate(OperatorJob(.letters(verb, selection, complete: { continuation.resume(returning: $0) }), by: by)))
     }
   }
 

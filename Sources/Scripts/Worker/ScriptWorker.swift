@@ -15,6 +15,10 @@ package final class ScriptWorker {
   private let hash: StableHash
   /// Keys of the last `keys`.
   var keyBytes = ByteWriter(capacity: 256)
+  /// The state that the last call left, as JSON.
+  var stateBytes = ByteWriter(capacity: 256)
+  /// What the last call left of its state; nil: the declared one.
+  package internal(set) var newState: [UInt8]?
 
   /// Whether a call hit a limit: throw the worker away and make another.
   package var isDead: Bool { interpreter.state.isDead }
@@ -35,17 +39,39 @@ package final class ScriptWorker {
   /// - recorded: the event's commit time, µs. - now: the time of the turn that handed the unit out, µs.
   package func call(
     consumer: Int, handler: Int, event: EntryView, position: Position, recorded: Int64, now: Int64,
-    key: UnsafeRawBufferPointer, readerNumber: UInt32, into effects: EntryBatch
+    key: UnsafeRawBufferPointer, readerNumber: UInt32, state: StateInput? = nil, into effects: EntryBatch
   ) -> CallOutcome {
-    let call = interpreter.call
-    call.beginHandling(event, position, recorded: recorded, now: now, into: effects)
-    fields.set(event, position, recorded: recorded, key: key)
-    seed(position, key, readerNumber)
+    if let state, let declared = consumers[consumer].declaration.state {
+      return call(
+        consumer: consumer, handler: handler, event: event, position: position, recorded: recorded, now: now, key: key,
+        readerNumber: readerNumber, state: state, declared: declared, into: effects)
+    }
+    beginHandling(event, position, recorded: recorded, now: now, key: key, readerNumber: readerNumber, into: effects)
     var returnsValue = false
-    let function = handlers[firstHandler[consumer] + handler]
-    let outcome = interpreter.state.call(function, .record(fields.shape)) { results in
+    let outcome = interpreter.state.call(function(of: consumer, handler), .record(fields.shape)) { results in
       for index in 0..<results.count where !results[index].isNone { returnsValue = true }
     }
+    return end(outcome, returnsValue: returnsValue, consumer: consumer, handler: handler, effects)
+  }
+
+  @inline(__always)
+  func beginHandling(
+    _ event: EntryView, _ position: Position, recorded: Int64, now: Int64, key: UnsafeRawBufferPointer,
+    readerNumber: UInt32, into effects: EntryBatch
+  ) {
+    interpreter.call.beginHandling(event, position, recorded: recorded, now: now, into: effects)
+    fields.set(event, position, recorded: recorded, key: key)
+    seed(position, key, readerNumber)
+  }
+
+  @inline(__always)
+  func function(of consumer: Int, _ handler: Int) -> LuaRef { handlers[firstHandler[consumer] + handler] }
+
+  @inline(__always)
+  func end(
+    _ outcome: LuaOutcome, returnsValue: Bool, consumer: Int, handler: Int, _ effects: EntryBatch
+  ) -> CallOutcome {
+    let call = interpreter.call
     call.end()
     if case .returned = outcome, !returnsValue { return .done(log: call.lines) }
     call.rollBack(effects)
