@@ -101,6 +101,17 @@ let package = Package(
       name: "CommandTests",
       dependencies: ["Command", "Client", "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     .testTarget(name: "Acceptance", dependencies: ["TestKit"]),
+    .target(
+      name: "Simulation",
+      dependencies: ["Engine", "Scripts", "LuaRuntime", "LogStorage", "Platform", "Events", "TestKit"],
+      path: "Tests/Simulation"),
+    .executableTarget(
+      name: "simulate",
+      dependencies: [
+        "Simulation", "Platform", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Tests/SimulateCommand"),
+    .testTarget(name: "SimulationTests", exclude: ["failed-seeds.txt"]),
   ],
   cxxLanguageStandard: .cxx17
 )

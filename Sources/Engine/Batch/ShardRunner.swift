@@ -1,10 +1,10 @@
-import Events
-import LogStorage
-import Platform
+package import Events
+package import LogStorage
+package import Platform
 import Scripts
 
 /// Runs shards on one worker thread, with that thread's own Lua states.
-struct ShardRunner {
+package struct ShardRunner {
   /// A shard ends after this long, so that a slow consumer cannot keep a worker from the others. What is left goes
   /// into the reader's next batch.
   static let longestSlice: Int64 = 10_000_000
@@ -22,7 +22,7 @@ struct ShardRunner {
   /// The states of the newest generations; an older one may still be out when a deploy comes.
   private var workers: [(generation: UInt32, worker: ScriptWorker)] = []
 
-  init(log: LogReader, clock: any HostClock, hash: StableHash, identity: LogIdentity) {
+  package init(log: LogReader, clock: any HostClock, hash: StableHash, identity: LogIdentity) {
     self.log = log
     self.clock = clock
     self.hash = hash
@@ -31,7 +31,7 @@ struct ShardRunner {
 
   private var monotonic: Int64 { Int64(clock.monotonicNanoseconds()) }
 
-  mutating func run(_ batch: Batch, _ shard: Shard) {
+  package mutating func run(_ batch: Batch, _ shard: Shard) {
     let start = monotonic
     let end = start + Self.longestSlice
     defer { shard.elapsed = monotonic - start }

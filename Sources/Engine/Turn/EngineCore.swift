@@ -27,7 +27,7 @@ package final class EngineCore {
   var retries = Heap<RetryEntry>()
 
   /// The time of this turn, µs.
-  var now: Int64 = 0
+  package internal(set) var now: Int64 = 0
   /// The monotonic clock at this turn, ns: what pauses are counted in.
   var monotonic: Int64 = 0
   /// With `clockIsEvents`, the time of the last commit: what events of an imported history say.
