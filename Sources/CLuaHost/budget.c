@@ -11,7 +11,8 @@
 
 static const char passing_tag = 0;
 
-enum { MD_PATIENCE = 4 };
+// What a frame of a deep recursion costs in time beyond its instructions: memory, and marking it again and again.
+enum { MD_PATIENCE = 4, MD_FRAME_COST = 40 };
 
 static uint64_t read_clock(clockid_t clock) {
   struct timespec now;
@@ -54,7 +55,8 @@ void md_begin_budget(md_lua *lua) {
   lua->look_at = lua->budget > MD_SLICE ? lua->budget - MD_SLICE : 0;
   lua->deadline = 0;
   lua->denials = 0;
-  lua->is_near_limit = false;
+  lua->looks_around = false;
+  lua->look_above = lua->limits.memory / 2;
   lua->interval = md_interval(lua);
   lua_sethook(lua->current, md_hook, LUA_MASKCOUNT, lua->interval);
 }
@@ -73,22 +75,16 @@ void md_end_budget(md_lua *lua) {
   }
 }
 
-static void keep_traceback(lua_State *L, md_lua *lua) {
-  lua->enforcing = false;
-  luaL_traceback(L, L, NULL, 0);
-  size_t length;
-  const char *text = lua_tolstring(L, -1, &length);
-  md_buffer_set(&lua->traceback, text, length);
-  lua_pop(L, 1);
-  lua->enforcing = true;
-}
-
-// Three quarters of the memory are used. When it runs out nobody can look any more, so what runs is noted now.
-// Recursion without end is what mostly gets here: said as that, it is an ordinary error.
+// Half of the memory is used, or another sixteenth. When it runs out nobody can look any more, so what runs is noted in
+// time. Recursion without end is what mostly gets here: said as that, it is an ordinary error.
 static void look_around(lua_State *L, md_lua *lua) {
   lua_Debug deep;
-  if (lua_getstack(L, MD_DEEP, &deep)) luaL_error(L, "stack overflow: does a function call itself without end?");
-  keep_traceback(L, lua);
+  lua->looks_around = false;
+  md_keep_traceback(L, lua, 0);
+  if (!lua_getstack(L, MD_DEEP, &deep)) return;
+  lua->look_above = lua->limits.memory / 2;  // a script that catches this may do it again, for a while
+  lua->budget -= MD_DEEP * MD_FRAME_COST;
+  luaL_error(L, "stack overflow: does a function call itself without end?");
 }
 
 void md_hook(lua_State *L, lua_Debug *activation) {
@@ -96,7 +92,7 @@ void md_hook(lua_State *L, lua_Debug *activation) {
   md_lua *lua = md_host(L);
   if (!lua->enforcing) return;  // the host's own protected code
   lua->budget -= lua->interval;
-  if (lua->is_near_limit && lua->traceback.length == 0) look_around(L, lua);
+  if (__builtin_expect(lua->looks_around, 0)) look_around(L, lua);
   md_check_budget(L, lua);
 }
 
@@ -135,6 +131,6 @@ _Noreturn void md_raise_fatal(lua_State *L, md_lua *lua, md_lua_status status) {
   md_mark_fatal(lua, status);
   lua->interval = 1;
   lua_sethook(L, md_hook, LUA_MASKCOUNT, 1);
-  keep_traceback(L, lua);
+  md_keep_traceback(L, lua, 0);
   md_raise_passing(L);
 }

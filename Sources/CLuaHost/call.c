@@ -75,14 +75,6 @@ static void describe(lua_State *L, md_lua *lua, int index) {
   md_buffer_set(&lua->message, text, (size_t)length);
 }
 
-static void keep_traceback(lua_State *L, md_lua *lua, int level) {
-  size_t length;
-  luaL_traceback(L, L, NULL, level);
-  const char *text = lua_tolstring(L, -1, &length);
-  md_buffer_set(&lua->traceback, text, length < MD_MAXIMUM_MESSAGE ? length : MD_MAXIMUM_MESSAGE);
-  lua_pop(L, 1);
-}
-
 int md_on_error(lua_State *L) {
   md_lua *lua = md_host(L);
   lua->enforcing = false;
@@ -96,7 +88,7 @@ int md_on_error(lua_State *L) {
   } else {
     describe(L, lua, 1);
   }
-  keep_traceback(L, lua, 1);
+  md_keep_traceback(L, lua, 1);
   return 1;
 }
 

@@ -24,7 +24,8 @@ enum {
   MD_SCRATCH_KEPT = 65536,       // bytes of scratch kept between calls
   MD_JSON_KEPT = 262144,         // bytes of JSON for which buffers are kept between calls
   MD_SLICE = 50000,              // charges between two looks at the clock
-  MD_DEEP = 150000,              // calls in each other that are too many once memory runs short
+  MD_DEEP = 200000,              // calls in each other that are too many once half of the memory is used
+  MD_FARTHEST_LEVEL = 1000,      // frames that `error` looks past for a position
   MD_MAXIMUM_SORTED = 100000,    // entries that are sorted to visit a table
 };
 
@@ -74,7 +75,8 @@ struct md_lua {
   size_t used;
   bool enforcing;               // script code runs; otherwise the host pushes and is never refused
   int32_t denials;              // refusals in this call
-  bool is_near_limit;           // of memory; seen in this call
+  size_t look_above;            // with so much memory in use the hook looks around: half of it, then a little more
+  bool looks_around;            // the hook does so when it is called next
   int64_t refuse_after;         // for tests; 0 is off
   md_long_string *_Nullable long_strings;
   size_t long_count, long_capacity;
@@ -198,6 +200,11 @@ md_lua_outcome md_outcome_of(md_lua *lua, int status);
 md_lua_outcome md_fault(md_lua *lua, md_lua_status status, const char *format, ...);
 /// Pushes an item; raises when JSON is wrong or memory is short.
 void md_push_item(lua_State *L, md_lua *lua, const md_lua_item *item, const char *_Nullable name);
+
+// --- traceback.c
+
+/// Keeps the frames from `level` on in `lua->traceback`. Never raises.
+void md_keep_traceback(lua_State *L, md_lua *lua, int level);
 
 // --- function.c
 

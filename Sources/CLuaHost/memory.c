@@ -64,6 +64,14 @@ static void call_hook_soon(md_lua *lua) {
   lua_sethook(lua->current, md_hook, LUA_MASKCOUNT, 1);
 }
 
+// Up to three quarters of the memory the next regular call of the hook is soon enough: changing the count touches every
+// frame, and there may be many. Later a few large blocks could be all there is room for.
+static void look_around_soon(md_lua *lua) {
+  lua->look_above = lua->used + lua->limits.memory / 16;
+  lua->looks_around = true;
+  if (lua->used > lua->limits.memory / 4 * 3 && lua->interval > 1) call_hook_soon(lua);
+}
+
 // `tag` is what Lua says about a new block: the type of an object, or 0 for a vector.
 static void charge_allocation(md_lua *lua, size_t tag, size_t size) {
   if (tag == LUA_TSTRING ? size <= MD_SHORT_STRING_BLOCK : tag == 0 && size <= MD_SMALL_VECTOR) return;
@@ -86,10 +94,7 @@ void *md_allocate(void *data, void *block, size_t old_size, size_t new_size) {
   if (new_size > old_size && lua->enforcing) {
     if (!permits(lua, is_string, new_size - old_size, new_size)) return NULL;
     if (!block) charge_allocation(lua, tag, new_size);
-    if (!lua->is_near_limit && lua->used > lua->limits.memory / 4 * 3) {
-      lua->is_near_limit = true;
-      call_hook_soon(lua);
-    }
+    if (lua->used > lua->look_above) look_around_soon(lua);
   }
   void *moved = realloc(block, new_size);
   if (!moved) {

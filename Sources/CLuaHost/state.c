@@ -53,6 +53,7 @@ md_lua *md_lua_new(const md_lua_limits *limits) {
   lua->limits = with_defaults(*limits);
   lua->next_ref = MD_REF_FIRST;
   lua->interval = MD_HOOK_INTERVAL;
+  lua->look_above = SIZE_MAX;
   lua->state = lua_newstate(md_allocate, lua);
   if (!lua->state) {
     free(lua);

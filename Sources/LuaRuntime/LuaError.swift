@@ -60,10 +60,9 @@ extension LuaError {
     self.init(Code(outcome.status), String(outcome.message), traceback: Self.frames(String(outcome.traceback)))
   }
 
-  /// Lua's traceback without its heading, indentation and the host's own frames at the end.
+  /// A traceback without the host's own frames at the end.
   static func frames(_ text: String) -> String {
-    var lines = text.split(separator: "\n").map { $0.drop { $0 == "\t" || $0 == " " } }
-    if lines.first == "stack traceback:" { lines.removeFirst() }
+    var lines = text.split(separator: "\n")
     while let last = lines.last, last.hasPrefix("[C]") { lines.removeLast() }
     return lines.joined(separator: "\n")
   }

@@ -179,6 +179,33 @@ import Testing
     #expect(try state.run("return 1") == .returned(["1"]))
   }
 
+  @Test func `a deep recursion that ends does its work`() throws {
+    let source = "local function f(n) if n == 0 then return 0 end return 1 + f(n - 1) end return f(190000)"
+    #expect(try LuaState().run(source) == .returned(["190000"]))
+  }
+
+  /// Counting all frames of a runaway recursion took longer than the recursion.
+  @Test func `the traceback of a deep recursion shows where it is and leaves the rest out`() throws {
+    let state = try LuaState()
+    let source = "local function f(n)\n  if n == 0 then error('deep') end\n  return 1 + f(n - 1)\nend\n"
+    let around = "local function begin(n)\n  return 0 + f(n)\nend\nreturn begin"
+    let begin = try state.held(source + around)
+    let middle = Array(repeating: "t.lua:3: in upvalue 'f'", count: 8)
+    let top = ["[C]: in global 'error'", "t.lua:2: in upvalue 'f'"]
+    for (depth, below) in [
+      (9, ["t.lua:3: in upvalue 'f'", "t.lua:6: in function <t.lua:5>"]),
+      (100_000, ["... (1000 levels or more)"]),
+    ] {
+      let error = try #require(state.call(begin, .integer(Int64(depth))).error)
+      #expect(error.message == "t.lua:2: deep")
+      #expect(error.traceback.split(separator: "\n").map(String.init) == top + middle + below, "\(depth)")
+    }
+    let error = try #require(state.call(begin, .integer(500)).error)
+    let frames = error.traceback.split(separator: "\n")
+    #expect(frames.count == 21 && frames[10] == "... (skipping 483 levels)", "\(error.traceback)")
+    #expect(frames.last == "t.lua:6: in function <t.lua:5>")
+  }
+
   @Test func `what eats the memory has a traceback`() throws {
     let state = try LuaState()
     let source = "local function eat()\n  local t = {}\n  for i = 1, 1e9 do t[i] = {i} end\nend\neat() return 1"

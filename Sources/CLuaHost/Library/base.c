@@ -120,12 +120,14 @@ static int base_type(lua_State *L) {
 
 // --- errors
 
+// Lua walks to the frame that is named as the place, so a place far out is paid for, or not looked for.
 static int base_error(lua_State *L) {
-  md_charge(L, md_host(L), 2);
-  int level = (int)luaL_optinteger(L, 2, 1);
+  lua_Integer level = luaL_optinteger(L, 2, 1);
+  bool has_place = level > 0 && level <= MD_FARTHEST_LEVEL;
+  md_charge(L, md_host(L), has_place ? 2 + level / 4 : 2);
   lua_settop(L, 1);
-  if (lua_type(L, 1) == LUA_TSTRING && level > 0) {
-    luaL_where(L, level);
+  if (lua_type(L, 1) == LUA_TSTRING && has_place) {
+    luaL_where(L, (int)level);
     lua_insert(L, 1);
     lua_concat(L, 2);
   }
@@ -141,13 +143,15 @@ static int base_assert(lua_State *L) {
   return lua_error(L);
 }
 
-// What is fatal or aborts the call goes on to the host; running out of memory is fatal.
+// What is fatal or aborts the call goes on to the host; running out of memory is fatal. Lua walks through all frames
+// when an error is caught, which may be a million: too much to wait for the next regular look at the clock.
 static int after_pcall(lua_State *L, int status, lua_KContext context) {
   (void)context;
   md_lua *lua = md_host(L);
   if (status == LUA_ERRMEM && lua->fatal == MD_LUA_OK) md_mark_fatal(lua, MD_LUA_MEMORY);
   if (md_is_passing(lua)) md_raise_passing(L);
   if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L);     // true result …
+  md_check_budget(L, lua);
   lua_pushboolean(L, 0);
   lua_insert(L, -2);                                                     // … false error
   return 2;
