@@ -56,6 +56,12 @@ function consumer(name) end
 ---@return any
 function require(module) end
 
+---Says what the data of an event look like, and makes older events like it.
+---@param type string The event type.
+---@overload fun(name: string, body: ContractBody)
+---@return fun(body: ContractBody) declare
+function contract(type) end
+
 ---Appends an event: a fact. It counts when the handler returns, and not when it fails.
 ---@param type string ASCII letters, digits, `.`, `_` and `-`.
 ---@param data? any A JSON value.

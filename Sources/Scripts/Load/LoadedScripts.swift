@@ -5,6 +5,7 @@ internal import LuaRuntime
 struct LoadedScripts {
   let interpreter: Interpreter
   var consumers: [LoadedConsumer] = []
+  var contracts: [LoadedContract] = []
   /// Types that a file emits literally.
   var emits: [String: [SourceFacts.Emit]] = [:]
 }

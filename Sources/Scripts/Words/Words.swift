@@ -1,6 +1,6 @@
 /// The words of this version.
 package enum Words {
-  package static let all: [Word] = declarations + effects + values
+  package static let all: [Word] = declarations + contracts + effects + values
 
   static let declarations: [Word] = [
     Word(

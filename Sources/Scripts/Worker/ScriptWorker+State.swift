@@ -16,12 +16,15 @@ extension ScriptWorker {
     switch loaded {
     case .ready(let ref): table = ref
     case .wrong(let message): return .failed(stateFailure(message, consumer))
-    case .ended(.host(let error)): return .hostFault(error.message)
     case .ended(let outcome):
-      return .failed(failure(outcome, in: consumers[consumer].declaration, line: \.line))
+      if case .host(let error) = outcome { return .hostFault(error.message) }
+      return .failed(failure(outcome) ?? stateFailure("the state could not be upgraded", consumer))
     }
     defer { interpreter.state.release(table) }
+    let upcast = upcast(event, position, recorded: recorded)
+    if let ended = upcast.ended { return ended }
     beginHandling(event, position, recorded: recorded, now: now, key: key, readerNumber: readerNumber, into: effects)
+    if upcast.isOlder { fields.setData(json: upcastBytes.bytes) }
     var returnsValue = false
     let outcome = interpreter.state.call(function(of: consumer, handler), [.record(fields.shape), .ref(table)]) {
       results in

@@ -7,6 +7,10 @@ package final class ScriptWorker {
   let interpreter: Interpreter
   let consumers: [LoadedConsumer]
   let fields: EventFields
+  /// By event type: contracts with older versions.
+  let upcasting: [[UInt8]: LoadedContract]
+  /// Data of an older event, made like the newest version's.
+  var upcastBytes = ByteWriter(capacity: 256)
   /// The handlers of all consumers one after the other, and where each consumer's begin: flat, so that finding one
   /// counts no references.
   private let handlers: [LuaRef]
@@ -26,11 +30,16 @@ package final class ScriptWorker {
   init(_ loaded: LoadedScripts, hash: StableHash, logID: (UInt64, UInt64), circle: TypeCircle) throws {
     interpreter = loaded.interpreter
     consumers = loaded.consumers
+    upcasting = Dictionary(
+      uniqueKeysWithValues: loaded.contracts.filter { $0.declaration.version > 1 }.map {
+        (Array($0.declaration.type.utf8), $0)
+      })
     handlers = loaded.consumers.flatMap(\.handlers)
     firstHandler = loaded.consumers.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.handlers.count) }
     self.hash = hash
     self.logID = logID
     fields = try EventFields(interpreter.state, interpreter.call, logName: interpreter.logName)
+    interpreter.call.contracts = ContractSet(loaded.contracts.map(\.declaration))
     interpreter.call.circle = { circle.text(from: $0, emitting: $1) }
   }
 
@@ -46,7 +55,10 @@ package final class ScriptWorker {
         consumer: consumer, handler: handler, event: event, position: position, recorded: recorded, now: now, key: key,
         readerNumber: readerNumber, state: state, declared: declared, into: effects)
     }
+    let upcast = upcast(event, position, recorded: recorded)
+    if let ended = upcast.ended { return ended }
     beginHandling(event, position, recorded: recorded, now: now, key: key, readerNumber: readerNumber, into: effects)
+    if upcast.isOlder { fields.setData(json: upcastBytes.bytes) }
     var returnsValue = false
     let outcome = interpreter.state.call(function(of: consumer, handler), .record(fields.shape)) { results in
       for index in 0..<results.count where !results[index].isNone { returnsValue = true }
@@ -76,7 +88,13 @@ package final class ScriptWorker {
     if case .returned = outcome, !returnsValue { return .done(log: call.lines) }
     call.rollBack(effects)
     if case .host(let error) = outcome { return .hostFault(error.message) }
-    return .failed(failure(outcome, in: consumers[consumer].declaration, line: { $0.handlers[handler].line }))
+    let declaration = consumers[consumer].declaration
+    return .failed(
+      failure(outcome)
+        ?? HandlerFailure(
+          kind: .error,
+          message: "\(declaration.file):\(declaration.handlers[handler].line): a handler returns nothing: effects are "
+            + "calls, such as emit(…)", traceback: "", log: call.lines))
   }
 
   /// What `random` and `uuid` give follows from the log, the unit and the reader, and from nothing else.
@@ -86,9 +104,8 @@ package final class ScriptWorker {
       logID.1 ^ position.rawValue)
   }
 
-  func failure(
-    _ outcome: LuaOutcome, in consumer: ConsumerDeclaration, line: (ConsumerDeclaration) -> Int
-  ) -> HandlerFailure {
+  /// Nil when the call returned.
+  func failure(_ outcome: LuaOutcome) -> HandlerFailure? {
     let lines = interpreter.call.lines
     func failure(_ kind: HandlerFailure.Kind, _ error: LuaError) -> HandlerFailure {
       HandlerFailure(kind: kind, message: error.message, traceback: error.traceback, log: lines)
@@ -101,11 +118,7 @@ package final class ScriptWorker {
     case .time(let error): return failure(.time, error)
     case .memory(let error): return failure(.memory, error)
     case .failed(let error), .host(let error): return failure(.error, error)
-    case .returned:
-      let place = "\(consumer.file):\(line(consumer))"
-      return HandlerFailure(
-        kind: .error, message: "\(place): a handler returns nothing: effects are calls, such as emit(…)", traceback: "",
-        log: lines)
+    case .returned: return nil
     }
   }
 }
