@@ -38,6 +38,8 @@ package final class Batch: @unchecked Sendable {
   package let number: UInt64
   package let generation: RunningGeneration
   package let consumer: Int
+  /// Whether the consumer remembers something: asked for every unit, so it is not looked up in the declaration.
+  let hasState: Bool
   /// The time of the turn that hands it out, µs.
   package let now: Int64
   /// Everything up to here is in this batch, or not heard, or queued.
@@ -83,6 +85,7 @@ package final class Batch: @unchecked Sendable {
     self.number = number
     self.generation = generation
     self.consumer = consumer
+    hasState = generation.scripts.consumers[consumer].state != nil
     self.now = now
     self.from = from
     through = from

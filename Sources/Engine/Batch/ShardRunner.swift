@@ -159,7 +159,7 @@ package struct ShardRunner {
       throw error
     }
     var state: KeyState?
-    if batch.declaration.state != nil { state = try self.state(of: unit, entry, batch, shard) }
+    if batch.hasState { state = try self.state(of: unit, entry, batch, shard) }
     let outcome = batch.withKey(of: unit, entry: entry) { key in
       worker.call(
         consumer: batch.consumer, handler: handler, event: entry, position: Position(unit.position),
