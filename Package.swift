@@ -45,7 +45,7 @@ let package = Package(
     .target(
       name: "HTTPAPI",
       dependencies: [
-        "Engine", "Wire", "Events", "LogStorage",
+        "Engine", "Scripts", "Wire", "Events", "LogStorage",
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
@@ -89,7 +89,7 @@ let package = Package(
     .testTarget(
       name: "HTTPAPITests",
       dependencies: [
-        "HTTPAPI", "Engine", "Events", "Wire", "LogStorage",
+        "HTTPAPI", "Engine", "Scripts", "Events", "Wire", "LogStorage",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),

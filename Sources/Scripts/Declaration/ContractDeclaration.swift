@@ -24,6 +24,8 @@ package struct ContractSet: Sendable {
   }
 
   package var isEmpty: Bool { contracts.isEmpty }
+  /// In the order of their types.
+  package var all: [ContractDeclaration] { contracts.values.sorted { $0.type < $1.type } }
 
   package subscript(type: UnsafeRawBufferPointer) -> ContractDeclaration? {
     contracts.isEmpty ? nil : contracts[Array(type)]
@@ -36,10 +38,10 @@ package struct ContractSet: Sendable {
     package let violation: SchemaViolation
   }
 
-  /// Checks every entry of a batch that has a contract, and notes its version in it.
-  package func check(_ batch: EntryBatch) throws(Refusal) {
+  /// Checks every entry of a batch from `start` on that has a contract, and notes its version in it.
+  package func check(_ batch: EntryBatch, from start: Int = 0) throws(Refusal) {
     if contracts.isEmpty { return }
-    for index in 0..<batch.count {
+    for index in start..<batch.count {
       let entry = batch.entry(index)
       guard let contract = self[entry.type] else { continue }
       if let schema = contract.schema {

@@ -1,8 +1,27 @@
-internal import Events
+package import Events
 internal import LuaRuntime
 
 /// Events of older contract versions are read as the newest one.
 extension ScriptWorker {
+  /// What an event's data are for whoever reads it now, checked against its contract: nil when they keep to it, or when
+  /// there is none; else what is wrong.
+  package func problem(withDataOf event: EntryView, position: Position, recorded: Int64) -> String? {
+    guard let contract = interpreter.call.contracts[event.type], let schema = contract.schema else { return nil }
+    let upcast = upcast(event, position, recorded: recorded)
+    switch upcast.ended {
+    case .failed(let failure)?: return failure.message
+    case .hostFault(let message)?: return message
+    case .done?, nil: break
+    }
+    do throws(SchemaViolation) {
+      guard event.dataEncoding != .binary else { return "data is no JSON" }
+      try SchemaCheck.check(upcast.isOlder ? upcastBytes.bytes : event.data, schema)
+      return nil
+    } catch {
+      return "\(error)"
+    }
+  }
+
   /// Whether the event is older than its contract, and then its data as the newest version's in `upcastBytes`; or how an
   /// upcast that failed ends the call.
   func upcast(_ event: EntryView, _ position: Position, recorded: Int64) -> (isOlder: Bool, ended: CallOutcome?) {
