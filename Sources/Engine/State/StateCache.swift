@@ -5,9 +5,6 @@ struct StateCache {
   private var pending: [KeyBytes: (state: KeyState, batch: UInt64)] = [:]
   private var bytes = 0
 
-  /// Beyond so many bytes states are dropped; they are in the log.
-  static let mostBytes = 16 << 20
-
   subscript(key: KeyBytes) -> KeyState? { pending[key]?.state ?? states[key] }
 
   /// Of a batch that has come back and will be committed as it is.
@@ -15,13 +12,13 @@ struct StateCache {
     for (key, state) in found { pending[key] = (state, batch) }
   }
 
-  /// Of a batch that is in the log.
-  mutating func note(_ found: [KeyBytes: KeyState], batch: UInt64) {
+  /// Of a batch that is in the log. Beyond `mostBytes` states are dropped: the log has them.
+  mutating func note(_ found: [KeyBytes: KeyState], batch: UInt64, mostBytes: Int) {
     for (key, state) in found {
       if pending[key]?.batch == batch { pending[key] = nil }
       bytes += state.bytes - (states.updateValue(state, forKey: key)?.bytes ?? 0)
     }
-    while bytes > Self.mostBytes, let (key, state) = states.first {
+    while bytes > mostBytes, let (key, state) = states.first {
       states[key] = nil
       bytes -= state.bytes
     }

@@ -197,6 +197,7 @@ extension EngineCore {
   }
 
   private func setRunning(_ scripts: Generation, number: UInt32) {
+    stateCacheBytes = settings.stateCacheBytes / max(1, scripts.consumers.count { $0.state != nil })
     generation = RunningGeneration(number: number, scripts: scripts)
     for index in runtimes.indices {
       let reader = control.readers[index]

@@ -104,7 +104,7 @@ extension EngineCore {
         noteChange(of: key, from: before, index, wasTried: retried.contains(key))
       }
     }
-    if runtimes[index].hasState { runtimes[index].states.note(batch.foundStates, batch: batch.number) }
+    if runtimes[index].hasState { runtimes[index].states.note(batch.foundStates, batch: batch.number, mostBytes: stateCacheBytes) }
     if !runtimes[index].givenUp.isEmpty { forgetGivenUp(index, progress) }
     tell(batch, progress)
   }
