@@ -48,10 +48,13 @@ struct StateTests {
     #expect(try world.foldFromNothing() == world.core.control)
   }
 
-  @Test func `it is the same one by one, in batches, on many workers, and across restarts`() throws {
-    func run(workers: Int = 1, _ step: (inout World, Int) throws -> Void) throws -> [[String]] {
+  @Test func `it is the same one by one, in batches, on many workers, from the log, and across restarts`() throws {
+    func run(
+      workers: Int = 1, cacheBytes: Int = 1 << 20, _ step: (inout World, Int) throws -> Void
+    ) throws -> [[String]] {
       var settings = EngineSettings()
       settings.workers = workers
+      settings.stateCacheBytes = cacheBytes
       var world = try World(scripts: ["a.lua": Self.summing], settings: settings)
       for number in 1...400 {
         world.emit("Reading", "s-\(number % 5)", #"{"value":\#(number)}"#)
@@ -64,6 +67,8 @@ struct StateTests {
     #expect(oneByOne.map(\.count) == [80, 80, 80, 80, 80])
     #expect(try run { _, _ in } == oneByOne)
     #expect(try run(workers: 4) { _, _ in } == oneByOne)
+    // Nothing stays in memory: every batch reads what it needs from the log.
+    #expect(try run(cacheBytes: 0) { world, number in if number % 7 == 0 { try world.settle() } } == oneByOne)
     #expect(
       try run { world, number in
         guard number % 40 == 0 else { return }
