@@ -15,6 +15,9 @@ package struct ShardRunner {
   /// Bytes kept of a message, a traceback and a log each.
   static let mostFailureBytes = 4096
 
+  /// What a script sees as the key of an event that goes by itself.
+  private static var noKey: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
+
   private let log: LogReader
   private let clock: any HostClock
   private let hash: StableHash
@@ -163,7 +166,7 @@ package struct ShardRunner {
     let outcome = batch.withKey(of: unit, entry: entry) { key in
       worker.call(
         consumer: batch.consumer, handler: handler, event: entry, position: Position(unit.position),
-        recorded: recorded, now: batch.now, key: key, readerNumber: batch.reader,
+        recorded: recorded, now: batch.now, key: KeyBytes.isOwn(key) ? Self.noKey : key, readerNumber: batch.reader,
         state: state.map { StateInput(json: $0.json, version: $0.version) }, into: shard.effects)
     }
     if worker.isDead { drop(worker) }
@@ -221,9 +224,13 @@ package struct ShardRunner {
     switch outcome {
     case .keys(let keys):
       for key in keys {
-        let hashed = hash(key)
         // One worker computes all keys of a batch, so it may write to the batch's storage.
-        shard.computedKeys.append((index, batch.storeKey(key), hashed))
+        if key.isEmpty {
+          let own = KeyBytes.own(Position(unit.position))
+          shard.computedKeys.append((index, own.bytes.withUnsafeBytes { batch.storeKey($0) }, own.hash(hash)))
+        } else {
+          shard.computedKeys.append((index, batch.storeKey(key), hash(key)))
+        }
       }
     case .failed(let failure):
       throw CallError(
