@@ -19,14 +19,19 @@ struct ShardRunner {
   private let clock: any HostClock
   private let hash: StableHash
   private let identity: LogIdentity
+  private let mark: CallMark
   /// The states of the newest generations; an older one may still be out when a deploy comes.
   private var workers: [(generation: UInt32, worker: ScriptWorker)] = []
 
-  init(log: LogReader, clock: any HostClock, hash: StableHash, identity: LogIdentity) {
+  /// `mark`: where it says which call it is in.
+  init(
+    log: LogReader, clock: any HostClock, hash: StableHash, identity: LogIdentity, mark: CallMark = CallMark()
+  ) {
     self.log = log
     self.clock = clock
     self.hash = hash
     self.identity = identity
+    self.mark = mark
   }
 
   private var monotonic: Int64 { Int64(clock.monotonicNanoseconds()) }
@@ -37,6 +42,7 @@ struct ShardRunner {
     defer { shard.elapsed = monotonic - start }
     var failedKeys: [UInt64] = []
     for (ordinal, index) in shard.units.enumerated() {
+      if batch.isVoid { return }
       if index >= batch.mustRun, ordinal > 0,
         shard.bytes > Self.mostBytes / batch.shards.count || monotonic > end
       {
@@ -89,10 +95,15 @@ struct ShardRunner {
   /// A unit that took a worker with it once is not called in this batch: it fails like a call that ran out of time.
   private func failGivenUp(_ unit: Unit, _ batch: Batch) throws(CallError) {
     let keyHash = batch.needsKeys ? 0 : unit.keyHash
-    guard let lost = batch.givenUp.first(where: { $0.position == unit.position && $0.keyHash == keyHash }) else { return }
+    guard let lost = batch.givenUp.first(where: { $0.position == unit.position && $0.keyHash == keyHash }) else {
+      return
+    }
     throw CallError(
       key: batch.storedKey(of: unit) ?? unit.entry.map { batch.key(of: unit, entry: $0) }, kind: .time,
-      message: "the call did not come back from one library function within \(lost.seconds) s, and was given up with its worker")
+      message: """
+        the call did not come back from one library function within \(lost.seconds) s, and was given up with its worker; \
+        the event is not called again before that worker is back or the script is changed
+        """)
   }
 
   private static func shortened(_ text: String) -> String {
@@ -154,11 +165,13 @@ struct ShardRunner {
       error.key = batch.key(of: unit, entry: entry)
       throw error
     }
+    mark.begin(index)
     let outcome = batch.withKey(of: unit, entry: entry) { key in
       worker.call(
         consumer: batch.consumer, handler: handler, event: entry, position: Position(unit.position),
         recorded: recorded, now: batch.now, key: key, readerNumber: batch.reader, into: shard.effects)
     }
+    mark.end()
     if worker.isDead { drop(worker) }
     switch outcome {
     case .done(let log):
@@ -176,8 +189,10 @@ struct ShardRunner {
     of unit: Unit, _ entry: EntryView, _ index: Int, _ batch: Batch, _ shard: Shard
   ) throws(CallError) {
     let worker = try worker(for: batch.generation)
+    mark.begin(index)
     let outcome = worker.keys(
       consumer: batch.consumer, event: entry, position: Position(unit.position), recorded: unit.recorded)
+    mark.end()
     if worker.isDead { drop(worker) }
     switch outcome {
     case .keys(let keys):

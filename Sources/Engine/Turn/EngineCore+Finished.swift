@@ -100,7 +100,7 @@ extension EngineCore {
         noteChange(of: key, from: before, index, wasTried: retried.contains(key))
       }
     }
-    if !runtimes[index].givenUp.isEmpty { forgetGivenUp(index, progress) }
+    if !runtimes[index].lost.isEmpty { noteFailedLost(index, progress) }
     tell(batch, progress)
   }
 
