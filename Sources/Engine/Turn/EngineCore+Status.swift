@@ -29,6 +29,7 @@ extension EngineCore {
     case .paused: return "paused"
     case .active:
       let index = Int(reader.number) - 1
+      if runtimes[index].stuckCalls > 0 { return "stuck" }
       if isFull(index) { return "full" }
       return runtimes[index].scanned + 1 < tail.first ? "behind" : "running"
     }
@@ -36,7 +37,12 @@ extension EngineCore {
 
   private func note(on reader: ReaderState) -> String? {
     let index = Int(reader.number) - 1
-    guard reader.life == .active, isFull(index) else { return nil }
+    guard reader.life == .active else { return nil }
+    if runtimes[index].stuckCalls >= Self.mostLostCalls {
+      return "\(runtimes[index].stuckCalls) calls have not come back: "
+        + "it is called again when one does, or when its script is changed"
+    }
+    guard isFull(index) else { return nil }
     return
       "\(reader.blocked.unitCount) events wait for blocked keys: it reads on when there are fewer than \(settings.queueLimit)"
   }

@@ -59,6 +59,11 @@ package final class EngineCore {
   var wasDiskFull = false
   /// A reader has more to look at than one turn allows.
   var wantsTurn = false
+  /// Entries that readers may still look at in this turn.
+  var scanLeft = 0
+  /// That was not enough for all, and who begins in the next turn.
+  var someStandBack = false
+  var nextToScan = 0
   var isStopping = false
   /// On the way to a stop: the live cursors are in the log, so that the next start has nothing to read again.
   var wroteCursors = false
@@ -90,6 +95,7 @@ package final class EngineCore {
   package func turn(_ inputs: [EngineInput], wall: Int64, monotonic: Int64) throws(JournalError) {
     now = clock.time(wall: wall, monotonic: monotonic)
     wantsTurn = false
+    (scanLeft, someStandBack) = (settings.scanPerTurn / 2, false)
     for index in runtimes.indices where runtimes[index].fetchAgainAt <= now { runtimes[index].fetchAgainAt = 0 }
     if let pause = appendAgainAt, monotonic >= pause { appendAgainAt = nil }
     self.monotonic = monotonic
@@ -129,6 +135,9 @@ package final class EngineCore {
     case .lettersRead(let job): takeLettersRead(job)
     case .letters(let query, let answer): answer(page(query))
     case .workerLost(let batch, let unit, let seconds): takeLost(batch, unit: unit, seconds: seconds)
+    case .workerBack(let batch, let unit): takeBackLost(batch, unit: unit)
+    case .warning(let message): hands.warn(message)
+    case .stopWaiting: stopWaiting()
     case .stop:
       isStopping = true
       for job in operators { refuseForStop(job) }
@@ -274,6 +283,9 @@ package struct EngineSettings: Sendable {
   package var unsyncedLimit = 48 << 20
   /// Ingress of one turn, in bytes.
   package var turnBytes = 4 << 20
+  /// Entries that all readers together look at in one turn, so that a turn is short also with a thousand readers. Half of
+  /// it is for those whose batches have just come back.
+  package var scanPerTurn = 1 << 18
   /// How long to wait after the disk was full, in µs.
   package var fullDiskPause: Int64 = 500_000
   /// Queued units a reader may have before it stops reading.
@@ -281,6 +293,11 @@ package struct EngineSettings: Sendable {
   /// Bytes of consumers' states that stay in memory, of all consumers together.
   package var stateCacheBytes = 64 << 20
   package var workers = 2
+  /// A call that lasts longer is given up with its worker, in µs. Longer than four times a call's time limit, which is
+  /// what a call may take on a busy machine.
+  package var stuckAfter: Int64 = 2_000_000
+  /// How long a stop waits for calls that do not come back, in µs.
+  package var stopGrace: Int64 = 2_000_000
   package var acceptsClockJumps = false
   /// Commit times come from the events (`run --clock events`).
   package var clockIsEvents = false
