@@ -97,9 +97,8 @@ package struct Daemon: Sendable {
     let watcher = FolderWatcher(folder: configuration.handlers) {
       Task { await loader.reload() }
     }
-    let server = HTTPDoor(
-      door, host: engine, reading: LogReading(log: engine.reader), version: Version.text, logger: logger
-    ) { address in
+    let reading = LogReading(log: engine.reader) { engine.durablePoint.commit }
+    let server = HTTPDoor(door, host: engine, reading: reading, version: Version.text, logger: logger) { address in
       console.write("info", "moondance", await greeting(engine, address))
     }
     let group = ServiceGroup(

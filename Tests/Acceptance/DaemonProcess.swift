@@ -21,8 +21,10 @@ enum Binary {
     var err: String
   }
 
-  /// Runs a command to its end.
-  static func run(_ arguments: [String], input: Data? = nil, server: Int? = nil) throws -> Output {
+  /// Runs a command to its end. `typed`: standard input is a terminal, at which somebody types this.
+  static func run(
+    _ arguments: [String], input: Data? = nil, typed: String? = nil, server: Int? = nil
+  ) throws -> Output {
     let process = Process()
     process.executableURL = url
     process.arguments = arguments
@@ -33,7 +35,10 @@ enum Binary {
     process.standardOutput = out.pipe
     process.standardError = err.pipe
     process.standardInput = input == nil ? FileHandle.nullDevice : standardInput
+    let terminal = typed == nil ? nil : try Terminal()
+    if let terminal { process.standardInput = terminal.inside }
     try process.run()
+    if let typed { try terminal?.outside.write(contentsOf: Data(typed.utf8)) }
     if let input {
       DispatchQueue.global().async {
         try? standardInput.fileHandleForWriting.write(contentsOf: input)
@@ -42,6 +47,29 @@ enum Binary {
     }
     process.waitUntilExit()
     return Output(code: process.terminationStatus, out: out.finish(), err: err.finish())
+  }
+}
+
+/// A terminal without a screen.
+struct Terminal {
+  /// Where somebody types, and what the process sees as its terminal.
+  let outside: FileHandle
+  let inside: FileHandle
+
+  struct Missing: Error {}
+
+  init() throws {
+    // What posix_openpt, unlockpt and ptsname do, which Glibc's module does not name.
+    let (setLock, getNumber): (UInt, UInt) = (0x4004_5431, 0x8004_5430)
+    let master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
+    var (lock, number): (Int32, Int32) = (0, 0)
+    guard master >= 0, ioctl(master, setLock, &lock) == 0, ioctl(master, getNumber, &number) == 0 else {
+      throw Missing()
+    }
+    outside = FileHandle(fileDescriptor: master, closeOnDealloc: true)
+    let slave = open("/dev/pts/\(number)", O_RDWR | O_NOCTTY | O_CLOEXEC)
+    guard slave >= 0 else { throw Missing() }
+    inside = FileHandle(fileDescriptor: slave, closeOnDealloc: true)
   }
 }
 
@@ -129,8 +157,8 @@ final class DaemonProcess: Sendable {
     return process.terminationStatus
   }
 
-  func run(_ arguments: String..., input: Data? = nil) throws -> Binary.Output {
-    try Binary.run(arguments, input: input, server: port)
+  func run(_ arguments: String..., input: Data? = nil, typed: String? = nil) throws -> Binary.Output {
+    try Binary.run(arguments, input: input, typed: typed, server: port)
   }
 
   struct Response {

@@ -154,7 +154,7 @@ struct `Reading over HTTP` {
     ("/events?from=1&last=2", 400), ("/subjects/a?subject=b", 400), ("/status?x=1", 400),
     ("/subjects/%FF", 400), ("/subjects/%00", 400), ("/subjects/", 404), ("/events/", 404), ("/events/x", 400),
     ("/events/0", 404), ("/events/99", 404), ("/events/18446744073709551615", 404), ("/events/-1", 400), ("/", 404),
-    ("/nothing", 404), ("/events/../status", 400), ("//events", 404), ("/EVENTS", 404),
+    ("/nothing", 404), ("/events/../status", 404), ("//events", 404), ("/EVENTS", 404),
   ])
   func `what cannot be is a problem`(path: String, status: Int) async throws {
     try await TestServer.run { server in
