@@ -85,7 +85,9 @@ package struct CommitFramer {
     let length = Int(last.offset) + Int(last.length) - start
     let target = byteCount
     appendRaw(UnsafeRawBufferPointer(rebasing: batch.bytes.bytes[start..<(start + length)]))
-    places.reserveCapacity(places.count + range.count)
+    // A group is often appended event by event, and `reserveCapacity` alone would copy all places each time.
+    let needed = places.count + range.count
+    if needed > places.capacity { places.reserveCapacity(max(needed, 2 * places.count)) }
     var ordinal = UInt32(next.position.rawValue - groupFirst.rawValue)
     batch.infos.withUnsafeBufferPointer { infos in
       for info in infos[range] {
