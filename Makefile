@@ -6,7 +6,7 @@ DATA ?= data
 LISTEN ?= 127.0.0.1:8070
 BINARY := .build/release/moondance
 
-.PHONY: run build test bench format lint deps clean
+.PHONY: run build test soak bench format lint deps test-deps clean
 
 ## run: build the release binary and start the daemon on handlers/ with its data in data/
 run: build
@@ -23,13 +23,17 @@ build: deps
 TIMED := ^(Acceptance|HTTPAPITests)\.
 
 ## test: every test (FILTER=… runs some)
-test: build
+test: build test-deps
 ifdef FILTER
 	swift test --filter $(FILTER)
 else
 	swift test --skip '$(TIMED)'
 	swift test --skip-build --no-parallel --filter '$(TIMED)'
 endif
+
+## soak: order under failures at ten times its size: two million events, twenty-two million effects' worth of log
+soak: build test-deps
+	MOONDANCE_ORDER_EVENTS=2000000 swift test --filter OrderAcceptance
 
 ## bench: the workloads of the performance budget on this machine, beside their floors
 bench: build
@@ -45,6 +49,9 @@ lint:
 
 deps:
 	@./scripts/install-dependencies
+
+test-deps:
+	@./scripts/install-dependencies tests
 
 clean:
 	rm -rf .build

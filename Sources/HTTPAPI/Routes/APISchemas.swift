@@ -98,6 +98,7 @@ enum APISchemas {
       "log": .object([
         "head": .integer(), "durable": .integer(), "bytes": .integer(), "id": .string(), "name": .string(),
       ]),
+      "warnings": .array(.string("What keeps the whole daemon from its work.")),
       "consumers": .array(
         .object([
           "name": .string(), "kind": .string(), "script": .string(), "state": .string(), "cursor": .integer(),
@@ -107,5 +108,5 @@ enum APISchemas {
         .object(["destination": .string(), "pending": .integer(), "failed": .integer(), "state": .string()])),
       "views": .array(
         .object(["name": .string(), "position": .integer(), "lag": .integer(), "rebuilding": .boolean])),
-    ], required: ["version", "generation", "log", "consumers", "outbox", "views"])
+    ], required: ["version", "generation", "log", "warnings", "consumers", "outbox", "views"])
 }

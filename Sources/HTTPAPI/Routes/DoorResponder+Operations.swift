@@ -65,6 +65,7 @@ extension StatusReport {
         error: status.loadErrors.isEmpty ? nil : status.loadErrors.joined(separator: "\n")),
       log: Log(
         head: status.head, durable: status.durable, bytes: status.logBytes, id: status.logID, name: logName),
+      warnings: status.warnings,
       consumers: status.readers.map {
         Consumer(
           name: $0.name, kind: $0.kind, script: $0.script, state: $0.state, cursor: $0.cursor, lag: $0.lag,
