@@ -24,6 +24,8 @@ package struct Daemon: Sendable {
   /// - Throws: `DaemonError` when it cannot start, with what to do.
   package func run() async throws(DaemonError) {
     defer { console.stop() }
+    // A file that may not grow any further is an error of its write (EFBIG), not the end of the process.
+    signal(SIGXFSZ, SIG_IGN)
     let door = try doorConfiguration()
     let (opened, control) = try openLog()
     let snapshots = Snapshotter(store: opened.snapshots, log: opened.reader, control: control, console: console)

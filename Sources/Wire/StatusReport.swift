@@ -84,13 +84,17 @@ package struct StatusReport: Codable, Sendable, Equatable {
   package var version: String
   package var generation: Generation
   package var log: Log
+  /// What keeps the whole daemon from its work, a sentence each: a full disk, a clock that is wrong.
+  package var warnings: [String]
   package var consumers: [Consumer]
   package var outbox: [Outbox]
   package var views: [View]
 
   package init(
-    version: String, generation: Generation, log: Log, consumers: [Consumer], outbox: [Outbox] = [], views: [View] = []
+    version: String, generation: Generation, log: Log, warnings: [String] = [], consumers: [Consumer],
+    outbox: [Outbox] = [], views: [View] = []
   ) {
+    self.warnings = warnings
     (self.version, self.generation, self.log) = (version, generation, log)
     (self.consumers, self.outbox, self.views) = (consumers, outbox, views)
   }

@@ -95,6 +95,7 @@ final class Collector: Sendable {
 
   func finish() -> String {
     ended.wait()
+    ended.signal()
     return soFar
   }
 }
@@ -108,12 +109,21 @@ final class DaemonProcess: Sendable {
 
   struct StartFailed: Error, CustomStringConvertible {
     var description: String
+    /// Its exit code.
+    var code: Int32?
   }
 
-  init(handlers: String, data: String, arguments: [String] = []) throws {
+  /// - wrapper: a program that replaces itself with the daemon, and its arguments. - environment: in addition.
+  init(
+    handlers: String, data: String, arguments: [String] = [], wrapper: [String] = [],
+    environment: [String: String] = [:]
+  ) throws {
     let process = Process()
-    process.executableURL = Binary.url
-    process.arguments = ["run", handlers, "--data", data, "--listen", "127.0.0.1:0"] + arguments
+    let command =
+      wrapper + [Binary.url.path, "run", handlers, "--data", data, "--listen", "127.0.0.1:0"] + arguments
+    process.executableURL = URL(filePath: command[0])
+    process.arguments = Array(command.dropFirst())
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     (out, err) = (Collector(), Collector())
     process.standardOutput = out.pipe
     process.standardError = err.pipe
@@ -127,7 +137,9 @@ final class DaemonProcess: Sendable {
       guard process.isRunning, Date() < end else {
         if found != nil { break }
         process.terminate()
-        throw StartFailed(description: "the daemon did not start:\n\(out.soFar)\(err.soFar)")
+        process.waitUntilExit()
+        throw StartFailed(
+          description: "the daemon did not start:\n\(out.finish())\(err.finish())", code: process.terminationStatus)
       }
       usleep(2000)
     }
@@ -136,6 +148,8 @@ final class DaemonProcess: Sendable {
 
   /// What it has printed so far.
   var output: String { out.soFar + err.soFar }
+  /// Everything it has printed, after its end.
+  var finalOutput: String { out.finish() + err.finish() }
   var isRunning: Bool { process.isRunning }
   var identifier: Int32 { process.processIdentifier }
 
@@ -155,6 +169,12 @@ final class DaemonProcess: Sendable {
   func waitUntilExit() -> Int32 {
     process.waitUntilExit()
     return process.terminationStatus
+  }
+
+  /// Waits until it has ended by itself.
+  func end(within seconds: Double = 30) async throws -> Int32 {
+    try await eventually(within: seconds, "the end of the daemon") { process.isRunning ? output : nil }
+    return waitUntilExit()
   }
 
   func run(_ arguments: String..., input: Data? = nil, typed: String? = nil) throws -> Binary.Output {

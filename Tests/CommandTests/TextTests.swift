@@ -57,6 +57,7 @@ struct TextTests {
       generation: .init(
         number: 3, scripts: [.init(path: "a.lua", hash: "0123456789abcdef")], error: "a.lua:3: no\nb.lua:1: oh"),
       log: .init(head: 12, durable: 11, bytes: 12_345_678, id: "x", name: "shop"),
+      warnings: ["the disk is full: appends are refused until there is room"],
       consumers: [
         .init(
           name: "loyalty", kind: "consumer", script: "a.lua", state: "running", cursor: 10, lag: 2, blocked: 1,
@@ -75,6 +76,8 @@ struct TextTests {
         THE LAST LOAD FAILED; generation 3 goes on:
           a.lua:3: no
           b.lua:1: oh
+
+        WARNING: the disk is full: appends are refused until there is room
 
         READER   STATE    CURSOR  LAG  BLOCKED  DEAD LETTERS
         loyalty  running      10    2        1             0

@@ -16,6 +16,7 @@ enum StatusText {
       lines += ["", "THE LAST LOAD FAILED; generation \(report.generation.number) goes on:"]
       lines += error.split(separator: "\n").map { "  \($0)" }
     }
+    if !report.warnings.isEmpty { lines += [""] + report.warnings.map { "WARNING: \($0)" } }
     lines += ["", readers(report.consumers)]
     return lines.joined(separator: "\n")
   }

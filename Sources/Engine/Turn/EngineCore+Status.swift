@@ -8,7 +8,16 @@ extension EngineCore {
       version: settings.version, generation: control.generation,
       scripts: control.files.map { HostStatus.Script(path: $0.path, hash: $0.hash.description) },
       loadErrors: loadErrors, head: control.position, durable: durablePosition, logBytes: logBytes,
-      logID: identity.id.description, readers: control.readers.filter { $0.life != .forgotten }.map(status))
+      logID: identity.id.description, warnings: warnings,
+      readers: control.readers.filter { $0.life != .forgotten }.map(status))
+  }
+
+  /// What keeps the whole host from its work.
+  private var warnings: [String] {
+    var warnings: [String] = []
+    if wasDiskFull { warnings.append("the disk is full: appends are refused until there is room") }
+    if let note = clock.agreement.note { warnings.append(note) }
+    return warnings
   }
 
   private func status(of reader: ReaderState) -> HostStatus.Reader {

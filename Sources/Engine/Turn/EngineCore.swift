@@ -57,6 +57,8 @@ package final class EngineCore {
   /// Set while the disk is full: no append before this time (of the monotonic clock, ns).
   var appendAgainAt: Int64?
   var wasDiskFull = false
+  /// The group that was refused last.
+  var refusedBytes = 0
   /// A reader has more to look at than one turn allows.
   var wantsTurn = false
   /// Entries that readers may still look at in this turn.
@@ -93,7 +95,11 @@ package final class EngineCore {
   /// Takes one turn. `wall`: µs since 1970; `monotonic`: ns.
   /// - Throws: when the journal failed for good; the process must end.
   package func turn(_ inputs: [EngineInput], wall: Int64, monotonic: Int64) throws(JournalError) {
+    let agreed = clock.agreement
     now = clock.time(wall: wall, monotonic: monotonic)
+    if !clock.agreement.isLike(agreed) {
+      hands.warn(clock.agreement.note ?? "the clock of this machine is right again")
+    }
     wantsTurn = false
     (scanLeft, someStandBack) = (settings.scanPerTurn / 2, false)
     for index in runtimes.indices where runtimes[index].fetchAgainAt <= now { runtimes[index].fetchAgainAt = 0 }
@@ -102,7 +108,7 @@ package final class EngineCore {
     for input in inputs { try take(input) }
     collectDueRetries()
     handOutNextAtOnce()
-    if canAppend { try appendGroup() }
+    if canAppend, try hasRoom() { try appendGroup() }
     handOutToIdleReaders()
     finishStopping()
   }
@@ -149,7 +155,7 @@ package final class EngineCore {
   var commitTime: Int64 { settings.clockIsEvents ? eventClock : now }
 
   var hasWorkToAppend: Bool {
-    !appends.isEmpty || !resumed.isEmpty || !finished.isEmpty || !deploys.isEmpty || hasOperatorWork
+    wasDiskFull || !appends.isEmpty || !resumed.isEmpty || !finished.isEmpty || !deploys.isEmpty || hasOperatorWork
       || (mayWriteCursors && !wroteCursors)
   }
 
@@ -157,6 +163,23 @@ package final class EngineCore {
 
   private var canAppend: Bool {
     hasWorkToAppend && unsyncedBytes <= settings.unsyncedLimit && appendAgainAt == nil
+  }
+
+  /// After the disk was full: whether there is room again for what was refused. Found out now and then also when nothing
+  /// waits to be written, so that `ready` tells the truth without anybody trying.
+  private func hasRoom() throws(JournalError) -> Bool {
+    guard wasDiskFull else { return true }
+    do {
+      try journal.makeRoom(for: refusedBytes)
+    } catch .noSpace {
+      refuseForSpace()
+      return false
+    } catch {
+      throw error
+    }
+    wasDiskFull = false
+    hands.warn("there is room on the disk again: appends go on")
+    return true
   }
 
   /// Frames everything there is into one group, writes it, and folds it (design, section 2, steps 3 and 4).
@@ -183,13 +206,12 @@ package final class EngineCore {
     } catch .noSpace {
       framer.rollback()
       identities.groupFailed()
-      refuseOperatorsForSpace()
+      refusedBytes = chunk.byteCount
       outOfSpace(deploy: deploy, accepted: accepted, finished: batches)
       return
     } catch {
       throw error
     }
-    wasDiskFull = false
     logBytes += UInt64(chunk.byteCount)
     unsynced.append((chunk.lastCommit, chunk.byteCount))
     unsyncedBytes += chunk.byteCount
@@ -229,15 +251,21 @@ package final class EngineCore {
   }
 
   private func outOfSpace(deploy: DeployJob?, accepted: [AcceptedAppend], finished batches: [Batch]) {
-    if !wasDiskFull { hands.warn("the disk is full: appends are refused until there is room") }
+    hands.warn("the disk is full: appends are refused until there is room")
     wasDiskFull = true
-    appendAgainAt = monotonic + settings.fullDiskPause * 1000
     eventClock = framer.lastTime
     for append in accepted { append.job.answer(.noSpace) }
-    for job in appends { job.answer(.noSpace) }
-    appends = []
+    refuseForSpace()
     for batch in batches.reversed() { finished.prepend(batch) }
     if let deploy { deploys.prepend(deploy) }
+  }
+
+  /// There is no room: what asks for it is told, and the disk is left alone for a while.
+  private func refuseForSpace() {
+    appendAgainAt = monotonic + settings.fullDiskPause * 1000
+    for job in resumed + appends { job.answer(.noSpace) }
+    (resumed, appends) = ([], [])
+    refuseOperatorsForSpace()
   }
 
   private func becameDurable(commit: UInt64, position: UInt64) {

@@ -105,10 +105,11 @@ enum APISchemas {
       "log": .object([
         "head": .integer(), "durable": .integer(), "bytes": .integer(), "id": .string(), "name": .string(),
       ]),
+      "warnings": .array(.string("What keeps the whole daemon from its work.")),
       "consumers": .array(.reference("Consumer")),
       "outbox": .array(
         .object(["destination": .string(), "pending": .integer(), "failed": .integer(), "state": .string()])),
       "views": .array(
         .object(["name": .string(), "position": .integer(), "lag": .integer(), "rebuilding": .boolean])),
-    ], required: ["version", "generation", "log", "consumers", "outbox", "views"])
+    ], required: ["version", "generation", "log", "warnings", "consumers", "outbox", "views"])
 }

@@ -101,7 +101,7 @@ extension StatusReport {
         error: status.loadErrors.isEmpty ? nil : status.loadErrors.joined(separator: "\n")),
       log: Log(
         head: status.head, durable: status.durable, bytes: status.logBytes, id: status.logID, name: logName),
-      consumers: status.readers.map { Consumer($0) })
+      warnings: status.warnings, consumers: status.readers.map { Consumer($0) })
   }
 }
 
