@@ -232,7 +232,7 @@ package final class EngineCore {
   private func frameCursors() -> Bool {
     guard mayWriteCursors, !wroteCursors else { return false }
     for index in runtimes.indices { passUnheard(index) }
-    let moved = control.readers.filter { $0.life != .removed && runtimes[Int($0.number) - 1].scanned > $0.cursor }
+    let moved = control.readers.filter { !$0.isRemoved && runtimes[Int($0.number) - 1].scanned > $0.cursor }
     guard !moved.isEmpty else { return true }
     framer.beginCommit(producer: .host, generation: control.generation, time: commitTime, durable: durableCommit)
     for reader in moved {
