@@ -71,6 +71,7 @@ struct LostWorkerTests {
     }
     #expect(world.failures.map(\.attempt) == [1, 2, 3])
     #expect(world.reader("patient")?.deadLetters == 1)
+    #expect(try world.events(type: "moondance.dead-letter").count == 1)
     world.put(.workerBack(batch, unit: 0))
     try world.settle()
     #expect(world.reader("patient")?.state == "running")

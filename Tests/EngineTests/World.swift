@@ -90,7 +90,7 @@ final class World: EngineHands {
       try turn()
       work()
       sync()
-      if arrived.inputs.isEmpty, out.isEmpty, core.nextDue.map({ $0 > clock.wallMicroseconds() }) ?? true { return }
+      if arrived.inputs.isEmpty, out.isEmpty, core.nextDue.map({ $0 > core.now }) ?? true { return }
     }
     struct NeverQuiet: Error {}
     throw NeverQuiet()

@@ -69,14 +69,14 @@ package struct ShardRunner {
     let mark = shard.effects.mark
     var known = unit.entry
     do throws(CallError) {
-      if shard.bytes > Self.bytesAtAnyCost / batch.shards.count {
-        throw CallError(
-          key: batch.storedKey(of: unit) ?? unit.entry.map { batch.key(of: unit, entry: $0) }, kind: .limit,
-          message: "the keys of this event have more effects together than fit one commit")
-      }
       let entry = try entry(of: unit, index, batch, shard)
       known = entry
-      if !batch.givenUp.isEmpty { try failGivenUp(unit, batch) }
+      if !batch.givenUp.isEmpty { try failGivenUp(unit, entry, batch) }
+      if shard.bytes > Self.bytesAtAnyCost / batch.shards.count {
+        throw CallError(
+          key: batch.key(of: unit, entry: entry), kind: .limit,
+          message: "the keys of this event have more effects together than fit one commit")
+      }
       if batch.needsKeys {
         try computeKeys(of: unit, entry, index, batch, shard)
       } else {
@@ -96,13 +96,13 @@ package struct ShardRunner {
   }
 
   /// A unit that took a worker with it once is not called in this batch: it fails like a call that ran out of time.
-  private func failGivenUp(_ unit: Unit, _ batch: Batch) throws(CallError) {
+  private func failGivenUp(_ unit: Unit, _ entry: EntryView, _ batch: Batch) throws(CallError) {
     let keyHash = batch.needsKeys ? 0 : unit.keyHash
     guard let lost = batch.givenUp.first(where: { $0.position == unit.position && $0.keyHash == keyHash }) else {
       return
     }
     throw CallError(
-      key: batch.storedKey(of: unit) ?? unit.entry.map { batch.key(of: unit, entry: $0) }, kind: .time,
+      key: batch.key(of: unit, entry: entry), kind: .time,
       message: """
         the call did not come back from one library function within \(lost.seconds) s, and was given up with its worker; \
         the event is not called again before that worker is back or the script is changed

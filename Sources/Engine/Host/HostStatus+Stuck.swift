@@ -18,7 +18,7 @@ extension HostStatus {
 
   private static func note(on call: WorkerTable.StuckCall, others: Int, lost: Int) -> String {
     var text = "the call of \(call.script) for the event at \(call.position) has not come back for \(call.seconds) s"
-    if others > 0 { text += ", nor have \(others) others" }
+    if others > 0 { text += others == 1 ? ", nor has another" : ", nor have \(others) others" }
     guard lost > 0 else { return text }
     if call.isGivenUp { text += ", and was given up" }
     return text + " (\(lost) worker \(lost == 1 ? "thread is" : "threads are") lost until the calls come back)"
