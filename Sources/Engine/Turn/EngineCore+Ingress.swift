@@ -58,7 +58,7 @@ extension EngineCore {
         appends = []
         break
       }
-      switch check(job, groupBegan: groupBegan, isFirst: !isOpen && accepted.isEmpty) {
+      switch check(job, groupBegan: groupBegan, isFirst: !isOpen && accepted.isEmpty && !framer.hasCommits) {
       case .lookUp(let unsure, let subjectHead):
         park(job, identities: unsure, subjectHead: subjectHead, groupBegan: groupBegan)
       case .wait:
@@ -84,7 +84,8 @@ extension EngineCore {
   /// What is to be done with a request. Duplicates: entry index → position it has already, or 0 for one that repeats
   /// an earlier entry of the same request.
   private func check(_ job: AppendJob, groupBegan: Position, isFirst: Bool) -> Check {
-    // Nothing of this turn may come between the look at the subject's last event and the append.
+    // Nothing of this turn may come between the look at the subject's last event and the append: no other request, and
+    // no verb on dead letters, which tells of itself on the subject.
     if job.expecting != nil, !isFirst { return .wait }
     if let lookedUp = job.lookedUpIn, lookedUp.sealings != identities.sealings { job.forgetAnswers() }
     var unknown: [Int] = []

@@ -104,10 +104,12 @@ extension Simulator {
     isStopping = true
     machine.disk.heal()
     machine.put(.stop)
+    let stopping = machine.core
     for _ in 0..<5000 {
       guard let core = machine.core, !core.isStopped else { break }
       try round()
-      if machine.files.isCrashed || !machine.isOpen { return }
+      // A sync that had failed before may have ended it otherwise; then another one runs by now.
+      if machine.files.isCrashed || !machine.isOpen || machine.core !== stopping { return }
       advanceToDue()
     }
     guard let core = machine.core else { return }
