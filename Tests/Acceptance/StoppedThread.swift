@@ -26,7 +26,8 @@
       Thread.detachNewThread { [self] in
         if Self.ptrace(Self.attach, thread) != 0 {
           failure.errno.withLock { $0 = errno }
-          return started.signal()
+          started.signal()
+          return
         }
         _ = waitpid(thread, nil, Self.anyThread)
         started.signal()
