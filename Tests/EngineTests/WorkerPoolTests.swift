@@ -106,7 +106,7 @@ struct WorkerPoolTests {
     stage.run(Work.batch(1))
     try await until("it runs") { stage.seen.withLock { $0.hanging == [1] } }
     DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(100)) { stage.gate.signal() }
-    stage.stop()
+    stage.stop(within: 60)
     #expect(stage.seen.withLock { $0.finished } == [1])
   }
 
