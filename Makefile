@@ -8,7 +8,7 @@ BINARY := .build/release/moondance
 
 SIMULATE := .build/release/simulate
 
-.PHONY: run build test soak simulate simulate-test simulator bench format lint deps test-deps clean
+.PHONY: run build test simulate simulator bench format lint deps clean
 
 ## run: build the release binary and start the daemon on handlers/ with its data in data/
 run: build
@@ -34,28 +34,17 @@ simulate: simulator
 	@$(SIMULATE) $(if $(SEED),--seed $(SEED)) $(if $(filter command line,$(origin SECONDS)),--seconds $(SECONDS)) \
 	  $(if $(RUNS),--runs $(RUNS)) $(if $(BUG),--bug $(BUG))
 
-# What talks to a server over sockets keeps deadlines: those tests run one after the other.
-TIMED := ^(Acceptance|HTTPAPITests)\.
-
-# The simulator's suite is a search: it still ends at seeds that are not explained, so it is run by itself.
-SEARCH := ^SimulationTests\.
+# What talks to a server over sockets keeps deadlines, and the simulator takes every core: those run one after the other.
+TIMED := ^(Acceptance|HTTPAPITests|SimulationTests)\.
 
 ## test: every test (FILTER=… runs some)
-test: build test-deps
+test: build simulator
 ifdef FILTER
 	swift test --filter $(FILTER)
 else
-	swift test --skip '$(TIMED)' --skip '$(SEARCH)'
+	swift test --skip '$(TIMED)'
 	swift test --skip-build --no-parallel --filter '$(TIMED)'
 endif
-
-## soak: order under failures at ten times its size: two million events, twenty-two million effects' worth of log
-soak: build test-deps
-	MOONDANCE_ORDER_EVENTS=2000000 swift test --filter OrderAcceptance
-
-## simulate-test: a thousand and more seeds, and the planted bugs
-simulate-test: simulator
-	swift test --no-parallel --filter '$(SEARCH)'
 
 ## bench: the workloads of the performance budget on this machine, beside their floors
 bench: build
@@ -71,9 +60,6 @@ lint:
 
 deps:
 	@./scripts/install-dependencies
-
-test-deps:
-	@./scripts/install-dependencies tests
 
 clean:
 	rm -rf .build

@@ -85,7 +85,8 @@ extension ReaderState {
             state.isDead = false
             state.beginAnew()
           } else {
-            state.enqueue(letter.position, failure: id)
+            if state.queue.isEmpty { state.failure = id }
+            state.enqueue(letter.position)
           }
         }
         letters.remove(id)

@@ -38,10 +38,7 @@ extension EngineCore {
     if generation == nil {
       setRunning(job.scripts, number: control.generation)
     }
-    let outcome = ReloadOutcome.loaded(generation: control.generation, isNew: false, warnings: job.scripts.warnings)
-    // The deploy that it repeats may not be durable yet.
-    if control.commit <= durableCommit { return job.answer(outcome) }
-    live.append((control.commit, job, outcome))
+    job.answer(.loaded(generation: control.generation, isNew: false, warnings: job.scripts.warnings))
   }
 
   /// Whether a batch by an old `key` is still out or not yet committed: it may leave blocked keys, which forbid the deploy.
@@ -92,7 +89,7 @@ extension EngineCore {
       if let change = self.change(of: reader, to: consumer, hearing: hearing, job) { changes.append(change) }
     }
     let declared = Set(job.scripts.consumers.map(\.name))
-    for reader in control.readers where !reader.isRemoved && reader.kind == .consumer {
+    for reader in control.readers where reader.life != .removed && reader.kind == .consumer {
       guard !declared.contains(reader.name) else { continue }
       var change = ReaderChange(.removed, reader: reader.number)
       change.cursor = runtimes[Int(reader.number) - 1].liveCursor
@@ -169,10 +166,7 @@ extension EngineCore {
         runtimes[index].scanned = reader.cursor
         runtimes[index].committed = reader.cursor
       }
-      if change.what != .created {
-        runtimes[index].lost = []
-        scheduleAll(of: reader)
-      }
+      if change.what != .created { scheduleAll(of: reader) }
     }
     setRunning(job.scripts, number: control.generation)
     let warnings = job.scripts.warnings + notes(on: job.changes)

@@ -11,9 +11,7 @@ final class DoorServices: Sendable {
   let host: any EventHost
   let limits: DoorLimits
   let access: AccessRule
-  let log: any EventReading
   let page: EventPage
-  let letters: LetterText
   let version: String
   /// Where the log is read: reads block.
   let readers: NIOThreadPool
@@ -23,12 +21,11 @@ final class DoorServices: Sendable {
     configuration: DoorConfiguration, host: any EventHost, reading: any EventReading, version: String,
     readers: NIOThreadPool
   ) {
-    (self.host, self.log, self.version, self.readers) = (host, reading, version, readers)
+    (self.host, self.version, self.readers) = (host, version, readers)
     limits = configuration.limits
     access = AccessRule(configuration)
-    let encoder = CloudEventEncoder(logName: host.logName)
-    page = EventPage(reading: reading, encoder: encoder, limits: configuration.limits)
-    letters = LetterText(reading: reading, encoder: encoder, limits: configuration.limits)
+    page = EventPage(
+      reading: reading, encoder: CloudEventEncoder(logName: host.logName), limits: configuration.limits)
   }
 
   /// Runs `body` with a decoder that nobody else uses. Decoders are kept, without the memory of large documents.

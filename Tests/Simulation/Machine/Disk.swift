@@ -26,16 +26,12 @@ final class Disk: @unchecked Sendable {
 
   init(_ seed: Seed) { self.seed = seed }
 
-  /// From now on it does what it is told.
+  /// A new process, and a disk that does what it is told.
   func heal() {
     callsUntilCrash = nil
     room = nil
     syncsUntilFailure = nil
     badReads = nil
-  }
-
-  /// The process that saw a sync fail is gone.
-  func forgetFailure() {
     failedSync = nil
     afterFailure = nil
   }

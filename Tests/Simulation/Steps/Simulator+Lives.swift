@@ -38,7 +38,6 @@ extension Simulator {
     if let durable = machine.durable, machine.isOpen { durableCommit = max(durableCommit, durable.commit) }
     machine.die()
     machine.disk.heal()
-    machine.disk.forgetFailure()
     ledger.hostDied()
     streams = []
     (isServing, isStopping) = (false, false)
@@ -62,7 +61,6 @@ extension Simulator {
       left -= 1
       machine.die()
       machine.disk.heal()
-      machine.disk.forgetFailure()
       machine.files.restart(losing: loss())
     }
     machine.disk.callsUntilCrash = nil
@@ -104,12 +102,10 @@ extension Simulator {
     isStopping = true
     machine.disk.heal()
     machine.put(.stop)
-    let stopping = machine.core
     for _ in 0..<5000 {
       guard let core = machine.core, !core.isStopped else { break }
       try round()
-      // A sync that had failed before may have ended it otherwise; then another one runs by now.
-      if machine.files.isCrashed || !machine.isOpen || machine.core !== stopping { return }
+      if machine.files.isCrashed || !machine.isOpen { return }
       advanceToDue()
     }
     guard let core = machine.core else { return }
