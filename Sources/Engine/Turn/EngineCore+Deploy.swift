@@ -89,7 +89,7 @@ extension EngineCore {
       if let change = self.change(of: reader, to: consumer, hearing: hearing, job) { changes.append(change) }
     }
     let declared = Set(job.scripts.consumers.map(\.name))
-    for reader in control.readers where reader.life != .removed && reader.kind == .consumer {
+    for reader in control.readers where !reader.isRemoved && reader.kind == .consumer {
       guard !declared.contains(reader.name) else { continue }
       var change = ReaderChange(.removed, reader: reader.number)
       change.cursor = runtimes[Int(reader.number) - 1].liveCursor

@@ -57,7 +57,7 @@ extension EngineCore {
         appends = []
         break
       }
-      switch check(job, groupBegan: groupBegan, isFirst: !isOpen && accepted.isEmpty) {
+      switch check(job, groupBegan: groupBegan, isFirst: !isOpen && accepted.isEmpty && !framer.hasCommits) {
       case .lookUp(let unsure, let subjectHead):
         park(job, identities: unsure, subjectHead: subjectHead, groupBegan: groupBegan)
       case .wait:
