@@ -170,8 +170,10 @@ struct PromiseTests {
     let afterLoss = try run { world in
       for _ in 0..<3 {
         try world.turn()
-        for batch in world.out { world.put(.workerLost(batch, unit: 0, seconds: 1)) }
+        let lost = world.out
+        for batch in lost { world.put(.workerLost(batch, unit: 0, seconds: 1)) }
         world.work()
+        for batch in lost { world.put(.workerBack(batch, unit: 0)) }
         try world.settle()
         world.clock.advance(microseconds: 1_000_000)
       }

@@ -108,8 +108,10 @@ struct StateTests {
     let world = try World(scripts: ["a.lua": Self.summing])
     try readings(world, 1...6, keys: 1)
     try world.turn()
-    for batch in world.out { world.put(.workerLost(batch, unit: 3, seconds: 1)) }
+    let lost = world.out
+    for batch in lost { world.put(.workerLost(batch, unit: 3, seconds: 1)) }
     world.work()
+    for batch in lost { world.put(.workerBack(batch, unit: 3)) }
     try world.settle()
     world.clock.advance(microseconds: 1_000_000)
     try world.settle()

@@ -90,10 +90,16 @@ final class World: EngineHands {
       try turn()
       work()
       sync()
-      if arrived.inputs.isEmpty, out.isEmpty, core.nextDue.map({ $0 > clock.wallMicroseconds() }) ?? true { return }
+      if arrived.inputs.isEmpty, out.isEmpty, core.nextDue.map({ $0 > core.now }) ?? true { return }
     }
     struct NeverQuiet: Error {}
     throw NeverQuiet()
+  }
+
+  /// Takes out what has arrived, to be put back later.
+  func holdInputs() -> [EngineInput] {
+    defer { arrived.inputs = [] }
+    return arrived.inputs
   }
 
   func put(_ input: EngineInput) { arrived.inputs.append(input) }

@@ -20,6 +20,7 @@ extension EngineCore {
 
   /// Comes back from the reader thread with what the log says of its identities.
   func resume(_ job: AppendJob) {
+    lookUps -= 1
     if let failure = job.readFailure { job.answer(.readFailed(failure)) } else { resumed.append(job) }
     guard let stream = job.stream else { return }
     stream.isLookingUp = false
@@ -83,7 +84,8 @@ extension EngineCore {
   /// What is to be done with a request. Duplicates: entry index → position it has already, or 0 for one that repeats
   /// an earlier entry of the same request.
   private func check(_ job: AppendJob, groupBegan: Position, isFirst: Bool) -> Check {
-    // Nothing of this turn may come between the look at the subject's last event and the append.
+    // Nothing of this turn may come between the look at the subject's last event and the append: no other request, and
+    // no verb on dead letters, which tells of itself on the subject.
     if job.expecting != nil, !isFirst { return .wait }
     if let lookedUp = job.lookedUpIn, lookedUp.sealings != identities.sealings { job.forgetAnswers() }
     var unknown: [Int] = []
@@ -148,6 +150,7 @@ extension EngineCore {
   }
 
   private func park(_ job: AppendJob, identities unsure: [Int], subjectHead: Bool, groupBegan: Position) {
+    lookUps += 1
     job.stream?.isLookingUp = true
     job.lookedUpIn = (identities.sealings, groupBegan)
     let asked = unsure.map { index in

@@ -88,6 +88,9 @@ package final class FileJournal: Journal, @unchecked Sendable {
 
   package var durable: DurablePoint { shared.withLock { $0.durable } }
 
+  /// Why it has ended; nil while it has not.
+  var ending: JournalError? { shared.withLock { $0.ended } }
+
   /// The first position of the segment that is being written. The engine's thread.
   package var activeFirstPosition: Position { active.segment.firstPosition }
 
@@ -126,6 +129,20 @@ package final class FileJournal: Journal, @unchecked Sendable {
       shared.writers[last].written.chain = next.chain
     }
     work.ring()
+  }
+
+  /// Room beyond this is taken for granted: a probe is to be cheap.
+  private static var largestProbe: Int { 1 << 20 }
+
+  package func makeRoom(for bytes: Int) throws(JournalError) {
+    try waitForRoom(bytes)
+    if isFull(for: bytes) { try roll() }
+    do throws(FileError) {
+      try active.reserve(min(bytes, Self.largestProbe), behind: activeEnd)
+    } catch {
+      if error.mayPass { throw .noSpace(error) }
+      throw end(.failed(error))
+    }
   }
 
   /// A segment is named after its first position, so it is not sealed before it has an entry.

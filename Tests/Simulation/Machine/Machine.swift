@@ -41,6 +41,8 @@ final class Machine {
     var batch: Batch
     /// Not yet run.
     var shards: [Shard]
+    /// The unit whose call did not come back in time.
+    var lost: Int?
   }
 
   enum Read {
@@ -152,9 +154,11 @@ final class Machine {
 
   /// The same for one that was given up: the engine must not take it.
   func haunt(_ index: Int) {
+    let lost = ghosts[index].lost
     guard let batch = run(&ghosts, index) else { return }
     if bug == .voidedResult { voided.append(batch) }
     put(.batchDone(batch))
+    if let lost { put(.workerBack(batch, unit: lost)) }
   }
 
   /// The batch, when all of it was run; then it is no longer on the list.
@@ -173,9 +177,10 @@ final class Machine {
 
   /// A call of a batch that is out does not come back.
   func loseWorker(of index: Int) -> (reader: UInt32, position: UInt64)? {
-    let assignment = out[index]
+    var assignment = out[index]
     guard let shard = assignment.shards.first, let unit = shard.units.randomElement(using: &seed) else { return nil }
     out.remove(at: index)
+    assignment.lost = unit
     ghosts.append(assignment)
     put(.workerLost(assignment.batch, unit: unit, seconds: 5))
     return (assignment.batch.reader, assignment.batch.units[unit].position)
@@ -208,8 +213,9 @@ final class Machine {
   /// The control state as a fold of the log from nothing.
   func fold() throws -> [UInt8] {
     guard let opened else { return [] }
+    let wasWatching = disk.isWatching
     disk.isWatching = true
-    defer { disk.isWatching = false }
+    defer { disk.isWatching = wasWatching }
     var control = ControlState()
     try control.catchUp(with: opened.reader)
     return control.encoded

@@ -38,6 +38,7 @@ extension Simulator {
     if let durable = machine.durable, machine.isOpen { durableCommit = max(durableCommit, durable.commit) }
     machine.die()
     machine.disk.heal()
+    machine.disk.forgetFailure()
     ledger.hostDied()
     streams = []
     (isServing, isStopping) = (false, false)
@@ -61,6 +62,7 @@ extension Simulator {
       left -= 1
       machine.die()
       machine.disk.heal()
+      machine.disk.forgetFailure()
       machine.files.restart(losing: loss())
     }
     machine.disk.callsUntilCrash = nil
@@ -102,10 +104,12 @@ extension Simulator {
     isStopping = true
     machine.disk.heal()
     machine.put(.stop)
+    let stopping = machine.core
     for _ in 0..<5000 {
       guard let core = machine.core, !core.isStopped else { break }
       try round()
-      if machine.files.isCrashed || !machine.isOpen { return }
+      // A sync that had failed before may have ended it otherwise; then another one runs by now.
+      if machine.files.isCrashed || !machine.isOpen || machine.core !== stopping { return }
       advanceToDue()
     }
     guard let core = machine.core else { return }
