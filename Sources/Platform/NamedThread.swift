@@ -50,6 +50,13 @@ package final class NamedThread: @unchecked Sendable {
     pthread_join(handle, nil)
   }
 
+  /// How much of a processor the calling thread has used so far.
+  package static var processorNanoseconds: Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+
   /// From now on the thread gets a processor only when nobody else wants it, as far as the system can do that.
   package func standBack() {
     #if !canImport(Darwin)

@@ -175,9 +175,11 @@ struct OperatorAcceptance {
       return count == 1 ? nil : "\(count ?? -1)"
     }
     let refused = try daemon.run("consumers", "forget", "work")
-    #expect(refused.code == 1 && refused.err.contains("2 events in blocked keys and 1 dead letter of work will be dropped"))
+    #expect(
+      refused.code == 1 && refused.err.contains("2 events in blocked keys and 1 dead letter of work will be dropped"))
     let forgotten = try daemon.run("consumers", "forget", "work", "--yes")
-    #expect(forgotten.code == 0 && forgotten.out.hasPrefix("dropped: 2 events in blocked keys, 1 dead letter; work goes on"))
+    #expect(
+      forgotten.code == 0 && forgotten.out.hasPrefix("dropped: 2 events in blocked keys, 1 dead letter; work goes on"))
     try emit(daemon, "x", 5)
     try await waitForDone(daemon, [1, 2, 2, 1, 2, 5])
 
@@ -216,7 +218,8 @@ struct OperatorAcceptance {
     #expect(try await daemon.request("POST", "/dead-letters/\(id)/discard", headers: reading).status == 403)
     #expect(try await daemon.request("POST", "/dead-letters/\(id)/discard", headers: operating).status == 200)
     let page = try await daemon.request(
-      "GET", "/events?type=moondance.dead-letter.resolved", headers: reading).json
+      "GET", "/events?type=moondance.dead-letter.resolved", headers: reading
+    ).json
     let data = (page["events"] as? [[String: Any]])?.first?["data"] as? [String: Any]
     #expect(data?.text("by") == "anna")
     #expect(daemon.stop() == 0)

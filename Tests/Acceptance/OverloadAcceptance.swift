@@ -6,43 +6,50 @@ import Testing
 /// Faults 35 and 80 with the real binary: a disk that is slow, memory that is used up.
 @Suite("More than the machine can take")
 struct OverloadAcceptance {
-  /// Many connections at once, each sending large batches until it is told; counts what they are answered.
-  private func flood(
-    _ daemon: DaemonProcess, connections: Int, batches: Int, eventBytes: Int
-  ) async -> (acknowledged: Int, refused: Int, broken: Int, retryAfter: Set<String>) {
-    let tally = Tally()
-    let pad = String(repeating: "x", count: eventBytes)
+  struct Answers {
+    var acknowledged = 0
+    var refused = 0
+    /// Connections that ended without an answer.
+    var broken = 0
+    var retryAfter: Set<String> = []
+  }
+
+  /// Many connections at once, each sending batches of eight events until one is not taken.
+  private func flood(_ daemon: DaemonProcess, connections: Int, batches: Int) async -> Answers {
+    let pad = String(repeating: "x", count: 900_000)
     let event = #"{"specversion":"1.0","type":"Large","subject":"s","data":{"pad":"\#(pad)"}}"#
     let body = Data("[\(Array(repeating: event, count: 8).joined(separator: ","))]".utf8)
+    let answers = Collected()
     await withTaskGroup(of: Void.self) { group in
       for _ in 0..<connections {
         group.addTask {
           await withCheckedContinuation { done in
             // Blocking work, on a thread of its own.
             Thread.detachNewThread {
-              defer { done.resume() }
-              guard let connection = try? DoorConnection(port: daemon.port) else { return }
-              for _ in 0..<batches {
-                guard let response = try? connection.postBatch(body) else {
-                  return tally.counts.withLock { $0.broken += 1 }
-                }
-                tally.counts.withLock { counts in
-                  if response.status == 201 { counts.acknowledged += 8 } else { counts.refused += 1 }
-                  if response.status == 503 { counts.retryAfter.insert(response.headers["retry-after"] ?? "none") }
-                }
-                if response.status != 201 { return }
-              }
+              Self.send(body, batches, to: daemon, answers)
+              done.resume()
             }
           }
         }
       }
     }
-    return tally.counts.withLock { $0 }
+    return answers.all.withLock { $0 }
   }
 
-  /// What became of the requests of all connections.
-  private final class Tally: Sendable {
-    let counts = Mutex((acknowledged: 0, refused: 0, broken: 0, retryAfter: Set<String>()))
+  private final class Collected: Sendable {
+    let all = Mutex(Answers())
+  }
+
+  private static func send(_ body: Data, _ batches: Int, to daemon: DaemonProcess, _ answers: Collected) {
+    guard let connection = try? DoorConnection(port: daemon.port) else { return }
+    for _ in 0..<batches {
+      guard let response = try? connection.postBatch(body) else { return answers.all.withLock { $0.broken += 1 } }
+      answers.all.withLock { all in
+        if response.status == 201 { all.acknowledged += 8 } else { all.refused += 1 }
+        if response.status == 503 { all.retryAfter.insert(response.headers["retry-after"] ?? "none") }
+      }
+      if response.status != 201 { return }
+    }
   }
 
   private func residentBytes(of process: Int32) -> Int {
@@ -62,7 +69,7 @@ struct OverloadAcceptance {
     // The delay is counted by each thread; one of them syncs.
     let attached = try await tracer.attach(to: daemon, fault: "fdatasync:delay_exit=5000000:when=1")
     let began = ContinuousClock.now
-    let answers = await flood(daemon, connections: 32, batches: 4, eventBytes: 900_000)
+    let answers = await flood(daemon, connections: 32, batches: 4)
     #expect(ContinuousClock.now - began > .seconds(4.5), "nobody was acknowledged before the sync")
     #expect(answers.broken == 0)
     #expect(answers.acknowledged > 0)
@@ -94,7 +101,7 @@ struct OverloadAcceptance {
     let pages = Int(statm.split(separator: " ")[0])!
     // Room for a few of the batches that come.
     try Tool.limit("as", to: "\(pages * 4096 + 40 << 20)", of: daemon.identifier)
-    let answers = await flood(daemon, connections: 16, batches: 8, eventBytes: 900_000)
+    let answers = await flood(daemon, connections: 16, batches: 8)
     #expect(answers.broken + answers.refused > 0, "the limit was not felt")
     if daemon.isRunning { daemon.kill() }
     let again = try DaemonProcess(handlers: handlers, data: data)

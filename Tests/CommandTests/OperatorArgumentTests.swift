@@ -14,9 +14,11 @@ struct OperatorArgumentTests {
     ["dead-letters", "retry", "--all", "--error", ""], ["dead-letters", "--limit", "0"], ["dead-letters", "show"],
     ["dead-letters", "show", "x"], ["dead-letters", "show", "1", "2"], ["dead-letters", "dance"],
     ["consumers", "pause"], ["consumers", "pause", ""], ["consumers", "pause", "a", "b"], ["consumers", "dance"],
-    ["consumers", "rewind", "a"], ["consumers", "rewind", "a", "--to", "0"], ["consumers", "rewind", "a", "--to", "soon"],
+    ["consumers", "rewind", "a"], ["consumers", "rewind", "a", "--to", "0"],
+    ["consumers", "rewind", "a", "--to", "soon"],
     ["consumers", "rewind", "a", "--to", "-1"], ["consumers", "rewind", "a", "--to", "9223372036854775808"],
-    ["consumers", "rewind", "a", "--to", "2026-02-30"], ["consumers", "rewind", "a", "--to", "1", "--yes", "--dry-run"],
+    ["consumers", "rewind", "a", "--to", "2026-02-30"],
+    ["consumers", "rewind", "a", "--to", "1", "--yes", "--dry-run"],
   ])
   func `wrong usage is 64`(_ arguments: [String]) {
     let error = #expect(throws: (any Error).self) { try MoondanceCommand.parseAsRoot(arguments) }
@@ -25,8 +27,10 @@ struct OperatorArgumentTests {
 
   @Test(arguments: [
     (["dead-letters"], "ListDeadLetters"), (["dead-letters", "--consumer", "c"], "ListDeadLetters"),
-    (["dead-letters", "list", "--key", "k"], "ListDeadLetters"), (["dead-letters", "show", "8123.2"], "ShowDeadLetter"),
-    (["dead-letters", "retry", "1", "2.1"], "RetryDeadLetters"), (["dead-letters", "skip", "--all"], "SkipDeadLetters"),
+    (["dead-letters", "list", "--key", "k"], "ListDeadLetters"),
+    (["dead-letters", "show", "8123.2"], "ShowDeadLetter"),
+    (["dead-letters", "retry", "1", "2.1"], "RetryDeadLetters"),
+    (["dead-letters", "skip", "--all"], "SkipDeadLetters"),
     (["dead-letters", "discard", "--all", "--type", "T*", "--json"], "DiscardDeadLetters"),
     (["consumers"], "ListConsumers"), (["consumers", "--json"], "ListConsumers"),
     (["consumers", "pause", "list"], "PauseConsumer"), (["consumers", "forget", "a", "--yes"], "ForgetConsumer"),
@@ -36,16 +40,28 @@ struct OperatorArgumentTests {
     #expect("\(type(of: try MoondanceCommand.parseAsRoot(arguments)))" == command)
   }
 
-  @Test(arguments: [
-    ["dead-letters"], ["dead-letters", "list"], ["dead-letters", "show"], ["dead-letters", "retry"],
-    ["dead-letters", "skip"], ["dead-letters", "discard"], ["consumers"], ["consumers", "list"], ["consumers", "pause"],
-    ["consumers", "resume"], ["consumers", "rewind"], ["consumers", "forget"],
-  ])
-  func `help teaches with examples`(_ arguments: [String]) {
-    let command = Self.command(arguments)
-    let text = MoondanceCommand.fullMessage(for: CleanExit.helpRequest(command))
-    #expect(text.contains("EXAMPLES") && text.contains("  moondance \(arguments.joined(separator: " "))") || arguments.last == "list")
-    #expect(text.contains("EXAMPLES") && text.contains("moondance \(arguments[0])"))
+  private static let commands: [(any ParsableCommand.Type, String)] = [
+    (DeadLettersCommand.self, "dead-letters"), (ListDeadLetters.self, "dead-letters"),
+    (ShowDeadLetter.self, "dead-letters show"), (RetryDeadLetters.self, "dead-letters retry"),
+    (SkipDeadLetters.self, "dead-letters skip"), (DiscardDeadLetters.self, "dead-letters discard"),
+    (ConsumersCommand.self, "consumers"), (ListConsumers.self, "consumers"), (PauseConsumer.self, "consumers pause"),
+    (ResumeConsumer.self, "consumers resume"), (RewindConsumer.self, "consumers rewind"),
+    (ForgetConsumer.self, "consumers forget"),
+  ]
+
+  @Test func `help teaches with examples that can be typed`() throws {
+    for (command, words) in Self.commands {
+      let text = MoondanceCommand.helpMessage(for: command, columns: 200)
+      let examples = text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+        .filter { $0.hasPrefix("moondance ") }
+      #expect(text.contains("EXAMPLES") && examples.contains { $0.hasPrefix("moondance \(words)") }, "\(words)")
+      for example in examples {
+        let plain = example.prefix { $0 != "|" }.replacing("'no such customer'", with: "no").replacing("'", with: "")
+        #expect(throws: Never.self, "\(example)") {
+          try MoondanceCommand.parseAsRoot(plain.split(separator: " ").dropFirst().map(String.init))
+        }
+      }
+    }
   }
 
   /// The command that is named, found as the parser finds it.
@@ -70,7 +86,8 @@ struct OperatorArgumentTests {
   @Test func `what the daemon can choose itself is put to it whole`() throws {
     #expect(try way("--all") == .whole(ResolveRequest(all: true, by: "anna")))
     #expect(try way("--all", "--consumer", "c") == .whole(ResolveRequest(consumer: "c", by: "anna")))
-    #expect(try way("--all", "--consumer", "c", "--key", "k") == .whole(ResolveRequest(consumer: "c", key: "k", by: "anna")))
+    #expect(
+      try way("--all", "--consumer", "c", "--key", "k") == .whole(ResolveRequest(consumer: "c", key: "k", by: "anna")))
   }
 
   @Test func `what it cannot is looked for`() throws {
@@ -147,7 +164,8 @@ struct OperatorArgumentTests {
     #expect(printer.lines(page([], next: nil, total: 0), isLast: true) == [])
     #expect(printer.rest(filter: try LetterFilter.parse([])) == "there are no dead letters")
     _ = printer.lines(page([], next: nil, total: 2), isLast: true)
-    #expect(printer.rest(filter: try LetterFilter.parse(["--type", "T"])) == "none of the 2 dead letters is of this kind")
+    #expect(
+      printer.rest(filter: try LetterFilter.parse(["--type", "T"])) == "none of the 2 dead letters is of this kind")
   }
 
   @Test func `as JSON the pages come as they are, but for those that found nothing`() throws {
@@ -218,8 +236,10 @@ struct OperatorArgumentTests {
   }
 
   @Test func `what a rewind repeats is said before`() {
-    let text = ConsumerText.beforeRewinding(RewindReport(consumer: "c", from: 813, cursor: 5000, events: 1203, effects: 1))
-    #expect(text.hasPrefix("c will go back from 5000 to 813 and handle 1203 events again. It made 1 event of them before"))
+    let text = ConsumerText.beforeRewinding(
+      RewindReport(consumer: "c", from: 813, cursor: 5000, events: 1203, effects: 1))
+    #expect(
+      text.hasPrefix("c will go back from 5000 to 813 and handle 1203 events again. It made 1 event of them before"))
     #expect(
       ConsumerText.rewound(
         ConsumerReceipt(

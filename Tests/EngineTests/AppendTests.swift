@@ -182,4 +182,56 @@ extension World {
       on = { Ping = function(event) emit("Pong", { n = event.data.n }) end },
     }
     """
+
+  @Test func `a refusal that names what is not durable waits for it`() throws {
+    let world = try World()
+    world.emit("OrderPlaced", "order-1", #"{"n":1}"#, id: "e1")
+    try world.turn()
+    let conflict = world.emit("OrderPlaced", "order-1", #"{"n":2}"#, id: "e1")
+    let unexpected = world.append(world.event("OrderPaid", "order-1"), expecting: Position(0))
+    for _ in 0..<4 { try world.turn() }
+    #expect(conflict.value == nil && unexpected.value == nil)
+    world.sync()
+    try world.turn()
+    #expect(conflict.value == .conflict(index: 0, position: Position(1)))
+    #expect(unexpected.value == .expectationFailed(actual: Position(1)))
+  }
+
+  @Test func `a stop waits for requests that are with the reader thread`() throws {
+    let world = try World()
+    world.emit("OrderPlaced", "order-1", id: "e1")
+    try world.settle()
+    world.heldReads = []
+    let again = world.emit("OrderPlaced", "order-1", id: "e1")
+    try world.turn()
+    let reads = try #require(world.heldReads)
+    #expect(reads.count == 1)
+    world.put(.stop)
+    try world.settle()
+    #expect(!world.core.isStopped && again.value == nil)
+    for read in reads { world.put(read) }
+    try world.settle()
+    #expect(world.core.isStopped)
+    #expect(again.value == .appended(first: Position(1), last: Position(1), count: 1, duplicates: 1))
+  }
+
+  @Test func `what operators do to a subject in the same turn is not overlooked by what is expected of it`() throws {
+    let world = try World(scripts: [
+      "a.lua": #"consumer "c" { retry = false, on = { Work = function() error("no") end } }"#
+    ])
+    world.emit("Work", "a")
+    try world.settle()
+    let last = try #require(try world.events().last?.position)
+    world.heldReads = []
+    world.resolve(.discard, .all(consumer: nil, key: nil))
+    let answer = world.append(world.event("OrderPaid", "a"), expecting: Position(last))
+    try world.turn()
+    // Both come back in one turn.
+    let reads = try #require(world.heldReads)
+    #expect(reads.count == 2)
+    world.heldReads = nil
+    for read in reads { world.put(read) }
+    try world.settle()
+    #expect(answer.value == .expectationFailed(actual: Position(last + 1)))
+  }
 }

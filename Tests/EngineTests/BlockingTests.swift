@@ -174,4 +174,27 @@ struct BlockingTests {
     #expect(world.reader("keyed")?.blockedKeys == 0)
     #expect(try world.foldFromNothing() == world.core.control)
   }
+
+  @Test func `events whose keys could be computed late are called in log order`() throws {
+    let source = """
+      consumer "keyed" {
+        retry = { attempts = 9, first = "1s", jitter = 1 },
+        key = function(event) KEY end,
+        on = { Work = function(event) emit("Done", { n = event.data.n }) end },
+      }
+      """
+    let world = try World(scripts: ["a.lua": source.replacing("KEY", with: "error(\"no key\")")])
+    for number in 1...20 { world.emit("Work", "a", #"{"n":\#(number)}"#) }
+    try world.settle()
+    #expect(world.reader("keyed")?.blockedKeys == 20)
+    // All of them are due by then, in the order that the jitter gave.
+    world.act(.pause, on: "keyed")
+    try world.settle()
+    world.clock.advance(microseconds: 60_000_000)
+    try world.settle()
+    try world.deploy(["a.lua": source.replacing("KEY", with: "return \"one\"")])
+    world.act(.resume, on: "keyed")
+    try world.settle()
+    #expect(try world.events(type: "Done").map(\.data) == (1...20).map { #"{"n":\#($0)}"# })
+  }
 }

@@ -137,4 +137,48 @@ struct DeployTests {
     try deploy(", Bell = function() end", in: world)
     #expect(try world.events(type: "Pong").count == 1)
   }
+
+  @Test func `a deploy that repeats one which is not durable yet is answered with it`() throws {
+    let files = ["a.lua": consumer("one", "Ping", emits: "Pong")]
+    let world = try World()
+    let first = try world.put(files)
+    try world.turn()
+    let second = try world.put(files)
+    try world.turn()
+    #expect(first.value == nil && second.value == nil)
+    world.sync()
+    try world.turn()
+    #expect(first.value != nil && second.value != nil)
+  }
+
+  @Test func `a failure that comes in with a deploy says nothing about the new code`() throws {
+    let failing = #"consumer "one" { retry = { attempts = 2, first = "1s" }, on = { Ping = function() error("no") end } }"#
+    let world = try World(scripts: ["a.lua": failing])
+    world.emit("Ping", "s")
+    try world.turn()
+    world.work()
+    _ = try world.put(["a.lua": failing + "\n-- other code"])
+    try world.turn()
+    try world.turn()
+    #expect(world.failures.map(\.attempt) == [0])
+    try world.settle()
+    #expect(world.failures.map(\.attempt) == [0, 1])
+    #expect(try world.foldFromNothing() == world.core.control)
+  }
+
+  @Test func `a consumer that was forgotten is not removed once more by every deploy`() throws {
+    let world = try World(scripts: ["a.lua": consumer("one", "Ping", emits: "Pong")])
+    try world.deploy(["b.lua": consumer("two", "Ping", emits: "Pong")])
+    world.act(.forget, on: "one")
+    try world.settle()
+    try world.deploy(["c.lua": consumer("three", "Ping", emits: "Pong")])
+    var changes: [ReaderChange] = []
+    try world.opened.reader.replay(fromCommit: 1) { commit in
+      for record in commit.records where record.kind == .reader {
+        changes += ReaderChange(FieldReader(record: record.whole)).map { [$0] } ?? []
+      }
+      return true
+    }
+    #expect(changes.filter { $0.reader == 1 }.map(\.what) == [.created, .removed, .forgotten])
+  }
 }

@@ -151,7 +151,8 @@ struct LetterTests {
     #expect(try FailureHistory.read(next, from: world.opened.reader)?.attempts.map(\.unit.attempt) == [2, 1, 2, 1])
   }
 
-  @Test func `the failures of many letters are read in order, and ids that the log never gave are passed over`() throws {
+  @Test func `the failures of many letters are read in order, and ids that the log never gave are passed over`() throws
+  {
     let world = try World(scripts: [
       "a.lua": #"consumer "a" { retry = false, on = { Work = function(e) error("no " .. e.subject) end } }"#
     ])
@@ -323,5 +324,66 @@ struct LetterTests {
     try world.settle()
     #expect(try done(world).count == 10)
     #expect(world.reader("c")?.queued == 3)
+  }
+
+  @Test func `an event is told of that was given up with its worker although it was not in memory`() throws {
+    var settings = EngineSettings()
+    settings.tailBytes = 1
+    let world = try World(
+      scripts: ["a.lua": Self.blocking.replacing("attempts = 2", with: "attempts = 2, cap = \"1s\"")], settings: settings)
+    world.emit("Work", "a", #"{"until":9999999999999}"#)
+    try world.settle()
+    world.emit("Other", "b")
+    try world.settle()
+    world.clock.advance(microseconds: 1_000_001)
+    try world.turn()
+    world.loseWorker()
+    try world.settle()
+    #expect(world.letters()?.letters.map(\.position.rawValue) == [1])
+    #expect(try world.events(type: "moondance.dead-letter").map(\.cause) == [1])
+  }
+
+  @Test func `a letter that is retried before a follower brings its own failure along`() throws {
+    let world = try World(scripts: ["a.lua": Self.skipping])
+    world.emit("Work", "a", #"{"n":1,"until":9999999999999}"#)
+    try world.settle()
+    let id = try #require(world.letters()?.letters.first?.id)
+    // A follower that is blocked and not yet called: its own predecessor has just been discarded.
+    try world.deploy(["a.lua": Self.blocking.replacing("attempts = 2", with: "attempts = 1")])
+    world.emit("Work", "a", #"{"n":2,"until":9999999999999}"#)
+    world.emit("Work", "a", #"{"n":3,"until":9999999999999}"#)
+    try world.settle()
+    let second = try #require(world.letters()?.letters.last?.id)
+    world.act(.pause, on: "c")
+    try world.settle()
+    #expect(try resolve(world, .discard, .ids([second])) == .done(LetterReceipt(resolved: 1)))
+    #expect(try resolve(world, .retry, .ids([id])) == .done(LetterReceipt(resolved: 1)))
+    let blocked = try #require(world.core.control.readers[0].blocked[KeyBytes("a")])
+    #expect(blocked.failure == id)
+    #expect(blocked.queue.first == 1)
+    #expect(blocked.queue.count >= 2)
+  }
+
+  @Test func `what a verb found before it read is not counted twice`() throws {
+    let world = try World(scripts: [
+      "a.lua": #"consumer "c" { retry = false, exhausted = "skip", on = { Work = function() error("no") end } }"#
+    ])
+    world.emit("Work", "a")
+    world.emit("Work", "b")
+    try world.settle()
+    let ids = try #require(world.letters()?.letters.map(\.id))
+    world.heldReads = []
+    // The first closes one of the letters that the second was asked for, while the second waits for its turn.
+    let first = world.resolve(.discard, .ids([ids[0]]))
+    let second = world.resolve(.discard, .ids(ids))
+    for _ in 0..<6 {
+      try world.turn()
+      let reads = world.heldReads ?? []
+      world.heldReads = []
+      for read in reads { world.put(read) }
+    }
+    try world.settle()
+    #expect(first.value == .done(LetterReceipt(resolved: 1)))
+    #expect(second.value == .done(LetterReceipt(resolved: 1, notOpen: [ids[0]])))
   }
 }

@@ -37,8 +37,10 @@ struct ShardQueueFuzzTests {
       } else if chosen(weights.end), !running.isEmpty {
         let ended = running.remove(at: random.below(running.count))
         now = max(now, ended.ends)
-        queue.end(ended.mine, now: now)
-        model.end(ended.mine.job, now: now)
+        // Busy, or waiting for a part of the time.
+        let processor = (now - ended.mine.began) / Int64(1 + random.below(3))
+        queue.end(ended.mine, now: now, processor: processor)
+        model.end(ended.mine.job, now: now, processor: processor)
       } else {
         now += Int64(random.below(3_000_000))
       }
@@ -92,12 +94,12 @@ struct ShardQueueFuzzTests {
       readers[number]?.waiting.removeAll(where: unwanted)
     }
 
-    mutating func end(_ job: Int, now: Int64) {
+    mutating func end(_ job: Int, now: Int64, processor: Int64) {
       let at = running.firstIndex { $0.job == job }!
       let run = running.remove(at: at)
       var reader = readers[run.reader]!
       reader.time += max(20_000, now - run.began)
-      if now - run.began > 25_000_000 {
+      if processor > 25_000_000 || now - run.began > 100_000_000 {
         (reader.isSlow, reader.quick) = (true, 0)
       } else {
         reader.quick += 1
@@ -108,7 +110,7 @@ struct ShardQueueFuzzTests {
     }
 
     mutating func next(now: Int64) -> Int? {
-      for run in running where now - run.began > 25_000_000 && readers[run.reader]?.isSlow == false {
+      for run in running where now - run.began > 100_000_000 && readers[run.reader]?.isSlow == false {
         var reader = readers[run.reader]!
         (reader.isSlow, reader.quick) = (true, 0)
         if !reader.waiting.isEmpty { takePlace(&reader) }
@@ -167,7 +169,7 @@ struct ShardQueueFuzzTests {
       guard let next = running.indices.min(by: { running[$0].end < running[$1].end }) else { continue }
       let (end, run) = running.remove(at: next)
       now = end
-      queue.end(run, now: now)
+      queue.end(run, now: now, processor: now - run.began)
     }
   }
 }

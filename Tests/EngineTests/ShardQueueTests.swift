@@ -17,7 +17,7 @@ struct ShardQueueTests {
         guard let run = queue.next(now: now) else { return #expect(Bool(false), "nothing to run") }
         order.append(run.job)
         now += Self.millisecond
-        queue.end(run, now: now)
+        queue.end(run, now: now, processor: now - run.began)
         queue.add([run.job], of: run.reader)
       }
       #expect(order == (0..<(count * 10)).map { $0 % count + 1 })
@@ -35,7 +35,7 @@ struct ShardQueueTests {
       guard let run = queue.next(now: now) else { break }
       order.append(run.job)
       now += 10 * Self.millisecond
-      queue.end(run, now: now)
+      queue.end(run, now: now, processor: now - run.began)
       queue.add([run.job], of: run.reader)
     }
     #expect(order.prefix(10).allSatisfy { $0 == 1 })
@@ -69,17 +69,17 @@ struct ShardQueueTests {
     let first = queue.next(now: 0)!
     let second = queue.next(now: 1)!
     #expect(first.reader == 1 && second.reader == 1)
-    queue.end(first, now: 100 * Self.millisecond)
+    queue.end(first, now: 110 * Self.millisecond, processor: 100 * Self.millisecond)
     #expect(queue.isSlow(1))
     // The other shard of reader 1 runs still. Reader 2 is not known to be slow, so it may go.
-    let third = queue.next(now: 100 * Self.millisecond)!
+    let third = queue.next(now: 110 * Self.millisecond)!
     #expect(third.reader == 2)
-    queue.end(second, now: 150 * Self.millisecond)
-    // Reader 2 runs for 50 ms by now, which is enough to know.
-    #expect(queue.next(now: 150 * Self.millisecond) == nil)
+    queue.end(second, now: 220 * Self.millisecond, processor: 200 * Self.millisecond)
+    // Reader 2 runs for more than 100 ms by now, which is enough to know.
+    #expect(queue.next(now: 220 * Self.millisecond) == nil)
     #expect(queue.isSlow(2))
-    queue.end(third, now: 200 * Self.millisecond)
-    #expect(queue.next(now: 200 * Self.millisecond)?.reader == 2)
+    queue.end(third, now: 300 * Self.millisecond, processor: 170 * Self.millisecond)
+    #expect(queue.next(now: 300 * Self.millisecond)?.reader == 2)
   }
 
   @Test func `a reader is quick again when its shards are`() {
@@ -89,7 +89,7 @@ struct ShardQueueTests {
       queue.add([1], of: 1)
       let run = queue.next(now: now)!
       now += cost
-      queue.end(run, now: now)
+      queue.end(run, now: now, processor: now - run.began)
     }
     let enough = ShardQueue<Int>.quickAgainAfter
     shard(of: 30 * Self.millisecond)
@@ -100,6 +100,16 @@ struct ShardQueueTests {
     #expect(queue.isSlow(1), "it begins anew after a slow one")
     shard(of: Self.millisecond)
     #expect(!queue.isSlow(1))
+  }
+
+  @Test func `waiting for a processor makes nobody slow, waiting for long does`() {
+    var queue = ShardQueue<Int>(workers: 2)
+    for (elapsed, processor, isSlow) in [(90, 5, false), (26, 26, true), (110, 5, true)] as [(Int64, Int64, Bool)] {
+      queue = ShardQueue(workers: 2)
+      queue.add([1], of: 1)
+      queue.end(queue.next(now: 0)!, now: elapsed * Self.millisecond, processor: processor * Self.millisecond)
+      #expect(queue.isSlow(1) == isSlow, "\(elapsed) ms, \(processor) ms of them on a processor")
+    }
   }
 
   @Test func `what is dropped is not run, and the reader may come back`() {
@@ -181,7 +191,7 @@ struct ShardQueueTests {
         let (end, run) = running.remove(at: next)
         now = end
         served[run.job] += 1
-        queue.end(run, now: now)
+        queue.end(run, now: now, processor: now - run.began)
         since[run.job] = now
         queue.add([run.job], of: run.reader)
       }

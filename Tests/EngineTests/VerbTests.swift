@@ -180,4 +180,15 @@ struct VerbTests {
     try world.settle()
     #expect(answer.value == .unknown)
   }
+
+  @Test func `a verb that waits behind the one which forgets its consumer finds nobody`() throws {
+    let world = try world()
+    try world.deploy(["b.lua": #"consumer "other" { on = { Other = function() end } }"#])
+    let forgotten = world.act(.forget, on: "counting")
+    let verbs = [ReaderVerb.pause, .resume, .rewind(to: Position(1)), .forget].map { world.act($0, on: "counting") }
+    try world.settle()
+    #expect(forgotten.value == .done(ReaderReceipt(changed: true, state: "forgotten", cursor: 0)))
+    #expect(verbs.map(\.value) == Array(repeating: .unknown, count: 4))
+    #expect(try world.foldFromNothing() == world.core.control)
+  }
 }

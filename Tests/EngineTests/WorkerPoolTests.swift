@@ -105,7 +105,10 @@ struct WorkerPoolTests {
     let stage = Stage(workers: 2, stuckAfter: 60_000_000_000, hangs: [1])
     stage.run(Work.batch(1))
     try await until("it runs") { stage.seen.withLock { $0.hanging == [1] } }
-    DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(100)) { stage.gate.signal() }
+    Thread.detachNewThread {
+      usleep(100_000)
+      stage.gate.signal()
+    }
     stage.stop(within: 60)
     #expect(stage.seen.withLock { $0.finished } == [1])
   }

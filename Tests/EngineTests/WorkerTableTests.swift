@@ -23,7 +23,8 @@ struct WorkerTableTests {
     mutating func take(_ worker: Int) -> WorkerTable.Step {
       let seat = seats[worker]
       if seat.mark.now.unit != nil { seat.mark.end() }
-      let step = table.take(seat, now: now)
+      // They use a processor all the time.
+      let step = table.take(seat, now: now, processor: now)
       if case .run(let job) = step.next { seat.mark.begin(job.shard.units[0]) }
       return step
     }

@@ -21,6 +21,8 @@ final class World: EngineHands {
   private let arrived = Arrivals()
   /// Batches that are out.
   private(set) var out: [Batch] = []
+  /// While it is set, what the reader thread has found waits here.
+  var heldReads: [EngineInput]?
   /// The most shards that a batch had.
   private(set) var mostShards = 0
   private(set) var logged: [String] = []
@@ -82,6 +84,11 @@ final class World: EngineHands {
     }
   }
 
+  /// The worker that runs the first unit of what is out does not come back.
+  func loseWorker() {
+    put(.workerLost(out.removeFirst(), unit: 0, seconds: 5))
+  }
+
   func sync() { opened.journal.syncOnce() }
 
   /// Turns, work and syncs until nothing is left to do now.
@@ -109,14 +116,20 @@ final class World: EngineHands {
   /// Loads and deploys; returns how it ended.
   @discardableResult
   func deploy(_ scripts: [String: String]) throws -> ReloadOutcome? {
-    let files = scripts.sorted { $0.key < $1.key }.map { SourceFile(path: $0.key, text: $0.value) }
-    let generation = try Generation.load(files).get()
-    let outcome = Box<ReloadOutcome>()
-    put(.deploy(DeployJob(scripts: generation) { outcome.value = $0 }))
+    let outcome = try put(scripts)
     try turn()
     sync()
     try turn()
     return outcome.value
+  }
+
+  /// Hands scripts in; they are live after a turn.
+  func put(_ scripts: [String: String]) throws -> Box<ReloadOutcome> {
+    let files = scripts.sorted { $0.key < $1.key }.map { SourceFile(path: $0.key, text: $0.value) }
+    let generation = try Generation.load(files).get()
+    let outcome = Box<ReloadOutcome>()
+    put(.deploy(DeployJob(scripts: generation) { outcome.value = $0 }))
+    return outcome
   }
 
   func event(
@@ -233,9 +246,12 @@ final class World: EngineHands {
     out.append(batch)
     mostShards = max(mostShards, batch.shards.count)
   }
-  func fetch(_ request: FetchRequest) { put(LogWork(log: opened.reader).fetch(request)) }
-  func lookUp(_ request: LookupRequest) { put(LogWork(log: opened.reader).lookUp(request)) }
-  func read(_ request: LetterRequest) { put(LogWork(log: opened.reader).read(request)) }
+  func fetch(_ request: FetchRequest) { wasRead(LogWork(log: opened.reader).fetch(request)) }
+  func lookUp(_ request: LookupRequest) { wasRead(LogWork(log: opened.reader).lookUp(request)) }
+  func read(_ request: LetterRequest) { wasRead(LogWork(log: opened.reader).read(request)) }
+  private func wasRead(_ input: EngineInput) {
+    if heldReads == nil { put(input) } else { heldReads!.append(input) }
+  }
   func log(_ lines: [LogLine], consumer: String, position: Position) {
     logged += lines.map { "\(consumer): \($0.text)" }
   }

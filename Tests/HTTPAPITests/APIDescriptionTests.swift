@@ -52,7 +52,9 @@ struct `The API's description` {
   }
 
   @Test func `what a body may say is what the description says`() throws {
-    let schemas = ["ResolveRequest": APISchemas.all["ResolveRequest"], "RewindRequest": APISchemas.all["RewindRequest"]]
+    let schemas = [
+      "ResolveRequest": APISchemas.all["ResolveRequest"], "RewindRequest": APISchemas.all["RewindRequest"],
+    ]
     for operation in Operation.allCases where !operation.bodyNames.isEmpty {
       let name = operation == .rewindConsumer ? "RewindRequest" : "ResolveRequest"
       let json = try JSONSerialization.jsonObject(with: JSONEncoder().encode(schemas[name]!)) as? [String: Any]

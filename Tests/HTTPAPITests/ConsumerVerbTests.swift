@@ -30,7 +30,8 @@ struct `Verbs on consumers over HTTP` {
     try await TestServer.run { server async throws in
       #expect(
         try await server.act("/consumers/hello/pause").text
-          == #"{"changed":true,"consumer":"hello","cursor":5,"droppedDeadLetters":0,"droppedEvents":0,"state":"paused"}"#)
+          == #"{"changed":true,"consumer":"hello","cursor":5,"droppedDeadLetters":0,"droppedEvents":0,"state":"paused"}"#
+      )
       #expect(try await !receipt(server, "hello/pause", "{}").changed)
       #expect(try await server.get("/consumers/hello").decoded(StatusReport.Consumer.self).state == "paused")
       #expect(try await receipt(server, "hello/resume").state == "running")
@@ -54,7 +55,8 @@ struct `Verbs on consumers over HTTP` {
       server.host.setUp { $0.times = [(1_767_225_600_000_000, Position(9)), (1_767_312_000_000_000, Position(20))] }
       #expect(try await receipt(server, "a/rewind", #"{"to":30}"#).cursor == 29)
       #expect(try await receipt(server, "a/rewind", #"{"to":"2026-01-02T00:00:00Z"}"#).cursor == 20)
-      #expect(try await receipt(server, "a/rewind", #"{"to":"2026-01-01T23:59:59.999+00:00","dryRun":false}"#).cursor == 9)
+      #expect(
+        try await receipt(server, "a/rewind", #"{"to":"2026-01-01T23:59:59.999+00:00","dryRun":false}"#).cursor == 9)
       #expect(try await receipt(server, "a/rewind", #"{"to":"2025-12-31"}"#).cursor == 0)
     }
   }
@@ -80,7 +82,9 @@ struct `Verbs on consumers over HTTP` {
       let answer = try await server.act("/consumers/a/rewind", body)
       #expect(answer.status == 409)
       let problem = try answer.decoded(Problem.self)
-      #expect(problem.kind == .refused && problem.detail == "A has read up to 40: a rewind goes back, to a position up to 40.")
+      #expect(
+        problem.kind == .refused && problem.detail == "A has read up to 40: a rewind goes back, to a position up to 40."
+      )
     }
   }
 
@@ -94,7 +98,8 @@ struct `Verbs on consumers over HTTP` {
   }
 
   @Test(arguments: [
-    "", "{}", #"{"to":0}"#, #"{"to":-1}"#, #"{"to":1.0}"#, #"{"to":1e3}"#, #"{"to":"1"}"#, #"{"to":"now"}"#, #"{"to":null}"#,
+    "", "{}", #"{"to":0}"#, #"{"to":-1}"#, #"{"to":1.0}"#, #"{"to":1e3}"#, #"{"to":"1"}"#, #"{"to":"now"}"#,
+    #"{"to":null}"#,
     #"{"to":[1]}"#, #"{"to":true}"#, #"{"to":18446744073709551616}"#, #"{"to":9223372036854775808}"#,
     #"{"to":1,"dryRun":1}"#, #"{"to":1,"dryRun":"true"}"#, #"{"to":1,"dry_run":true}"#, #"{"to":1,"to":2}"#,
     #"{"to":"2026-02-30T00:00:00Z"}"#, #"{"to":"2026-01-31T12:00:00"}"#, #"{"to":1,"by":" \u0000"}"#,
@@ -238,7 +243,9 @@ struct `Verbs on consumers over HTTP` {
 
   @Test func `no web page acts`() async throws {
     try await TestServer.run { server async throws in
-      for headers in [[("Origin", "http://evil.example")], [("Sec-Fetch-Site", "cross-site")], [("Host", "evil.example")]] {
+      for headers in [
+        [("Origin", "http://evil.example")], [("Sec-Fetch-Site", "cross-site")], [("Host", "evil.example")],
+      ] {
         #expect(try await server.act("/consumers/hello/forget", "{}", headers).status == 403)
       }
       #expect(server.host.acts.isEmpty)

@@ -117,9 +117,11 @@ struct `Dead letters over HTTP` {
   }
 
   @Test(arguments: [
-    ("?limit=0", 400), ("?limit=1001", 400), ("?limit=x", 400), ("?after=x", 400), ("?after=1.2.3", 400), ("?after=0", 400),
+    ("?limit=0", 400), ("?limit=1001", 400), ("?limit=x", 400), ("?after=x", 400), ("?after=1.2.3", 400),
+    ("?after=0", 400),
     ("?after=", 400), ("?after=1.4294967295", 400), ("?after=1.4294967294", 200), ("?after=18446744073709551615", 200),
-    ("?after=18446744073709551616", 400), ("?type=a%20b", 400), ("?error=", 400), ("?nonsense=1", 400), ("?key=%FF", 400),
+    ("?after=18446744073709551616", 400), ("?type=a%20b", 400), ("?error=", 400), ("?nonsense=1", 400),
+    ("?key=%FF", 400),
     ("?consumer=hello&consumer=hello", 400), ("?key=%00", 200), ("?consumer=helo", 404), ("?consumer=%0A", 404),
   ])
   func `a query that makes no sense is refused`(query: String, status: Int) async throws {
@@ -165,7 +167,8 @@ struct `Dead letters over HTTP` {
   }
 
   @Test(arguments: [
-    "2", "1.1", "x", "1.", ".1", "-1", "0", "1.4294967295", "18446744073709551616", "1%00", "1.0.0", "%F0%9F%8C%99", "1%2F1",
+    "2", "1.1", "x", "1.", ".1", "-1", "0", "1.4294967295", "18446744073709551616", "1%00", "1.0.0", "%F0%9F%8C%99",
+    "1%2F1",
   ])
   func `an id that the log never gave is not found`(id: String) async throws {
     try await TestServer.run { server in
@@ -236,7 +239,7 @@ struct `Dead letters over HTTP` {
       #expect(try await resolve("skip", #"{"consumer":"b"}"#) == ResolveReceipt(resolved: 1))
       #expect(try await resolve("skip", #"{"all":true}"#) == ResolveReceipt(resolved: 1, unchanged: 1))
       #expect(try await resolve("retry", #"{"all":true}"#) == ResolveReceipt(resolved: 2))
-      let unknown = try await server.act("/dead-letters/retry", #"{"consumer":"c"}"#)
+      let unknown = try await server.act("/dead-letters/retry", #"{"consumer":"nobody"}"#)
       #expect(unknown.status == 404 && unknown.text.contains("There are: a, b."))
     }
   }
@@ -244,7 +247,8 @@ struct `Dead letters over HTTP` {
   private static let ids = "[\"1\"" + String(repeating: ",\"1\"", count: 1000) + "]"
 
   @Test(arguments: [
-    "", "{}", "[]", "1", #"{"ids":[]}"#, #"{"ids":[1]}"#, #"{"ids":["x"]}"#, #"{"ids":"1"}"#, #"{"ids":["1"],"all":true}"#,
+    "", "{}", "[]", "1", #"{"ids":[]}"#, #"{"ids":[1]}"#, #"{"ids":["x"]}"#, #"{"ids":"1"}"#,
+    #"{"ids":["1"],"all":true}"#,
     #"{"all":false}"#, #"{"all":"true"}"#, #"{"all":null}"#, #"{"key":"x"}"#, #"{"key":"x","all":true}"#,
     #"{"ids":["1"],"key":"x"}"#, #"{"consumer":1}"#, #"{"consumer":"hello","key":1}"#, #"{"consumer":["hello"]}"#,
     #"{"all":true,"al":true}"#, #"{"all":true,"all":true}"#, #"{"all":true,}"#, #"{"all":true} x"#, "{'all':true}",
@@ -276,7 +280,9 @@ struct `Dead letters over HTTP` {
     limits.eventBytes = 1000
     try await TestServer.run(limits) { server in
       server.host.giveUp("1")
-      for type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/cloudevents+json"] {
+      for type in [
+        "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/cloudevents+json",
+      ] {
         let answer = try await server.request(
           "POST", "/dead-letters/discard", [("Content-Type", type)], body: Array(#"{"all":true}"#.utf8))
         #expect(answer.status == 415, "\(type)")
@@ -325,6 +331,7 @@ struct `Dead letters over HTTP` {
 /// A consumer that runs.
 func reader(_ name: String, _ number: UInt32 = 1, state: String = "running", cursor: UInt64 = 40) -> HostStatus.Reader {
   HostStatus.Reader(
-    name: name, kind: "consumer", script: "\(name).lua", state: state, cursor: cursor, lag: 0, blockedKeys: 0, queued: 0,
+    name: name, kind: "consumer", script: "\(name).lua", state: state, cursor: cursor, lag: 0, blockedKeys: 0,
+    queued: 0,
     deadLetters: 0, number: number)
 }

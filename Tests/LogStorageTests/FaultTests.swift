@@ -278,4 +278,40 @@ import Testing
       }
     }
   }
+
+  @Test func `row 32: after a sync has failed neither snapshots nor index files are written`() throws {
+    let files = MemoryFileSystem()
+    let test = TestLog(files: files)
+    test.options.segmentBytes = 4096
+    try test.open()
+    for _ in 0..<3 { try test.append(test.batch(20, data: "\"\(String(repeating: "x", count: 60))\"")) }
+    let point = test.log.journal.durable
+    // The first segment is sealed, and its index waits to be written, when the folder's sync fails.
+    files.inject { $0.operation == .syncFolder ? .fail(EIO) : nil }
+    test.log.journal.syncOnce()
+    files.inject(nil)
+    #expect(test.reports.ended != nil)
+    files.clearTrace()
+    test.log.indexer.workOnce()
+    #expect(logError { try "x".withBytes { try test.log.snapshots.save(point, version: 1, payload: $0) } }?.isFinal == false)
+    #expect(files.trace.filter { Self.changing.contains($0.operation) } == [])
+  }
+
+  @Test func `O2: a folder that a killed opening had made is durable once something in it is acknowledged`() throws {
+    for index in 0..<40 {
+      let files = MemoryFileSystem()
+      files.inject { $0.index == index ? .crash : nil }
+      do { try TestLog(files: files).open() } catch {}
+      files.killProcess()
+      let test = TestLog(files: files)
+      try test.open()
+      try test.append(test.batch(2))
+      test.sync()
+      #expect(test.reports.durable?.commit == 1)
+      files.restart(losing: .everything)
+      let next = TestLog(files: files)
+      try next.open()
+      #expect(try next.entries().count == 2, "killed before call \(index)")
+    }
+  }
 }

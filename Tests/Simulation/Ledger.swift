@@ -48,6 +48,14 @@ struct Ledger {
     var verb: Verb
     var outcome: VerbOutcome?
     var isLost = false
+
+    /// It was said to be done, or as much of it as could be.
+    var isDone: Bool {
+      switch outcome {
+      case .reader(.done)?, .letters(.done)?, .letters(.readFailed)?: true
+      default: false
+      }
+    }
   }
 
   private(set) var items: [Int: Item] = [:]

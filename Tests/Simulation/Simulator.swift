@@ -29,6 +29,7 @@ final class Simulator {
   /// What a callback has found, which cannot throw.
   var broken: Violation?
   var isStopping = false
+  var lives = 0
   private var hasLeapt = false
   private(set) var counts: [String: Int] = [:]
 
@@ -142,7 +143,15 @@ final class Simulator {
   }
 
   private func loseWorker() {
-    guard !machine.out.isEmpty, let call = machine.loseWorker(of: seed.below(machine.out.count)) else { return }
+    guard !machine.out.isEmpty else { return }
+    let call = machine.loseWorker(of: seed.below(machine.out.count)) { batch, position in
+      let declared = oracle.generations[Int(batch.generation.number) - 1]
+      guard let behaviour = declared.first(where: { $0.name == batch.declaration.name }),
+        let event = oracle.event(position)
+      else { return false }
+      return behaviour.hears(event.type)
+    }
+    guard let call else { return }
     ledger.lostCalls.insert(Ledger.LostCall(reader: call.reader, position: call.position))
     note("the worker that runs \(call.position) for reader \(call.reader) is lost")
   }

@@ -85,7 +85,11 @@ package final class MemoryFileSystem: FileSystem {
         state.folders[path]!.crash(&chooser)
         let parent = Self.split(path).folder
         let isThere = path.count == 1 || state.folders[parent] != nil
-        if !isThere || !(state.folders[path]!.isDurable || chooser.keeps()) { state.folders[path] = nil }
+        if !isThere || !(state.folders[path]!.isDurable || chooser.keeps()) {
+          state.folders[path] = nil
+        } else {
+          state.folders[path]!.isDurable = true
+        }
       }
       state.boot += 1
       state.isCrashed = false

@@ -8,12 +8,13 @@ struct DeadLettersCommand: ParsableCommand {
     commandName: "dead-letters",
     abstract: "List the events that consumers were given up to handle, and decide what becomes of them.",
     discussion: """
-      Without a subcommand it lists them. A dead letter that is blocking holds up the events of its key behind it; the \
-      three verbs let them go on: retry calls the consumer again first, skip keeps the letter in the list, discard takes \
-      it off. Doing the same again changes nothing. Your name is kept with it in the log.
+      Without a subcommand it lists them, with the options of "list". A dead letter that is blocking holds up the events of \
+      its key behind it; the three verbs let them go on: retry calls the consumer again first, skip keeps the letter in \
+      the list, discard takes it off. Doing the same again changes nothing. Your name is kept with it in the log.
 
       EXAMPLES
         moondance dead-letters
+        moondance dead-letters --consumer loyalty --key order-1
         moondance dead-letters show 8123
         moondance dead-letters retry 8123 8123.2
         moondance dead-letters retry --all --consumer loyalty --error 'no such customer'
@@ -33,7 +34,8 @@ struct LetterFilter: ParsableArguments {
   var key: String?
 
   @Option(
-    help: ArgumentHelp("Only letters about this type of event; with * at its end, all that begin so.", valueName: "type"))
+    help: ArgumentHelp(
+      "Only letters about this type of event; with * at its end, all that begin so.", valueName: "type"))
   var type: String?
 
   @Option(help: ArgumentHelp("Only letters in whose error this stands.", valueName: "text"))

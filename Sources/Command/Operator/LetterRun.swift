@@ -85,7 +85,8 @@ struct LetterRun {
     if receipt.unchanged > 0 { lines.append("\(counted(receipt.unchanged, "dead letter")) skipped already") }
     if receipt.left > 0 {
       lines.append(
-        "\(counted(receipt.left, "dead letter")) left: so much waits for the consumer already; try again when it is less")
+        "\(counted(receipt.left, "dead letter")) left: so much waits for the consumer already; try again when it is less"
+      )
     }
     if !receipt.notOpen.isEmpty {
       let shown = receipt.notOpen.prefix(10).joined(separator: ", ")

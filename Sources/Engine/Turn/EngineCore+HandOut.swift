@@ -307,6 +307,10 @@ extension EngineCore {
         if waited { groups.rekeyed.append(unit) } else { groups.new.append(unit) }
       }
     }
+    // They fell due in any order; those of one key are called in that of the log.
+    groups.rekeyed = ContiguousArray(
+      groups.rekeyed.enumerated().sorted { ($0.element.position, $0.offset) < ($1.element.position, $1.offset) }
+        .map(\.element))
     batch.units = groups.rekeyed + groups.retried + groups.new
     runtimes[index].scanned = batch.through
     send(batch)

@@ -58,19 +58,32 @@ extension EngineCore {
         appends = []
         break
       }
-      switch check(job, groupBegan: groupBegan, isFirst: !isOpen && accepted.isEmpty && !framer.hasCommits) {
+      switch check(job, groupBegan: groupBegan) {
       case .lookUp(let unsure, let subjectHead):
         park(job, identities: unsure, subjectHead: subjectHead, groupBegan: groupBegan)
       case .wait:
         job.stream?.waitsInPass = pass
         waiting.append(job)
-      case .refuse(let outcome): job.answer(outcome)
+      case .refuse(let outcome): refuse(job, outcome)
       case .accept(let duplicates): accepted.append(frame(job, duplicates: duplicates, &isOpen))
       }
     }
     if isOpen { framer.endCommit() }
     appends = waiting
     return accepted
+  }
+
+  /// A refusal may name what is not durable yet; then it waits as an acknowledgement does.
+  private func refuse(_ job: AppendJob, _ outcome: AppendOutcome) {
+    let known: Position
+    switch outcome {
+    case .conflict(_, let position): known = position
+    case .expectationFailed(let actual): known = actual
+    default: known = .start
+    }
+    if known.rawValue <= durablePosition { return job.answer(outcome) }
+    job.stream?.hasFailed = true
+    unanswered.append((control.commit, job, outcome))
   }
 
   private enum Check {
@@ -83,10 +96,10 @@ extension EngineCore {
 
   /// What is to be done with a request. Duplicates: entry index → position it has already, or 0 for one that repeats
   /// an earlier entry of the same request.
-  private func check(_ job: AppendJob, groupBegan: Position, isFirst: Bool) -> Check {
+  private func check(_ job: AppendJob, groupBegan: Position) -> Check {
     // Nothing of this turn may come between the look at the subject's last event and the append: no other request, and
-    // no verb on dead letters, which tells of itself on the subject.
-    if job.expecting != nil, !isFirst { return .wait }
+    // none of the events by which the host tells of what operators do.
+    if job.expecting != nil, framer.nextPosition.rawValue > control.position + 1 { return .wait }
     if let lookedUp = job.lookedUpIn, lookedUp.sealings != identities.sealings { job.forgetAnswers() }
     var unknown: [Int] = []
     var duplicates: [Int: UInt64] = [:]

@@ -47,17 +47,20 @@ extension EngineCore {
   func frameLetters(_ verb: LetterVerb, _ part: (reader: UInt32, letters: [LetterID]), _ job: OperatorJob) -> Bool {
     if job.isReading { return false }
     let reader = control[reader: part.reader]
+    var receipt = job.receipt
     let letters = part.letters.prefix(Self.lettersPerCommit).compactMap { id in
       let letter = reader.letters[id]
-      if letter == nil { job.receipt.notOpen.append(id) }
+      if letter == nil { receipt.notOpen.append(id) }
       return letter
     }
-    let able = letters.filter { canResolve($0, verb, reader, &job.receipt) }
+    let able = letters.filter { canResolve($0, verb, reader, &receipt) }
     guard job.hasRead || able.isEmpty else {
       job.isReading = true
       hands.read(LetterRequest(job: job, positions: able.map(\.position)))
       return false
     }
+    // What was counted before the events were read does not count: others may have acted since.
+    job.receipt = receipt
     if job.readFailure == nil, !able.isEmpty { frame(verb, able, of: reader, job) }
     job.receipt.resolved += job.readFailure == nil ? able.count : 0
     return true

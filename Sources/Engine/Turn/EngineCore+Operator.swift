@@ -66,6 +66,8 @@ extension EngineCore {
     let reader = control[reader: number]
     let what: ReaderChange.What
     var cursor: UInt64?
+    // A verb that it waited behind may have forgotten it.
+    if reader.life == .forgotten { job.outcome = .unknown }
     switch verb {
     case .pause, .resume:
       if reader.life == .removed {
@@ -75,13 +77,14 @@ extension EngineCore {
       what = verb == .pause ? .paused : .resumed
       if reader.isPaused == (verb == .pause) { job.outcome = job.outcome ?? unchanged(reader) }
     case .forget:
-      if reader.life == .forgotten { job.outcome = .unknown }
       what = .forgotten
-      if reader.life != .removed, reader.blocked.isEmpty, reader.letters.isEmpty { job.outcome = unchanged(reader) }
+      if reader.life != .removed, reader.blocked.isEmpty, reader.letters.isEmpty {
+        job.outcome = job.outcome ?? unchanged(reader)
+      }
     case .rewind(let position):
       what = .rewound
       cursor = max(position.rawValue, 1) - 1
-      if let refusal = refusal(of: cursor!, reader) { job.outcome = .refused(refusal) }
+      if let refusal = refusal(of: cursor!, reader) { job.outcome = job.outcome ?? .refused(refusal) }
     }
     if job.outcome != nil {
       finish(job)

@@ -20,8 +20,11 @@ struct ShardQueue<Job> {
     let began: Int64
   }
 
-  /// A shard that takes longer is slow: a single call took this long, or it has overrun its slice by far.
+  /// A shard that uses more of a processor is slow: a single call took this long, or it has overrun its slice by far.
   static var slowAfter: Int64 { 25_000_000 }
+  /// So is one that lasts longer, whatever it waits for. More than the above, since on a busy machine every shard waits
+  /// for a processor now and then.
+  static var slowAfterWaiting: Int64 { 100_000_000 }
   /// A slow reader is quick again after so many quick shards in a row. One would not do: between two slow calls there
   /// may be a quick one.
   static var quickAgainAfter: Int { 4 }
@@ -84,14 +87,14 @@ struct ShardQueue<Job> {
     return Run(reader: UInt32(index + 1), job: job, began: now)
   }
 
-  /// What was taken out has ended, or will not be waited for.
-  mutating func end(_ run: Run, now: Int64) {
+  /// What was taken out has ended, or will not be waited for. `processor`: how much of one it has used.
+  mutating func end(_ run: Run, now: Int64, processor: Int64) {
     let index = Int(run.reader) - 1
     guard let at = running.firstIndex(where: { $0.reader == index && $0.began == run.began }) else { return }
     running.remove(at: at)
     let elapsed = now - run.began
     readers[index].time += max(elapsed, Self.leastCharge)
-    if elapsed > Self.slowAfter {
+    if processor > Self.slowAfter || elapsed > Self.slowAfterWaiting {
       readers[index].isSlow = true
       readers[index].quickInARow = 0
     } else if readers[index].isSlow {
@@ -133,7 +136,7 @@ struct ShardQueue<Job> {
   /// What runs for too long is slow before it has ended: else two readers that begin to be slow at the same time could
   /// take turns in holding all workers.
   private mutating func noticeSlow(_ now: Int64) {
-    for run in running where now - run.began > Self.slowAfter && !readers[run.reader].isSlow {
+    for run in running where now - run.began > Self.slowAfterWaiting && !readers[run.reader].isSlow {
       readers[run.reader].isSlow = true
       readers[run.reader].quickInARow = 0
       if !readers[run.reader].waiting.isEmpty { enterAnew(run.reader) }

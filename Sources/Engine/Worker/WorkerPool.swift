@@ -84,7 +84,8 @@ final class WorkerPool: Sendable {
   private func work(_ seat: WorkerSeat) {
     let run = makeRunner(seat.mark)
     while !seat.isLost.load(ordering: .relaxed) {
-      let step = table.withLock { $0.take(seat, now: now) }
+      let processor = NamedThread.processorNanoseconds
+      let step = table.withLock { $0.take(seat, now: now, processor: processor) }
       if let other = step.wakes { other.bell.ring() }
       if step.ringsWatch { watchBell.ring() }
       if let batch = step.finished { report(.finished(batch)) }

@@ -76,7 +76,7 @@ extension WorkerTable {
       workers[index].lost = call
       workers[index].run = nil
       worker.seat.isLost.store(true, ordering: .relaxed)
-      queue.end(run, now: now)
+      queue.end(run, now: now, processor: 0)
       look.lost.append((call, max(1, Int(worker.held / 1_000_000_000)), worker.seat))
     }
     for batch in stuck {

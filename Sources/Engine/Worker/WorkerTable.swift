@@ -19,6 +19,8 @@ struct WorkerTable {
   struct Worker {
     let seat: WorkerSeat
     var run: ShardQueue<Job>.Run?
+    /// The processor time of its thread when it took that.
+    var processor: Int64 = 0
     /// The call it was seen in, and for how long it has been seen there.
     var seen = CallMark.Sight.none
     var held: Int64 = 0
@@ -92,8 +94,8 @@ struct WorkerTable {
     var ringsWatch = false
   }
 
-  /// A worker's thread is free: it has ended what it took last.
-  mutating func take(_ seat: WorkerSeat, now: Int64) -> Step {
+  /// A worker's thread is free: it has ended what it took last. `processor`: the time that the thread has used so far.
+  mutating func take(_ seat: WorkerSeat, now: Int64, processor: Int64) -> Step {
     var step = Step()
     guard let at = workers.firstIndex(where: { $0.seat === seat }) else {
       step.next = .end
@@ -105,7 +107,7 @@ struct WorkerTable {
     }
     if let run = workers[at].run {
       workers[at].run = nil
-      queue.end(run, now: now)
+      queue.end(run, now: now, processor: processor - workers[at].processor)
       step.finished = count(run.job.batch)
     }
     if isStopping {
@@ -113,6 +115,7 @@ struct WorkerTable {
       step.next = .end
     } else if let run = queue.next(now: now) {
       workers[at].run = run
+      workers[at].processor = processor
       workers[at].seen = .none
       workers[at].held = 0
       step.next = .run(run.job)

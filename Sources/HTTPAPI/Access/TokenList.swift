@@ -31,9 +31,9 @@ package struct TokenList: Sendable {
   /// Lines of scopes and token, and perhaps the name of who has it, `append,read TOKEN anna`; `#` begins a comment.
   package init(text: String) throws(DoorError) {
     var number = 0
-    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+    for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
       number += 1
-      let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "\r" })
+      let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" })
       guard let first = words.first, !first.hasPrefix("#") else { continue }
       guard (2...3).contains(words.count) else {
         throw Self.error(

@@ -66,7 +66,8 @@ extension APISchemas {
       "attempts": .array(
         .object(failure.merging(["attempt": .integer("From 1."), "time": .string("RFC 3339.")]) { first, _ in first })),
       "omitted": .boolean,
-    ]) { first, _ in first }, required: ["id", "consumer", "key", "position", "attempts", "state", "waiting", "omitted"])
+    ]) { first, _ in first },
+    required: ["id", "consumer", "key", "position", "attempts", "state", "waiting", "omitted"])
 
   static let resolveRequest = Schema.object([
     "ids": .array(.string()), "consumer": .string("All letters of this consumer."),

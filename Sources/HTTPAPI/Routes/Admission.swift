@@ -74,12 +74,12 @@ enum Admission {
   }
 
   private static func checkType(_ head: HTTPRequest) throws(Problem) {
-    guard let type = head.headerFields[.contentType] else {
-      if hasBody(head) { throw Problem(.unsupportedContent, "Send the body as application/json, or send none.") }
+    if let type = head.headerFields[.contentType] {
+      if EventForm.media(type) == "application/json" { return }
+    } else if !hasBody(head) {
       return
     }
-    guard EventForm.media(type) != "application/json" else { return }
-    throw Problem(.unsupportedContent, "Send no body here, or application/json.")
+    throw Problem(.unsupportedContent, "Send the body as application/json, or send none.")
   }
 
   /// How the events come, when they can be taken in now.

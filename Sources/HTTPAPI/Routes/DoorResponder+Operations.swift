@@ -15,7 +15,8 @@ extension DoorResponder {
       return try await events(query)
     case .getEvent: return try await event(parameter)
     case .status: return Answer(.ok, StatusReport(await services.host.status(), logName: services.host.logName))
-    case .listConsumers: return Answer(.ok, ConsumerList(consumers: await services.host.status().readers.map { .init($0) }))
+    case .listConsumers:
+      return Answer(.ok, ConsumerList(consumers: await services.host.status().readers.map { .init($0) }))
     case .getConsumer: return try await consumer(parameter)
     case .getDeadLetter: return try await letter(parameter)
     case .reload: return try await reload()

@@ -16,6 +16,8 @@ package final class LogIndexer: Sendable {
     /// Segments whose tables grow: not sealed, or waiting for their index file.
     var growing: [Segment]
     var isStopping = false
+    /// The journal has ended: nothing is written any more.
+    var isHalted = false
     var thread: NamedThread?
     var failed: (@Sendable (FileError) -> Void)?
     var absorbed: (@Sendable () -> Void)?
@@ -69,7 +71,7 @@ package final class LogIndexer: Sendable {
     let (growing, failed, absorbed) = state.withLock { ($0.growing, $0.failed, $0.absorbed) }
     for segment in growing { absorb(segment) }
     absorbed?()
-    for segment in growing where segment.isSealed {
+    for segment in growing where segment.isSealed && !isHalted {
       // What came since: a sealed segment gets nothing more.
       absorb(segment)
       do throws(FileError) {
@@ -99,6 +101,11 @@ package final class LogIndexer: Sendable {
       done = workOnce()
     }
   }
+
+  /// After a sync that failed nothing is written any more (docs/faults, L3); look-ups go on from memory. Any thread.
+  func halt() { state.withLock { $0.isHalted = true } }
+
+  private var isHalted: Bool { state.withLock { $0.isHalted } }
 
   func stop() {
     let thread = state.withLock { state in

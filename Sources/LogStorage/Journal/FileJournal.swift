@@ -206,6 +206,7 @@ package final class FileJournal: Journal, @unchecked Sendable {
       shared.ended = shared.ended ?? error
       return shared.ended!
     }
+    indexer.halt()
     reporter.report(.ended(first))
     room.ring()
     return first

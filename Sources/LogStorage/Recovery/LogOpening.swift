@@ -52,6 +52,9 @@ struct LogOpening {
   }
 
   private func makeFirstSegment() throws(FileError) {
+    // The folders may be there from an opening that was killed before it had synced their names.
+    try fileSystem.syncFolder(LogFolder.parent(of: folder.root))
+    try fileSystem.syncFolder(folder.root)
     let id = LogID(high: randomness.next(), low: randomness.next())
     let identity = LogIdentity(
       id: id, name: options.name ?? "moondance:\(id)", clockMode: options.clockMode, limits: options.limits)

@@ -44,7 +44,8 @@ struct TestServer: Sendable {
   }
 
   /// An operator's request, with a body of JSON or none.
-  func act(_ path: String, _ json: String? = nil, _ headers: [(String, String)] = []) async throws -> RawClient.Response {
+  func act(_ path: String, _ json: String? = nil, _ headers: [(String, String)] = []) async throws -> RawClient.Response
+  {
     let type = json == nil ? [] : [("Content-Type", "application/json")]
     return try await request("POST", path, type + headers, body: json.map { Array($0.utf8) })
   }

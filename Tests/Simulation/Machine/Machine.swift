@@ -176,9 +176,13 @@ final class Machine {
   }
 
   /// A call of a batch that is out does not come back.
-  func loseWorker(of index: Int) -> (reader: UInt32, position: UInt64)? {
+  /// `isCalled`: whether there is a call for the event at a position at all.
+  func loseWorker(of index: Int, where isCalled: (Batch, UInt64) -> Bool) -> (reader: UInt32, position: UInt64)? {
     var assignment = out[index]
-    guard let shard = assignment.shards.first, let unit = shard.units.randomElement(using: &seed) else { return nil }
+    let batch = assignment.batch
+    guard let shard = assignment.shards.first, let unit = shard.units.randomElement(using: &seed),
+      isCalled(batch, batch.units[unit].position)
+    else { return nil }
     out.remove(at: index)
     assignment.lost = unit
     ghosts.append(assignment)

@@ -3,8 +3,7 @@ import Events
 
 /// Whether what was answered is so. Asked when the log has been read up to its end after the answer.
 extension Oracle {
-  /// `head`: the log's last position before the turn that answered.
-  func check(append index: Int, _ ledger: Ledger, head: Int) throws(Violation) {
+  func check(append index: Int, _ ledger: Ledger) throws(Violation) {
     let append = ledger.appends[index]
     let who = "append \(index) of \(append.items.map(\.number).brief)"
     guard let outcome = append.outcome else { return }
@@ -26,8 +25,9 @@ extension Oracle {
       try checkConflict(append.items, entry, position.rawValue, who)
     case .expectationFailed(let actual):
       try expect(
-        append.expecting.map { $0 != actual.rawValue } ?? false && last(of: append.items[0].subject, in: 0..<events.count, isAt: actual.rawValue, since: head),
-        .answered, "\(who) expected \(append.expecting ?? 0), and was answered \(outcome)")
+        append.expecting.map { $0 != actual.rawValue } ?? false
+          && wasLast(actual.rawValue, of: append.items[0].subject, since: append.head), .answered,
+        "\(who) expected \(append.expecting ?? 0), and was answered \(outcome)")
     case .noSpace, .streamFailed, .overloaded, .tooLarge, .readFailed, .stopped: break
     }
     if append.isRefused {
@@ -61,9 +61,9 @@ extension Oracle {
   }
 
   /// Whether the subject's last event was at `position` at some moment since the log ended at `head`.
-  private func last(of subject: String, in range: Range<Int>, isAt position: UInt64, since head: Int) -> Bool {
+  private func wasLast(_ position: UInt64, of subject: String, since head: Int) -> Bool {
     if position > 0, event(position)?.subject != subject { return false }
-    return !events[range].contains { $0.subject == subject && $0.position > position && $0.position <= UInt64(head) }
+    return !events.prefix(head).contains { $0.subject == subject && $0.position > position }
   }
 
   private func checkConflict(_ items: [Ledger.Item], _ index: Int, _ position: UInt64, _ who: String) throws(Violation) {
@@ -111,7 +111,12 @@ extension Oracle {
 
   /// The commit up to which the log must be durable for these answers to have been given.
   func commit(of append: Ledger.Append) -> UInt64 {
-    guard case .appended? = append.outcome else { return 0 }
+    switch append.outcome {
+    case .conflict(_, let position)?: return event(position.rawValue)?.commit ?? 0
+    case .expectationFailed(let actual)?: return event(actual.rawValue)?.commit ?? 0
+    case .appended?: break
+    default: return 0
+    }
     return append.items.compactMap { positions[$0.number] }.compactMap { event($0)?.commit }.max() ?? 0
   }
 }

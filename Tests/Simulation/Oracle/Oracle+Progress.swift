@@ -130,7 +130,7 @@ extension Oracle {
         late.append(position)
         reader.waiting[.unkeyed(position)] = nil
       }
-      for position in late { try add(position, oracle, isLate: true) }
+      for position in late.sorted() { try add(position, oracle, isLate: true) }
       if progress.through > reader.cursor {
         for position in reader.cursor + 1...progress.through { try add(position, oracle, isLate: false) }
       }

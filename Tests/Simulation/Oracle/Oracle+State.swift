@@ -23,18 +23,23 @@ extension Oracle {
     try expect(
       state.isPaused == model.isPaused && state.isRemoved == model.isRemoved && state.isForgotten == model.isForgotten,
       .foldOfTheLog, "\(name): the engine says \(state.life)")
-    try expect(
-      state.blocked.count == model.waiting.count
-        && state.blocked.unitCount == model.waiting.values.reduce(0) { $0 + $1.units.count }, .orderPerKey,
-      "\(name): \(state.blocked.unitCount) units of \(state.blocked.count) keys wait, not \(model.waiting)")
+    try checkLetters(state, model, name)
+    let units = model.waiting.values.reduce(0) { $0 + $1.units.count }
+    var missing = model.waiting
     for (key, blocked) in state.blocked.sorted {
       let waiting = ReaderModel.Waiting(
         units: Array(blocked.queue), attempts: Int(blocked.attempt), isDead: blocked.isDead, next: blocked.nextTry,
         failure: blocked.failure.map { LetterName(commit: $0.commit, index: $0.index) })
-      let wanted = model.waiting[WorkKey(key.bytes)]
+      let wanted = missing.removeValue(forKey: WorkKey(key.bytes))
       try expect(
         waiting == wanted, .orderPerKey, "\(name): \(key) waits as \(waiting), not \(String(describing: wanted))")
     }
+    try expect(missing.isEmpty, .orderPerKey, "\(name): what should wait does not: \(missing)")
+    try expect(
+      state.blocked.unitCount == units, .orderPerKey, "\(name): \(state.blocked.unitCount) are said to wait, not \(units)")
+  }
+
+  private func checkLetters(_ state: ReaderState, _ model: ReaderModel, _ name: String) throws(Violation) {
     var letters: [ReaderModel.Letter] = []
     state.letters.forEach { letter in
       letters.append(

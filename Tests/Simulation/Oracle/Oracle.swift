@@ -37,12 +37,10 @@ struct Oracle {
 
   /// Reads what the log has beyond what was read.
   mutating func catchUp(with log: LogReader, _ ledger: Ledger) throws {
-    var walked = self
     try log.replay(fromCommit: UInt64(commits.count + 1)) { commit in
-      try walked.read(commit, ledger)
+      try read(commit, ledger)
       return true
     }
-    self = walked
   }
 
   private mutating func read(_ header: CommitHeader, _ ledger: Ledger) throws(Violation) {
@@ -120,10 +118,12 @@ struct Oracle {
 
   /// A request is there as a whole, in its order, or not at all.
   private func checkWhole(_ new: Range<Int>, _ ledger: Ledger) throws(Violation) {
+    var checked = -1
     for index in new {
       let number = events[index].content.number
       // Of an event that several requests have carried it cannot be said which one brought it.
-      guard let carriers = ledger.carriers[number], carriers.count == 1 else { continue }
+      guard let carriers = ledger.carriers[number], carriers.count == 1, carriers[0] != checked else { continue }
+      checked = carriers[0]
       let items = ledger.appends[carriers[0]].items
       let places = items.compactMap { positions[$0.number] }
       try expect(

@@ -37,6 +37,7 @@ extension Simulator {
   private func hostDied() {
     if let durable = machine.durable, machine.isOpen { durableCommit = max(durableCommit, durable.commit) }
     machine.die()
+    lives += 1
     machine.disk.heal()
     machine.disk.forgetFailure()
     ledger.hostDied()
@@ -104,12 +105,11 @@ extension Simulator {
     isStopping = true
     machine.disk.heal()
     machine.put(.stop)
-    let stopping = machine.core
+    let life = lives
     for _ in 0..<5000 {
       guard let core = machine.core, !core.isStopped else { break }
       try round()
-      // A sync that had failed before may have ended it otherwise; then another one runs by now.
-      if machine.files.isCrashed || !machine.isOpen || machine.core !== stopping { return }
+      if machine.files.isCrashed || lives > life { return }
       advanceToDue()
     }
     guard let core = machine.core else { return }
@@ -117,11 +117,12 @@ extension Simulator {
     for (index, append) in ledger.appends.enumerated() where append.outcome == nil && !append.isLost {
       throw Violation(.ends, "the host has stopped without an answer to append \(index)")
     }
+    let control = core.control.encoded
     takeLastSnapshot(core.control)
     try machine.close()
     hostDied()
     durableCommit = UInt64(oracle.commits.count)
-    try damage()
+    try damage(control)
     machine.files.restart(losing: loss())
     try begin(mayVary: mayVary)
   }

@@ -21,19 +21,19 @@ extension Simulator {
       }
       try expect(hasMade, .durable, "\(line.consumer) tells of \(line.position), and its call is not in this turn's commits")
     }
-    try checkAnswers(head: head)
+    try checkAnswers()
   }
 
   /// What was answered since is so, and would be so if the power went now.
-  private func checkAnswers(head: Int) throws {
+  private func checkAnswers() throws {
     var needed: UInt64 = 0
     for index in ledger.freshAppends {
-      try oracle.check(append: index, ledger, head: head)
+      try oracle.check(append: index, ledger)
       needed = max(needed, oracle.commit(of: ledger.appends[index]))
     }
     for index in ledger.freshOrders {
       try oracle.check(order: index, ledger)
-      needed = max(needed, oracle.done[index]?.lastCommit ?? 0)
+      if ledger.orders[index].isDone { needed = max(needed, oracle.done[index]?.lastCommit ?? 0) }
     }
     for generation in ledger.freshGenerations {
       try expect(
@@ -71,7 +71,7 @@ extension Simulator {
   func checkAcknowledged() throws {
     for (index, append) in ledger.appends.enumerated() {
       guard case .appended? = append.outcome else { continue }
-      try oracle.check(append: index, ledger, head: oracle.head)
+      try oracle.check(append: index, ledger)
     }
     for (index, order) in ledger.orders.enumerated() where order.outcome != nil { try oracle.check(order: index, ledger) }
     for generation in ledger.generations {
