@@ -6,7 +6,7 @@ DATA ?= data
 LISTEN ?= 127.0.0.1:8070
 BINARY := .build/release/moondance
 
-.PHONY: run build test bench format lint deps clean
+.PHONY: run build test sanitize fuzz bench format lint deps clean
 
 ## run: build the release binary and start the daemon on handlers/ with its data in data/
 run: build
@@ -30,6 +30,27 @@ else
 	swift test --skip '$(TIMED)'
 	swift test --skip-build --no-parallel --filter '$(TIMED)'
 endif
+
+# Left out under the sanitizers: Acceptance runs the release binary, which no sanitizer watches; JournalBenchmark
+# measures; what limits a call to milliseconds or keeps a connection's deadlines measures too.
+ASAN := max_allocation_size_mb=256
+TSAN := second_deadlock_stack=1
+UNWATCHED := ^Acceptance\.|JournalBenchmark|HTTPAPITests\..*(Slow|Hostile)
+
+## sanitize: the tests under AddressSanitizer and ThreadSanitizer, in builds of their own (docs/development.md)
+sanitize: sanitize-address sanitize-thread
+
+sanitize-address sanitize-thread: sanitize-%: deps
+	MOONDANCE_SLOWNESS=10 ASAN_OPTIONS=$(ASAN) TSAN_OPTIONS=$(TSAN) \
+	  swift test --sanitize=$* --scratch-path .build-$* --skip '$(UNWATCHED)'
+
+SECONDS := $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
+
+## fuzz: new seeds for the fuzz targets for SECONDS each (TARGET=… one of them, SANITIZER=address finds more)
+fuzz: deps
+	MOONDANCE_FUZZ_SECONDS=$(SECONDS) MOONDANCE_SLOWNESS=10 ASAN_OPTIONS=$(ASAN) \
+	  swift test $(if $(SANITIZER),--sanitize=$(SANITIZER) --scratch-path .build-$(SANITIZER)) \
+	  --no-parallel --filter '$(TARGET)Fuzz/'
 
 ## bench: the workloads of the performance budget on this machine, beside their floors
 bench: build
