@@ -6,7 +6,9 @@ DATA ?= data
 LISTEN ?= 127.0.0.1:8070
 BINARY := .build/release/moondance
 
-.PHONY: run build test sanitize fuzz bench format lint deps clean
+SIMULATE := .build/release/simulate
+
+.PHONY: run build test simulate simulator sanitize fuzz bench format lint deps clean
 
 ## run: build the release binary and start the daemon on handlers/ with its data in data/
 run: build
@@ -19,11 +21,24 @@ build: deps
 	  swift build -c release --product moondance && touch $(BINARY); \
 	fi
 
-# What talks to a server over sockets keeps deadlines: those tests run one after the other.
-TIMED := ^(Acceptance|HTTPAPITests)\.
+simulator: deps
+	@if [ ! -x $(SIMULATE) ] || [ -n "$$(find Sources Tests/Simulation Tests/SimulateCommand Tests/TestKit Package.swift \
+	    -newer $(SIMULATE) -type f -print -quit)" ]; then \
+	  echo "building the simulator"; \
+	  swift build -c release --product simulate && touch $(SIMULATE); \
+	fi
+
+## simulate: simulated lives of a host (SEED=… the first, SECONDS=… or RUNS=… how many, BUG=… with a planted bug)
+# SECONDS is a variable of the shell too: only one that was given to make counts.
+simulate: simulator
+	@$(SIMULATE) $(if $(SEED),--seed $(SEED)) $(if $(filter command line,$(origin SECONDS)),--seconds $(SECONDS)) \
+	  $(if $(RUNS),--runs $(RUNS)) $(if $(BUG),--bug $(BUG))
+
+# What talks to a server over sockets keeps deadlines, and the simulator takes every core: those run one after the other.
+TIMED := ^(Acceptance|HTTPAPITests|SimulationTests)\.
 
 ## test: every test (FILTER=… runs some)
-test: build
+test: build simulator
 ifdef FILTER
 	swift test --filter $(FILTER)
 else

@@ -45,7 +45,7 @@ let package = Package(
     .target(
       name: "HTTPAPI",
       dependencies: [
-        "Engine", "Wire", "Events", "LogStorage",
+        "Engine", "Scripts", "Wire", "Events", "LogStorage",
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
@@ -91,7 +91,7 @@ let package = Package(
     .testTarget(
       name: "HTTPAPITests",
       dependencies: [
-        "HTTPAPI", "Engine", "Events", "Wire", "LogStorage",
+        "HTTPAPI", "Engine", "Scripts", "Events", "Wire", "LogStorage",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -103,6 +103,17 @@ let package = Package(
       name: "CommandTests",
       dependencies: ["Command", "Client", "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     .testTarget(name: "Acceptance", dependencies: ["TestKit"]),
+    .target(
+      name: "Simulation",
+      dependencies: ["Engine", "Scripts", "LuaRuntime", "LogStorage", "Platform", "Events", "TestKit"],
+      path: "Tests/Simulation"),
+    .executableTarget(
+      name: "simulate",
+      dependencies: [
+        "Simulation", "Platform", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Tests/SimulateCommand"),
+    .testTarget(name: "SimulationTests", exclude: ["failed-seeds.txt"]),
   ],
   cxxLanguageStandard: .cxx17
 )

@@ -66,8 +66,7 @@ package final class LocalFileSystem: FileSystem {
 
   package func lock(_ path: String) throws(FileError) -> LockOutcome {
     let descriptor = try Self.descriptor(path, O_RDWR | O_CREAT, .lock)
-    if flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-      let number = errno
+    if let number = Self.takeLock(descriptor) {
       let holder = Self.holder(descriptor)
       _ = Platform.systemClose(descriptor)
       guard number == EWOULDBLOCK else { throw FileError(.lock, path, errno: number) }
@@ -77,6 +76,19 @@ package final class LocalFileSystem: FileSystem {
     let text = Array("\(getpid())\n".utf8)
     if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, text, text.count, 0) }
     return .locked(LocalFileLock(descriptor: descriptor))
+  }
+
+  /// The errno when the lock is not to be had. Whoever asks who holds it (`lockHolder`) holds it for that moment too, which
+  /// must not turn a daemon away that starts just then: it looks again for a tenth of a second.
+  private static func takeLock(_ descriptor: Int32) -> Int32? {
+    var number: Int32 = 0
+    for look in 0..<20 {
+      if look > 0 { usleep(5000) }
+      if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return nil }
+      number = errno
+      guard number == EWOULDBLOCK || number == EINTR else { break }
+    }
+    return number
   }
 
   package func lockHolder(_ path: String) throws(FileError) -> LockHolder? {

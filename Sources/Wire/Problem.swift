@@ -11,6 +11,8 @@ package struct Problem: Codable, Error, Sendable, Equatable {
   /// One or two sentences for whoever sent the request.
   package var detail: String
 
+  /// Where the data break their contract: `data.items[2].qty`.
+  package var path: String?
   /// The line of an NDJSON stream, from 1.
   package var line: Int?
   /// The event of a batch, from 0.
@@ -59,6 +61,7 @@ package enum ProblemKind: String, Sendable, CaseIterable {
   case addressTooLong = "address-too-long"
   case unsupportedContent = "unsupported-content"
   case notLoaded = "not-loaded"
+  case contractBroken = "contract-broken"
   case headersTooLarge = "headers-too-large"
   case readFailed = "read-failed"
   case overloaded = "overloaded"
@@ -78,7 +81,7 @@ package enum ProblemKind: String, Sendable, CaseIterable {
     case .tooLarge: 413
     case .addressTooLong: 414
     case .unsupportedContent: 415
-    case .notLoaded: 422
+    case .notLoaded, .contractBroken: 422
     case .headersTooLarge: 431
     case .readFailed: 500
     case .overloaded, .stopping: 503
@@ -104,6 +107,7 @@ package enum ProblemKind: String, Sendable, CaseIterable {
     case .addressTooLong: "The address is too long"
     case .unsupportedContent: "The content type is not taken here"
     case .notLoaded: "The handlers do not load"
+    case .contractBroken: "The data do not keep to their contract"
     case .headersTooLarge: "The headers are too large"
     case .readFailed: "The log could not be read"
     case .overloaded: "Too much is under way"

@@ -49,7 +49,9 @@ struct ControlRecordTests {
   @Test func `letters are named by commit and place`() {
     #expect(LetterID("8123") == LetterID(commit: 8123, index: 0))
     #expect(LetterID("8123.2") == LetterID(commit: 8123, index: 2))
-    for text in ["", "0", "x", "1.", ".1", "-1", "1.2.3", "+4", "99999999999999999999"] { #expect(LetterID(text) == nil) }
+    for text in ["", "0", "x", "1.", ".1", "-1", "1.2.3", "+4", "99999999999999999999"] {
+      #expect(LetterID(text) == nil)
+    }
     #expect("\(LetterID(commit: 5, index: 0)) \(LetterID(commit: 5, index: 3))" == "5 5.3")
   }
 

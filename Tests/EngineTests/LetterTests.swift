@@ -175,7 +175,8 @@ struct LetterTests {
 
   @Test func `thousands of letters are resolved in several commits, in the order of their keys`() throws {
     let world = try World(scripts: [
-      "a.lua": #"consumer "a" { retry = false, on = { Work = function(e) if e.generation ~= 1 then error("no") end end } }"#
+      "a.lua":
+        #"consumer "a" { retry = false, on = { Work = function(e) if e.generation ~= 1 then error("no") end end } }"#
     ])
     for number in 0..<2500 { world.emit("Work", "s\(number)") }
     try world.settle()

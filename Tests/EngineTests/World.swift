@@ -36,7 +36,8 @@ final class World: EngineHands {
   init(
     scripts: [String: String] = [:], fileSystem: MemoryFileSystem = MemoryFileSystem(),
     clock: ManualClock = ManualClock(),
-    options: LogOptions = LogOptions(), settings: EngineSettings = EngineSettings()
+    options: LogOptions = LogOptions(), settings: EngineSettings = EngineSettings(),
+    randomness: any Randomness = SystemRandomness()
   ) throws {
     self.fileSystem = fileSystem
     self.clock = clock
@@ -44,7 +45,7 @@ final class World: EngineHands {
     self.options.ownThreads = false
     self.settings = settings
     opened = try LogStore.open(
-      folder: "data", fileSystem: fileSystem, options: self.options, clock: clock, randomness: SystemRandomness())
+      folder: "data", fileSystem: fileSystem, options: self.options, clock: clock, randomness: randomness)
     var control = ControlState()
     try control.catchUp(with: opened.reader)
     runner = ShardRunner(log: opened.reader, clock: clock, hash: opened.hash, identity: opened.identity)

@@ -41,7 +41,7 @@ struct ProcessTests {
   @Test func `row 37: while another process has the folder, opening is refused and names it`() throws {
     try open().close()
     let lock = root + "/lock"
-    let process = try spawn("echo $$ > '\(lock)'; exec flock -n -o '\(lock)' sleep 60")
+    let process = try spawn("echo $$ > '\(lock)'; exec flock -w 20 -o '\(lock)' sleep 60")
     let files = LocalFileSystem()
     let clock = SystemClock()
     let deadline = clock.monotonicNanoseconds() + 20_000_000_000

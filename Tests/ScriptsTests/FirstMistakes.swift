@@ -31,7 +31,7 @@ struct FirstMistake: CustomStringConvertible, Sendable {
     return "| \(tried.replacing("|", with: "\\|")) | \(what)\(lines.joined(separator: "<br>")) |"
   }
 
-  static let all = words + declarations + keys + syntax + effects + state
+  static let all = words + declarations + keys + syntax + effects + state + remembering
 
   static let words: [FirstMistake] = [
     .init(
@@ -221,5 +221,25 @@ struct FirstMistake: CustomStringConvertible, Sendable {
       "a global assigned in a handler", "consumer \"x\" { on = { A = function()\n  count = 1\nend } }",
       "script.lua:2: the global \"count\" would be lost\n  for this call only write local count = …; what must be remembered is an event: emit it"
     ),
+  ]
+
+  static let remembering: [FirstMistake] = [
+    .init(
+      "`state = 0`", "consumer \"x\" { state = 0, on = { A = function(event, state) end } }",
+      "script.lua:1: state is a number; a table is wanted\n  write state = { count = 0 }: every key begins with a copy of it"
+    ),
+    .init(
+      "a function in `state`",
+      "consumer \"x\" { state = { add = function() end }, on = { A = function(event, state) end } }",
+      "script.lua:1: state.add is a function: it cannot be kept as JSON\n  a state holds text, numbers, booleans, null and tables of these"
+    ),
+    .init(
+      "`version = 2` without an `upgrade`",
+      "consumer \"x\" { state = { n = 0 }, version = 2, on = { A = function(event, state) end } }",
+      "script.lua:1: version is 2, but upgrade has no [1]\n  write upgrade = { [1] = function(state) … return state end }: states of version 1 may be in the log"
+    ),
+    .init(
+      "`version` without a `state`", "consumer \"x\" { version = 2, on = { A = function(event) end } }",
+      "script.lua:1: consumer \"x\" has a version of its state, but no state\n  write state = { … }"),
   ]
 }

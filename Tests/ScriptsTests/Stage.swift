@@ -54,6 +54,12 @@ final class Stage {
   /// 2026-01-01T00:00:00Z.
   static let time: Int64 = 1_767_225_600_000_000
   var lastFailure: HandlerFailure?
+  /// What consumers remember, by consumer and key.
+  private var states: [Remembered: StateInput] = [:]
+  private struct Remembered: Hashable {
+    let consumer: Int
+    let key: String
+  }
   var lastEffects = EntryBatch(hash: StableHash(seed: 7))
 
   init(_ generation: Generation) throws {
@@ -111,13 +117,18 @@ final class Stage {
   private func call(
     _ number: Int, _ handler: Int, _ event: TestEvent, key: String, reader: UInt32, _ reaction: inout Reaction
   ) {
+    let version = generation.consumers[number].state?.version ?? 1
+    let remembered = Remembered(consumer: number, key: key)
     let outcome = Array(key.utf8).withUnsafeBytes {
       worker.call(
         consumer: number, handler: handler, event: event.view, position: Position(position), recorded: Self.time,
-        now: Self.time, key: $0, readerNumber: reader, into: lastEffects)
+        now: Self.time, key: $0, readerNumber: reader,
+        state: states[remembered] ?? StateInput(json: nil, version: version), into: lastEffects)
     }
     switch outcome {
-    case .done(let log): reaction.logs += log.map { "\($0.level) \($0.text)" }
+    case .done(let log):
+      states[remembered] = StateInput(json: worker.newState, version: version)
+      reaction.logs += log.map { "\($0.level) \($0.text)" }
     case .failed(let failure):
       lastFailure = failure
       reaction.failures.append(failure.message)

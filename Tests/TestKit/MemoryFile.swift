@@ -60,8 +60,7 @@ final class MemoryFile: File {
 
   private func sync(_ operation: FileError.Operation) throws(FileError) {
     try owner.call { state throws(FileError) in
-      _ = try admit(&state, operation)
-      node.sync()
+      if try admit(&state, operation) != .ignore { node.sync() }
     }
   }
 

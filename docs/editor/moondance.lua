@@ -30,7 +30,10 @@
 ---@field subject? string Default: the subject of the event that is handled.
 
 ---@class ConsumerBody
----@field on table<string, fun(event: Event)> A function for each event type, or for all that begin with a text: `["Payment*"]`. The exact type goes first, then the longest beginning; exactly one function runs.
+---@field on table<string, fun(event: Event, state: table)> A function for each event type, or for all that begin with a text: `["Payment*"]`. The exact type goes first, then the longest beginning; exactly one function runs.
+---@field state? table What it remembers of each key: the handlers get a copy as their second argument, and what they change is saved with what else they do.
+---@field version? integer Of the state's shape; default 1. Raise it with an `upgrade`.
+---@field upgrade? table<integer, fun(state: table): table> For each older version a function that makes its state one of the next version.
 ---@field key? Key|table<string, Key> What is kept in order, and waits together when a call fails: `"subject"` (default), a path like `"data.order"`, a function, or a table with one of these per type.
 ---@field from? "now"|"start"|integer|string Where it begins when the log does not know it yet: `"now"` (default), `"start"`, a position, or a time.
 ---@field retry? Retry|false How often and when a failed call is made again; `false`: never.
@@ -52,6 +55,12 @@ function consumer(name) end
 ---@param module string `"lib.money"` for `lib/money.lua`.
 ---@return any
 function require(module) end
+
+---Says what the data of an event look like, and makes older events like it.
+---@param type string The event type.
+---@overload fun(name: string, body: ContractBody)
+---@return fun(body: ContractBody) declare
+function contract(type) end
 
 ---Appends an event: a fact. It counts when the handler returns, and not when it fails.
 ---@param type string ASCII letters, digits, `.`, `_` and `-`.

@@ -9,15 +9,20 @@ struct CheckCommand: ParsableCommand {
     abstract: "Load the scripts as the daemon would, and print what they declare.",
     discussion: """
       Prints every consumer with what it hears and emits. Exits with 1 and file:line of every error when the folder \
-      does not load; nothing runs and no data is touched.
+      does not load; nothing runs and no data is touched. With --data it also looks for events in the log that a \
+      contract of the folder would refuse; the daemon may be running.
 
       EXAMPLES
         moondance check
+        moondance check --data data
         moondance check shop/handlers --json
       """)
 
   @Argument(help: "The folder with the scripts.")
   var handlers = "handlers"
+
+  @Option(help: ArgumentHelp("A data folder whose events are held against the contracts.", valueName: "folder"))
+  var data: String?
 
   @Flag(help: "Print JSON.")
   var json = false
@@ -28,8 +33,20 @@ struct CheckCommand: ParsableCommand {
     switch Generation.load(reading.files) {
     case .failure(let failure): throw fail(failure.errors)
     case .success(let scripts):
-      for warning in reading.warnings + scripts.warnings { write("warning: \(warning)\n", to: .standardError) }
-      write(json ? try report(scripts) : table(scripts), to: .standardOutput)
+      let refused = try refusedEvents(by: scripts)
+      for warning in reading.warnings + scripts.warnings + refused.map(\.description) {
+        write("warning: \(warning)\n", to: .standardError)
+      }
+      write(json ? try report(scripts, refused) : table(scripts), to: .standardOutput)
+    }
+  }
+
+  private func refusedEvents(by scripts: Generation) throws -> [LogAgainstContracts.Refused] {
+    guard let data else { return [] }
+    var line = ProgressLine()
+    defer { line.end() }
+    return try readingLog {
+      try LogAgainstContracts(scripts: scripts, data: data).find { line.show("checking the log", $0, of: $1) }
     }
   }
 
@@ -58,6 +75,9 @@ struct CheckCommand: ParsableCommand {
         text += "  hears \(handler.pattern)\(effect)\n"
       }
     }
+    for contract in scripts.contracts.all {
+      text += "contract \"\(contract.type)\", version \(contract.version)  \(contract.file):\(contract.line)\n"
+    }
     let files = scripts.files.count
     let consumers = scripts.consumers.count
     return text
@@ -76,12 +96,20 @@ struct CheckCommand: ParsableCommand {
       var line: Int
       var on: [Handler]
     }
+    struct Contract: Encodable {
+      var type: String
+      var version: UInt16
+      var file: String
+      var line: Int
+    }
     var files: [String]
     var consumers: [Consumer]
+    var contracts: [Contract]
+    var refused: [LogAgainstContracts.Refused]
     var warnings: [String]
   }
 
-  private func report(_ scripts: Generation) throws -> String {
+  private func report(_ scripts: Generation, _ refused: [LogAgainstContracts.Refused]) throws -> String {
     let consumers = scripts.consumers.map { consumer in
       Report.Consumer(
         name: consumer.name, file: consumer.file, line: consumer.line,
@@ -92,7 +120,12 @@ struct CheckCommand: ParsableCommand {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let data = try encoder.encode(
-      Report(files: scripts.files.map(\.path), consumers: consumers, warnings: scripts.warnings))
+      Report(
+        files: scripts.files.map(\.path), consumers: consumers,
+        contracts: scripts.contracts.all.map {
+          .init(type: $0.type, version: $0.version, file: $0.file, line: $0.line)
+        },
+        refused: refused, warnings: scripts.warnings))
     return String(decoding: data, as: UTF8.self) + "\n"
   }
 

@@ -208,7 +208,7 @@ extension LogCommand {
 }
 
 /// Runs `body`; what is wrong with the log becomes one line and the exit code 1.
-private func readingLog<Result>(_ body: () throws -> Result) throws -> Result {
+func readingLog<Result>(_ body: () throws -> Result) throws -> Result {
   do {
     return try body()
   } catch let error as LogError {

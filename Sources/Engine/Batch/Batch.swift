@@ -38,6 +38,8 @@ package final class Batch: @unchecked Sendable {
   package let number: UInt64
   package let generation: RunningGeneration
   package let consumer: Int
+  /// Whether the consumer remembers something: asked for every unit, so it is not looked up in the declaration.
+  let hasState: Bool
   /// The time of the turn that hands it out, µs.
   package let now: Int64
   /// Everything up to here is in this batch, or not heard, or queued.
@@ -65,6 +67,10 @@ package final class Batch: @unchecked Sendable {
   package var needsKeys = false
   package var chunks: [LogChunk] = []
   package var shards: [Shard] = []
+  /// Of a consumer with a state: where the states of its keys are. A key that is missing has the declared one.
+  var states: [KeyBytes: StateSource] = [:]
+  /// What its units read and wrote, as far as it is committed.
+  var foundStates: [KeyBytes: KeyState] = [:]
   /// Units that are failed without a call, since they took a worker with them.
   package var givenUp: [GivenUpUnit] = []
   /// What its commit said, and the keys that it touched as they were before.
@@ -79,6 +85,7 @@ package final class Batch: @unchecked Sendable {
     self.number = number
     self.generation = generation
     self.consumer = consumer
+    hasState = generation.scripts.consumers[consumer].state != nil
     self.now = now
     self.from = from
     through = from
@@ -131,8 +138,12 @@ package final class Shard: @unchecked Sendable {
   package var ends: [(bytes: Int, entries: Int)] = []
   package var failures: [UnitFailure] = []
   var failureBytes = 0
+  /// States of keys as its calls find them, and what each call changed.
+  var states: [KeyBytes: KeyState] = [:]
+  var stateChanges: [StateChange] = []
+  var stateBytes = 0
   /// What it adds to the batch's commit, about.
-  var bytes: Int { effects.bytes.count + failureBytes }
+  var bytes: Int { effects.bytes.count + failureBytes + stateBytes }
   /// Units that were not run since their key failed before them.
   package var passedOver: [Int] = []
   /// Units that waited and whose type is not heard any more.

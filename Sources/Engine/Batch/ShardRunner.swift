@@ -1,10 +1,10 @@
-import Events
-import LogStorage
-import Platform
+package import Events
+package import LogStorage
+package import Platform
 import Scripts
 
 /// Runs shards on one worker thread, with that thread's own Lua states.
-struct ShardRunner {
+package struct ShardRunner {
   /// A shard ends after this long, so that a slow consumer cannot keep a worker from the others. What is left goes
   /// into the reader's next batch.
   static let longestSlice: Int64 = 10_000_000
@@ -22,7 +22,7 @@ struct ShardRunner {
   /// The states of the newest generations; an older one may still be out when a deploy comes.
   private var workers: [(generation: UInt32, worker: ScriptWorker)] = []
 
-  init(log: LogReader, clock: any HostClock, hash: StableHash, identity: LogIdentity) {
+  package init(log: LogReader, clock: any HostClock, hash: StableHash, identity: LogIdentity) {
     self.log = log
     self.clock = clock
     self.hash = hash
@@ -31,7 +31,7 @@ struct ShardRunner {
 
   private var monotonic: Int64 { Int64(clock.monotonicNanoseconds()) }
 
-  mutating func run(_ batch: Batch, _ shard: Shard) {
+  package mutating func run(_ batch: Batch, _ shard: Shard) {
     let start = monotonic
     let end = start + Self.longestSlice
     defer { shard.elapsed = monotonic - start }
@@ -89,10 +89,14 @@ struct ShardRunner {
   /// A unit that took a worker with it once is not called in this batch: it fails like a call that ran out of time.
   private func failGivenUp(_ unit: Unit, _ batch: Batch) throws(CallError) {
     let keyHash = batch.needsKeys ? 0 : unit.keyHash
-    guard let lost = batch.givenUp.first(where: { $0.position == unit.position && $0.keyHash == keyHash }) else { return }
+    guard let lost = batch.givenUp.first(where: { $0.position == unit.position && $0.keyHash == keyHash }) else {
+      return
+    }
     throw CallError(
       key: batch.storedKey(of: unit) ?? unit.entry.map { batch.key(of: unit, entry: $0) }, kind: .time,
-      message: "the call did not come back from one library function within \(lost.seconds) s, and was given up with its worker")
+      message:
+        "the call did not come back from one library function within \(lost.seconds) s, and was given up with its worker"
+    )
   }
 
   private static func shortened(_ text: String) -> String {
@@ -154,14 +158,18 @@ struct ShardRunner {
       error.key = batch.key(of: unit, entry: entry)
       throw error
     }
+    var state: KeyState?
+    if batch.hasState { state = try self.state(of: unit, entry, batch, shard) }
     let outcome = batch.withKey(of: unit, entry: entry) { key in
       worker.call(
         consumer: batch.consumer, handler: handler, event: entry, position: Position(unit.position),
-        recorded: recorded, now: batch.now, key: key, readerNumber: batch.reader, into: shard.effects)
+        recorded: recorded, now: batch.now, key: key, readerNumber: batch.reader,
+        state: state.map { StateInput(json: $0.json, version: $0.version) }, into: shard.effects)
     }
     if worker.isDead { drop(worker) }
     switch outcome {
     case .done(let log):
+      if let state { note(state, after: unit, index, worker.newState, batch, shard) }
       if !log.isEmpty { shard.logs.append((index, log)) }
     case .failed(let failure):
       throw CallError(
@@ -170,6 +178,37 @@ struct ShardRunner {
     case .hostFault(let message):
       throw CallError(key: batch.key(of: unit, entry: entry), kind: .host, message: message)
     }
+  }
+
+  /// What the consumer remembers of the unit's key: as an earlier call of this shard left it, or as the log has it.
+  private func state(of unit: Unit, _ entry: EntryView, _ batch: Batch, _ shard: Shard) throws(CallError) -> KeyState {
+    let key = batch.key(of: unit, entry: entry)
+    if let state = shard.states[key] { return state }
+    var state = KeyState(key: key, json: nil, version: batch.declaration.state?.version ?? 1)
+    switch batch.states[key] {
+    case .known(let known)?: state = known
+    case .commit(let commit)?:
+      do {
+        state = try KeyState.read(key, unit.keyHash, reader: batch.reader, at: commit, in: log)
+      } catch {
+        throw CallError(key: key, kind: .host, message: "\(error)")
+      }
+    case nil: break
+    }
+    shard.states[key] = state
+    return state
+  }
+
+  private func note(
+    _ state: KeyState, after unit: Unit, _ index: Int, _ json: [UInt8]?, _ batch: Batch, _ shard: Shard
+  ) {
+    guard json != state.json else { return }
+    var state = state
+    state.json = json
+    state.version = batch.declaration.state?.version ?? 1
+    shard.states[state.key] = state
+    shard.stateChanges.append(StateChange(unit: index, state: state, keyHash: unit.keyHash))
+    shard.stateBytes += state.bytes
   }
 
   private mutating func computeKeys(

@@ -77,6 +77,10 @@ extension ReaderState {
         if let failure = state.failure { writer.field(5) { failure.encode(into: &$0) } }
       }
     }
+    if !states.isEmpty {
+      writer.field(11) { states.encode(into: &$0) }
+      writer.field(12) { states.encodeShared(into: &$0) }
+    }
     letters.forEach { letter in
       writer.field(10) { writer in
         writer.field(1) { letter.id.encode(into: &$0) }
@@ -106,6 +110,8 @@ extension ReaderState {
       case 7: keyRule = field.text
       case 8: scriptHash = ContentHash(bytes: field.array)
       case 9: guard addBlocked(field.fields) else { return nil }
+      case 11: states.add(field.value)
+      case 12: states.addShared(field.value)
       case 10: guard addLetter(field.fields) else { return nil }
       default: return nil
       }

@@ -61,6 +61,11 @@ package struct ControlState: Equatable, Sendable {
         throw FoldError(commit: commit, what: "a progress record of no known reader")
       }
       try self[reader: record.reader].apply(record, commit: commit)
+    case .instance:
+      guard let record = InstanceRecord(fields), readers.indices.contains(Int(record.reader) - 1) else {
+        throw FoldError(commit: commit, what: "an instance record of no known reader")
+      }
+      self[reader: record.reader].states.apply(record, commit: commit)
     case .resolved:
       guard let record = ResolvedRecord(fields), readers.indices.contains(Int(record.reader) - 1) else {
         throw FoldError(commit: commit, what: "a resolved record of no known reader")

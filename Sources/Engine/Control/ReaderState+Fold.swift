@@ -13,7 +13,10 @@ extension ReaderState {
     }
     switch change.what {
     case .created, .hearingChanged, .codeChanged: break
-    case .rewound: dropUnits(after: cursor)
+    case .rewound:
+      dropUnits(after: cursor)
+      // What was remembered as of a position is known at the start only: nothing.
+      if cursor == 0 { states = StatePlaces() }
     case .paused: isPaused = true
     case .resumed: isPaused = false
     case .returned: isRemoved = false
@@ -21,7 +24,10 @@ extension ReaderState {
     case .forgotten:
       blocked = BlockedKeys()
       letters = DeadLetters()
-      isForgotten = isRemoved
+      if isRemoved {
+        isForgotten = true
+        states = StatePlaces()
+      }
     }
   }
 

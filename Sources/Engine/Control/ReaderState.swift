@@ -27,6 +27,8 @@ package struct ReaderState: Equatable, Sendable {
   package var scriptHash: ContentHash?
   package var blocked = BlockedKeys()
   package var letters = DeadLetters()
+  /// Where its keys' states are.
+  package var states = StatePlaces()
 
   package init(
     number: UInt32, kind: ReaderChange.Kind, name: String, cursor: UInt64, hearing: [String], keyRule: String,

@@ -1,6 +1,7 @@
 import DequeModule
 package import Events
 package import LogStorage
+package import Scripts
 
 /// What the door (HTTP, sources, tests) may ask of a running engine. Callable from any thread.
 package protocol EventHost: Sendable {
@@ -10,6 +11,8 @@ package protocol EventHost: Sendable {
   var logName: String { get }
   /// The limits that the log was made with.
   var maximumGroupBytes: Int { get }
+  /// What events from outside must look like now: the door checks them before it appends.
+  var contracts: ContractSet { get }
   /// True while the engine's inbox is full: the door answers 503 with Retry-After before it reads a body.
   var isOverloaded: Bool { get }
   /// True while the disk is full: appends are answered 507.

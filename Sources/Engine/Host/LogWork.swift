@@ -1,12 +1,14 @@
 import Events
-import LogStorage
+package import LogStorage
 
 /// The reading that the engine asks for: what is behind its tail, identities from outside, a subject's last event.
 /// Blocks on the disk.
-struct LogWork: Sendable {
-  let log: LogReader
+package struct LogWork: Sendable {
+  private let log: LogReader
 
-  func fetch(_ request: FetchRequest) -> EngineInput {
+  package init(log: LogReader) { self.log = log }
+
+  package func fetch(_ request: FetchRequest) -> EngineInput {
     do {
       guard
         let chunk = try log.chunk(
@@ -18,7 +20,7 @@ struct LogWork: Sendable {
     }
   }
 
-  func lookUp(_ request: LookupRequest) -> EngineInput {
+  package func lookUp(_ request: LookupRequest) -> EngineInput {
     let job = request.job
     do {
       var finder = IdentityFinder(log)
@@ -31,7 +33,7 @@ struct LogWork: Sendable {
   }
 
   /// The events of dead letters that an operator resolves.
-  func read(_ request: LetterRequest) -> EngineInput {
+  package func read(_ request: LetterRequest) -> EngineInput {
     let job = request.job
     do {
       for position in request.positions where job.events[position] == nil {

@@ -26,6 +26,7 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
   private let pendingBytes = Atomic<Int>(0)
   private let outOfSpace = Atomic<Bool>(false)
   private let logThread: LogThread
+  private let running = Mutex(ContractSet())
   private let reloader = Mutex<(@Sendable () async -> ReloadOutcome)?>(nil)
   private var core: EngineCore!
   private var workers: WorkerPool!
@@ -72,6 +73,7 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
 
   private func loop() {
     var inputs: [EngineInput] = []
+    var generation: UInt32?
     while true {
       _ = inbox.waitAndTakeAll(into: &inputs, until: deadline())
       do {
@@ -82,6 +84,10 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
         return didEnd(.failure(error))
       }
       inputs.removeAll(keepingCapacity: true)
+      if let current = core.generation, current.number != generation {
+        generation = current.number
+        running.withLock { $0 = current.scripts.contracts }
+      }
       signal.advance(to: core.durablePosition)
       outOfSpace.store(core.appendAgainAt != nil, ordering: .relaxed)
       if core.isStopped { return didEnd(.success(())) }
@@ -131,6 +137,7 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
 
 extension RunningEngine {
   package var isOverloaded: Bool { pendingBytes.load(ordering: .relaxed) > Self.mostPendingBytes }
+  package var contracts: ContractSet { running.withLock { $0 } }
   package var isOutOfSpace: Bool { outOfSpace.load(ordering: .relaxed) }
   /// Up to where the log is durable, to the commit.
   package var durablePoint: DurablePoint { journal.durable }
@@ -171,7 +178,8 @@ extension RunningEngine {
 
   package func resolve(_ verb: LetterVerb, _ selection: LetterSelection, by: String) async -> LetterOutcome {
     await withCheckedContinuation { continuation in
-      inbox.put(.operate(OperatorJob(.letters(verb, selection, complete: { continuation.resume(returning: $0) }), by: by)))
+      inbox.put(
+        .operate(OperatorJob(.letters(verb, selection, complete: { continuation.resume(returning: $0) }), by: by)))
     }
   }
 

@@ -16,13 +16,15 @@ package struct FailureHistory: Sendable {
 
   /// Nil when the log has no dead letter of this name, open or resolved. At most `limit` attempts. Blocks on the disk.
   package static func read(_ id: LetterID, from log: LogReader, limit: Int = 1000) throws -> FailureHistory? {
-    guard let (record, generation) = try progress(ofCommit: id.commit, in: log), record.failed.indices.contains(Int(id.index)),
+    guard let (record, generation) = try progress(ofCommit: id.commit, in: log),
+      record.failed.indices.contains(Int(id.index)),
       record.failed[Int(id.index)].disposition != .retry
     else { return nil }
     let last = record.failed[Int(id.index)]
     var history = FailureHistory(reader: record.reader, attempts: [Attempt(unit: last, generation: generation)])
     var previous = last.previous
-    while previous > 0, history.attempts.count < limit, let (record, generation) = try progress(ofCommit: previous, in: log),
+    while previous > 0, history.attempts.count < limit,
+      let (record, generation) = try progress(ofCommit: previous, in: log),
       record.reader == history.reader,
       let unit = record.failed.first(where: { $0.position == last.position && $0.key == last.key })
     {

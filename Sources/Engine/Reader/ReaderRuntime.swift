@@ -9,6 +9,8 @@ struct ReaderRuntime {
   var consumer: Int?
   var hearing: HearingTable?
   var hasDefaultKey = true
+  /// Whether its script declares a state.
+  var hasState = false
 
   /// Everything up to here is handed out, queued or not heard.
   var scanned: UInt64
@@ -34,6 +36,8 @@ struct ReaderRuntime {
   var due: Deque<KeyBytes> = []
   /// Verbs that wait for its batch to be committed: until they are done it gets no other.
   var waitingVerbs = 0
+  /// What it remembers, when it has a state.
+  var states = StateCache()
   /// Units whose call did not come back: they fail without being called again.
   var givenUp: [GivenUpUnit] = []
 

@@ -56,13 +56,14 @@ extension EngineCore {
   private func refusals(of scripts: Generation) -> [String]? {
     var errors: [String] = []
     for consumer in scripts.consumers {
-      guard let reader = control.reader(named: consumer.name, kind: .consumer), !reader.blocked.isEmpty,
-        reader.keyRule != consumer.key.fingerprint
+      guard let reader = control.reader(named: consumer.name, kind: .consumer),
+        reader.keyRule != consumer.key.fingerprint, !reader.blocked.isEmpty || !reader.states.isEmpty
       else { continue }
+      let what = reader.blocked.isEmpty ? "\(reader.states.count) states" : "\(reader.blocked.count) blocked keys"
       errors.append(
         """
         \(consumer.file):\(consumer.line): consumer "\(consumer.name)" has another key than before, and \
-        \(reader.blocked.count) blocked keys by the old one
+        \(what) by the old one
           put the old key back until they are done, or give the consumer another name
         """)
     }
@@ -196,12 +197,14 @@ extension EngineCore {
   }
 
   private func setRunning(_ scripts: Generation, number: UInt32) {
+    stateCacheBytes = settings.stateCacheBytes / max(1, scripts.consumers.count { $0.state != nil })
     generation = RunningGeneration(number: number, scripts: scripts)
     for index in runtimes.indices {
       let reader = control.readers[index]
       let consumer = scripts.consumers.firstIndex { $0.name == reader.name && reader.kind == .consumer }
       runtimes[index].consumer = consumer
       runtimes[index].hearing = consumer.map { HearingTable(scripts.consumers[$0]) }
+      runtimes[index].hasState = consumer.map { scripts.consumers[$0].state != nil } ?? false
       runtimes[index].hasDefaultKey = consumer.map { scripts.consumers[$0].key.isDefault } ?? true
     }
   }

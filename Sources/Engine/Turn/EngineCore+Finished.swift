@@ -34,6 +34,9 @@ extension EngineCore {
     guard !isStopping, deploys.isEmpty else { return }
     for batch in finished where batch.leavesKeysAlone {
       let index = Int(batch.reader) - 1
+      if runtimes[index].hasState, runtimes[index].out == nil, runtimes[index].finished == 1 {
+        runtimes[index].states.expect(batch.statesFound(before: batch.units.count), batch: batch.number)
+      }
       if runtimes[index].out == nil, runtimes[index].finished == 1 { handOut(to: index) }
     }
   }
@@ -56,6 +59,7 @@ extension EngineCore {
       producer: .reader(batch.reader), generation: batch.generation.number, time: commitTime, durable: durableCommit)
     appendEffects(of: batch, before: cut)
     appendLetterEvents(of: batch, progress)
+    appendStates(of: batch, before: cut)
     scratch.truncate(to: 0)
     progress.encode(into: &scratch)
     framer.appendRecord(scratch.bytes)
@@ -100,6 +104,7 @@ extension EngineCore {
         noteChange(of: key, from: before, index, wasTried: retried.contains(key))
       }
     }
+    if runtimes[index].hasState { runtimes[index].states.note(batch.foundStates, batch: batch.number, mostBytes: stateCacheBytes) }
     if !runtimes[index].givenUp.isEmpty { forgetGivenUp(index, progress) }
     tell(batch, progress)
   }

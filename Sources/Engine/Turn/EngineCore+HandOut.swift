@@ -132,6 +132,7 @@ extension EngineCore {
         var unit = Unit(
           position: position, entry: nil, recorded: 0, keyHash: keyHash, key: key.isUnkeyed ? .unknown : stored,
           handler: -1, isRetry: true)
+        if runtimes[index].hasState, !key.isUnkeyed { findState(of: key, keyHash, batch, index) }
         if let chunk = tail.chunk(holding: position) {
           batch.retain(chunk)
           unit.entry = chunk.entry(Position(position))
@@ -235,6 +236,7 @@ extension EngineCore {
           batch.queuedCount += 1
         } else {
           batch.retain(chunk)
+          if runtimes[index].hasState, runtimes[index].hasDefaultKey { findState(of: unit, view, batch, index) }
           batch.units.append(unit)
         }
       }
@@ -278,13 +280,13 @@ extension EngineCore {
         computed.removeFirst()
         unit.key = next.key
         unit.keyHash = next.hash
-        if let key = batch.storedKey(of: unit), control.readers[index].blocked[key] != nil {
+        let key = batch.storedKey(of: unit)
+        if let key, control.readers[index].blocked[key] != nil {
           batch.queued[key, default: []].append(unit.position)
-        } else if waited {
-          groups.rekeyed.append(unit)
-        } else {
-          groups.new.append(unit)
+          continue
         }
+        if runtimes[index].hasState, let key { findState(of: key, unit.keyHash, batch, index) }
+        if waited { groups.rekeyed.append(unit) } else { groups.new.append(unit) }
       }
     }
     batch.units = groups.rekeyed + groups.retried + groups.new

@@ -69,7 +69,8 @@ extension EngineCore {
     switch verb {
     case .pause, .resume:
       if reader.life == .removed {
-        job.outcome = .refused("\(name) is not declared any more: there is nothing to \(verb == .pause ? "pause" : "resume")")
+        job.outcome = .refused(
+          "\(name) is not declared any more: there is nothing to \(verb == .pause ? "pause" : "resume")")
       }
       what = verb == .pause ? .paused : .resumed
       if reader.isPaused == (verb == .pause) { job.outcome = job.outcome ?? unchanged(reader) }
@@ -101,6 +102,11 @@ extension EngineCore {
 
   private func refusal(of cursor: UInt64, _ reader: ReaderState) -> String? {
     if reader.life == .removed { return "\(reader.name) is not declared any more: declare it again, then rewind it" }
+    if cursor > 0, !reader.states.isEmpty {
+      return
+        "\(reader.name) remembers \(reader.states.count) keys, and what it remembered at \(cursor) is not known any more: "
+        + "rewind it to 1, and it begins with nothing remembered"
+    }
     let live = runtimes[Int(reader.number) - 1].liveCursor
     if cursor >= live {
       return "\(reader.name) has read up to \(live): a rewind goes back, to a position up to \(live)"
@@ -132,6 +138,7 @@ extension EngineCore {
     case .forget: forgetWaiting(index)
     case .rewind:
       runtimes[index].goBack(to: reader.cursor)
+      runtimes[index].states.removeAll()
       forgetWaiting(index)
     }
     job.outcome = .done(

@@ -37,6 +37,7 @@ extension EngineCore {
   private func note(on reader: ReaderState) -> String? {
     let index = Int(reader.number) - 1
     guard reader.life == .active, isFull(index) else { return nil }
-    return "\(reader.blocked.unitCount) events wait for blocked keys: it reads on when there are fewer than \(settings.queueLimit)"
+    return
+      "\(reader.blocked.unitCount) events wait for blocked keys: it reads on when there are fewer than \(settings.queueLimit)"
   }
 }

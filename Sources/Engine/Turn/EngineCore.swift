@@ -22,12 +22,14 @@ package final class EngineCore {
   var tail: Tail
   var generation: RunningGeneration?
   var loadErrors: [String] = []
+  /// What each consumer with a state may keep of them in memory.
+  var stateCacheBytes = 0
   /// By reader number - 1.
   var runtimes: [ReaderRuntime] = []
   var retries = Heap<RetryEntry>()
 
   /// The time of this turn, µs.
-  var now: Int64 = 0
+  package internal(set) var now: Int64 = 0
   /// The monotonic clock at this turn, ns: what pauses are counted in.
   var monotonic: Int64 = 0
   /// With `clockIsEvents`, the time of the last commit: what events of an imported history say.
@@ -276,6 +278,8 @@ package struct EngineSettings: Sendable {
   package var fullDiskPause: Int64 = 500_000
   /// Queued units a reader may have before it stops reading.
   package var queueLimit = 1_000_000
+  /// Bytes of consumers' states that stay in memory, of all consumers together.
+  package var stateCacheBytes = 64 << 20
   package var workers = 2
   package var acceptsClockJumps = false
   /// Commit times come from the events (`run --clock events`).

@@ -103,6 +103,11 @@ package final class EntryBatch: @unchecked Sendable {
     infos[last] = info
   }
 
+  /// Notes the version of the contract that an entry was checked against.
+  package func setContractVersion(_ version: UInt16, ofEntry index: Int) {
+    bytes.patch(version, at: Int(infos[index].offset) + 34)
+  }
+
   /// A mark to go back to: what was encoded after it is forgotten.
   package var mark: (bytes: Int, entries: Int) { (bytes.count, infos.count) }
 

@@ -78,7 +78,8 @@ enum APISchemas {
   private static let problem = Schema.object(
     [
       "type": .string("urn:moondance:problem: and a name."), "title": .string(), "status": .integer(),
-      "detail": .string("What is wrong, and what to do."), "line": .integer("The line of a stream, from 1."),
+      "detail": .string("What is wrong, and what to do."), "path": .string("Where data break their contract."),
+      "line": .integer("The line of a stream, from 1."),
       "index": .integer("The event of a batch, from 0."), "offset": .integer("The byte of the document, from 0."),
       "last": .integer("The last position of a stream that is in; 0: nothing is."), "count": .integer(),
       "duplicates": .integer(), "position": .integer("Of the event that is in the way."), "errors": .array(.string()),

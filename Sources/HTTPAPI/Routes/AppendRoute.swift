@@ -26,6 +26,9 @@ struct AppendRoute: Sendable {
     } catch {
       return .problem(Self.problem(error, form))
     }
+    if let problem = ContractCheck(contracts: services.host.contracts).problem(of: batch, form) {
+      return .problem(problem)
+    }
     if let expecting { return await append(batch, form, expecting: expecting) }
     if batch.count == 0 { return Self.receipt(.ok, AppendReceipt(first: nil, last: nil, count: 0, duplicates: 0)) }
     return await append(batch, form, expecting: nil)

@@ -113,7 +113,7 @@ extension Operation {
     let always = [400, 403, 408, 414, 431]
     let guarded = scope == nil ? always : always + [401]
     switch self {
-    case .append: return guarded + [409, 412, 413, 415, 500, 503, 507]
+    case .append: return guarded + [409, 412, 413, 415, 422, 500, 503, 507]
     case .listEvents, .listSubject: return guarded + [500, 503]
     case .getEvent: return guarded + [404, 500, 503]
     case .reload: return guarded + [415, 422]

@@ -1,4 +1,5 @@
 internal import Events
+internal import Scripts
 internal import NIOCore
 internal import Wire
 
@@ -24,6 +25,7 @@ struct StreamAssembler {
   private let decoder: CloudEventDecoder
   private let hash: StableHash
   private let limits: DoorLimits
+  private let contracts: ContractCheck
 
   /// Chunks that are full.
   private(set) var full: [StreamChunk] = []
@@ -35,8 +37,9 @@ struct StreamAssembler {
   /// The beginning of a line whose end has not come.
   private var rest = ByteBuffer()
 
-  init(hash: StableHash, limits: DoorLimits) {
-    (self.hash, self.limits) = (hash, limits)
+  /// - contracts: those that run when the stream begins; a deploy in its middle changes nothing for it.
+  init(hash: StableHash, limits: DoorLimits, contracts: ContractSet = ContractSet()) {
+    (self.hash, self.limits, self.contracts) = (hash, limits, ContractCheck(contracts: contracts))
     decoder = CloudEventDecoder(maximumEventBytes: limits.eventBytes)
     batch = EntryBatch(hash: hash, capacity: 16 << 10)
   }
@@ -96,25 +99,31 @@ struct StreamAssembler {
   private mutating func takeLine(_ bytes: UnsafeRawBufferPointer) {
     line += 1
     if bytes.allSatisfy({ $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r") }) { return }
+    let mark = batch.mark
     do {
       try decoder.decode(bytes, into: batch)
     } catch {
-      var problem = AppendRoute.problem(error, .stream)
-      problem.line = line
-      problem.detail = "Line \(line): " + problem.detail
-      self.problem = problem
-      return
+      return refuseLine(AppendRoute.problem(error, .stream))
+    }
+    if let problem = contracts.problem(of: batch, from: mark.entries, .stream) {
+      batch.truncate(to: mark)
+      return refuseLine(problem)
     }
     lines.append(line)
     if batch.count >= limits.chunkEvents || batch.bytes.count >= limits.chunkBytes { close() }
   }
 
   private mutating func refuseLongLine() {
-    var problem = AppendRoute.tooLarge(.stream, limits)
-    problem.line = line + 1
-    problem.detail = "Line \(line + 1): " + problem.detail
-    self.problem = problem
+    line += 1
+    refuseLine(AppendRoute.tooLarge(.stream, limits))
     rest = ByteBuffer()
+  }
+
+  private mutating func refuseLine(_ problem: Problem) {
+    var problem = problem
+    problem.line = line
+    problem.detail = "Line \(line): " + problem.detail
+    self.problem = problem
   }
 
   private mutating func close() {

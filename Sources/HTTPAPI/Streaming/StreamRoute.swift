@@ -65,7 +65,8 @@ struct StreamRoute: Sendable {
 
   /// Nil when the sender cut the stream off.
   private func run(_ body: Body, in group: inout TaskGroup<Step>) async -> Answer? {
-    var assembler = StreamAssembler(hash: services.host.hash, limits: services.limits)
+    var assembler = StreamAssembler(
+      hash: services.host.hash, limits: services.limits, contracts: services.host.contracts)
     var ledger = StreamLedger()
     var passage = Passage()
     var again: [StreamChunk] = []

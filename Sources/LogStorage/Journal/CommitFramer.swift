@@ -85,7 +85,10 @@ package struct CommitFramer {
     let length = Int(last.offset) + Int(last.length) - start
     let target = byteCount
     appendRaw(UnsafeRawBufferPointer(rebasing: batch.bytes.bytes[start..<(start + length)]))
-    places.reserveCapacity(places.count + range.count)
+    // Room for exactly what comes would be made anew for every short run, and copy all places each time.
+    if places.count + range.count > places.capacity {
+      places.reserveCapacity(max(places.count + range.count, 2 * places.capacity))
+    }
     var ordinal = UInt32(next.position.rawValue - groupFirst.rawValue)
     batch.infos.withUnsafeBufferPointer { infos in
       for info in infos[range] {

@@ -11,13 +11,15 @@ package struct ConsumerDeclaration: Sendable {
   package let retry: RetryPolicy
   package let exhausted: Exhausted
   package let key: KeyRule
+  /// Nil: it remembers nothing.
+  package let state: StateDeclaration?
   /// In the order of their patterns' bytes; an index into them is what `handler(forType:)` gives.
   package let handlers: [HandlerDeclaration]
   private let hearing: Hearing
 
   init(
     name: String, file: String, line: Int, scriptHash: ContentHash, from: Start, retry: RetryPolicy,
-    exhausted: Exhausted, key: KeyRule, handlers: [HandlerDeclaration]
+    exhausted: Exhausted, key: KeyRule, state: StateDeclaration? = nil, handlers: [HandlerDeclaration]
   ) {
     self.name = name
     self.file = file
@@ -27,6 +29,7 @@ package struct ConsumerDeclaration: Sendable {
     self.retry = retry
     self.exhausted = exhausted
     self.key = key
+    self.state = state
     self.handlers = handlers
     hearing = Hearing(handlers.map(\.pattern))
   }

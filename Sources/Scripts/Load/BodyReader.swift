@@ -39,12 +39,16 @@ struct BodyReader {
       fail([], "\(title) hears nothing", Self.onHint)
     }
     checkKeyTypes(parts)
+    let state = parts.state.finish(name: title)
+    for problem in parts.state.problems { fail(problem.path, problem.what, problem.hint) }
     guard errors.isEmpty else { return nil }
     let declaration = ConsumerDeclaration(
       name: declared.name, file: declared.file, line: declared.line, scriptHash: scriptHash, from: parts.from,
-      retry: parts.retry, exhausted: parts.exhausted, key: parts.rule, handlers: parts.handlers.map(\.declaration))
+      retry: parts.retry, exhausted: parts.exhausted, key: parts.rule, state: state?.declaration,
+      handlers: parts.handlers.map(\.declaration))
     return LoadedConsumer(
-      declaration: declaration, handlers: parts.handlers.map(\.function), key: parts.key)
+      declaration: declaration, handlers: parts.handlers.map(\.function), key: parts.key,
+      upgrades: state?.upgrades ?? [:])
   }
 
   private struct Parts {
@@ -54,6 +58,7 @@ struct BodyReader {
     var exhausted = Exhausted.block
     var rule = KeyRule.subject
     var key = KeyFunctions.none
+    var state = StateReader()
   }
 
   private static let onHint = "write on = { OrderPlaced = function(event) … end }"
@@ -73,6 +78,9 @@ struct BodyReader {
     case "from": readFrom(value, &parts)
     case "retry": readRetry(value, &parts)
     case "exhausted": readExhausted(value, &parts)
+    case "state": parts.state.readState(value)
+    case "version": parts.state.readVersion(value)
+    case "upgrade": parts.state.readUpgrade(value)
     case "key":
       var reader = KeyReader(interpreter: interpreter)
       if let key = reader.read(value) { (parts.rule, parts.key) = key }

@@ -5,6 +5,7 @@ internal import LuaRuntime
 struct LoadedScripts {
   let interpreter: Interpreter
   var consumers: [LoadedConsumer] = []
+  var contracts: [LoadedContract] = []
   /// Types that a file emits literally.
   var emits: [String: [SourceFacts.Emit]] = [:]
 }
@@ -14,13 +15,16 @@ struct LoadedConsumer {
   /// In the order of the declaration's handlers.
   let handlers: [LuaRef]
   let key: KeyFunctions
+  /// By the version of the state that they upgrade from.
+  var upgrades: [UInt32: LuaRef] = [:]
 
   /// Every function that the engine may call.
   var functions: [LuaRef] {
+    let upgrades = upgrades.sorted { $0.key < $1.key }.map(\.value)
     switch key {
-    case .none: handlers
-    case .one(let function): handlers + [function]
-    case .perType(_, let functions): handlers + functions.compactMap { $0 }
+    case .none: return handlers + upgrades
+    case .one(let function): return handlers + upgrades + [function]
+    case .perType(_, let functions): return handlers + upgrades + functions.compactMap { $0 }
     }
   }
 

@@ -108,7 +108,9 @@ struct Loader {
     }
     if run.declared.isEmpty { errors.append(declaresNothing(file)) }
     let hash = scriptHash(of: file)
-    for declared in run.declared { add(declared, hash, to: &loaded) }
+    for declared in run.declared {
+      if declared.word == "contract" { addContract(declared, to: &loaded) } else { add(declared, hash, to: &loaded) }
+    }
   }
 
   private mutating func add(_ declared: LoadRun.Declared, _ hash: ContentHash, to loaded: inout LoadedScripts) {
@@ -125,6 +127,23 @@ struct Loader {
           hint: "each has a name of its own"))
     } else if let consumer {
       loaded.consumers.append(consumer)
+    }
+  }
+
+  private mutating func addContract(_ declared: LoadRun.Declared, to loaded: inout LoadedScripts) {
+    var reader = ContractReader(
+      declared: declared, interpreter: interpreter, outline: texts[declared.file]?.outline)
+    let contract = reader.read()
+    errors += reader.errors
+    guard let contract else { return }
+    if let other = loaded.contracts.first(where: { $0.declaration.type == declared.name })?.declaration {
+      errors.append(
+        LoadError(
+          file: declared.file, line: declared.line,
+          what: "there is another contract \"\(declared.name)\": \(other.file):\(other.line)",
+          hint: "an event type has one contract"))
+    } else {
+      loaded.contracts.append(contract)
     }
   }
 
@@ -151,19 +170,28 @@ struct Loader {
 
   /// What belongs to a file is read-only from now on, and a handler that would change it is an error.
   private mutating func settle(_ loaded: LoadedScripts) {
-    let functions = loaded.consumers.flatMap { consumer in consumer.functions.map { (consumer.declaration, $0) } }
+    typealias Owner = (name: String, file: String, line: Int)
+    var functions: [(owner: Owner, function: LuaRef)] = []
+    for consumer in loaded.consumers {
+      let declaration = consumer.declaration
+      functions += consumer.functions.map { ((declaration.name, declaration.file, declaration.line), $0) }
+    }
+    for contract in loaded.contracts {
+      let declaration = contract.declaration
+      functions += contract.functions.map { ((declaration.type, declaration.file, declaration.line), $0) }
+    }
     do throws(LuaError) {
-      for (consumer, function) in functions where isChecking {
+      for (owner, function) in functions where isChecking {
         for assignment in try interpreter.state.assignments(in: function) {
           errors.append(
             LoadError(
-              file: assignment.file, line: assignment.line > 0 ? assignment.line : consumer.line,
+              file: assignment.file, line: assignment.line > 0 ? assignment.line : owner.line,
               what: "\"\(assignment.name)\" belongs to the file and would be lost", hint: StateHint.remember))
         }
       }
-      for (consumer, function) in functions { try interpreter.state.freeze(function, name: consumer.name) }
+      for (owner, function) in functions { try interpreter.state.freeze(function, name: owner.name) }
     } catch {
-      errors.append(LoadError(error, in: loaded.consumers[0].declaration.file))
+      errors.append(LoadError(error, in: functions[0].owner.file))
     }
   }
 }

@@ -1,6 +1,6 @@
 /// The words of this version.
 package enum Words {
-  package static let all: [Word] = declarations + effects + values
+  package static let all: [Word] = declarations + contracts + effects + values
 
   static let declarations: [Word] = [
     Word(
@@ -61,9 +61,17 @@ package enum Words {
     name: "ConsumerBody",
     keys: [
       .init(
-        "on", "table<string, fun(event: Event)>",
+        "on", "table<string, fun(event: Event, state: table)>",
         "A function for each event type, or for all that begin with a text: `[\"Payment*\"]`. The exact type goes first, "
           + "then the longest beginning; exactly one function runs.", isRequired: true),
+      .init(
+        "state", "table",
+        "What it remembers of each key: the handlers get a copy as their second argument, and what they change is saved "
+          + "with what else they do."),
+      .init("version", "integer", "Of the state's shape; default 1. Raise it with an `upgrade`."),
+      .init(
+        "upgrade", "table<integer, fun(state: table): table>",
+        "For each older version a function that makes its state one of the next version."),
       .init(
         "key", "Key|table<string, Key>",
         "What is kept in order, and waits together when a call fails: `\"subject\"` (default), a path like "

@@ -18,6 +18,9 @@ final class CallState {
   @exclusivity(unchecked) private var mark: (bytes: Int, entries: Int) = (0, 0)
   /// The data of the event that is being emitted, and the line that is being written.
   @exclusivity(unchecked) private var scratch = ByteWriter(capacity: 1024)
+  @exclusivity(unchecked) private var contractVersion: UInt16 = 0
+  /// What emitted events must look like.
+  var contracts = ContractSet()
   /// Names the circle that a chain of causes goes round, given the types of the cause and of what it led to.
   var circle: (_ heard: String, _ emitted: String) -> String = { "\($0) → \($1) → …" }
 
@@ -89,9 +92,28 @@ final class CallState {
         return .error("emit(\"\(type.text)\"): \(error.message)")
       }
     }
+    contractVersion = 0
+    if !contracts.isEmpty, let contract = contracts[type] {
+      if let reply = check(contract) { return reply }
+      contractVersion = contract.version
+    }
     let options = arguments[2]
     if options.isNone { return add(type, event.subject, event) }
     return emit(type, options, event)
+  }
+
+  /// Checks the data of the event that is being emitted; an empty table where the contract wants an array becomes one.
+  private func check(_ contract: ContractDeclaration) -> LuaReply? {
+    guard let schema = contract.schema else { return nil }
+    do throws(SchemaViolation) {
+      for offset in try SchemaCheck.checkMade(scratch.bytes, schema) {
+        scratch.patch(UInt8(ascii: "["), at: offset)
+        scratch.patch(UInt8(ascii: "]"), at: offset + 1)
+      }
+      return nil
+    } catch {
+      return .error("emit(\"\(contract.type)\"): \(error)\n  the contract is in \(contract.file):\(contract.line)")
+    }
   }
 
   private func tooDeep(_ type: UnsafeRawBufferPointer, _ event: EntryView) -> LuaReply {
@@ -143,7 +165,7 @@ final class CallState {
     }
     effects.begin(
       kind: .event, type: type, subject: subject, data: scratch.bytes, encoding: .json, cause: position,
-      root: event.rootHere(at: position), depth: event.depth + 1)
+      root: event.rootHere(at: position), depth: event.depth + 1, contractVersion: contractVersion)
     effects.inheritAttributes(of: event)
     effects.end()
     if effects.mark.bytes - mark.bytes > CallLimits.maximumEffectBytes {

@@ -72,6 +72,9 @@ struct EventFields {
     fields.set(Place.key, text: key)
   }
 
+  /// Other data than the event's own, for the call that follows `set`. The bytes must live until it has ended.
+  func setData(json: UnsafeRawBufferPointer) { fields.set(Place.data, .json(json)) }
+
   /// Every attribute that has no field of its own and is not the host's, as a JSON object.
   private static func writeExtensions(of event: EntryView, into writer: inout ByteWriter) {
     writer.append(UInt8(ascii: "{"))

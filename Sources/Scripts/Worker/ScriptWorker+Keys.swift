@@ -9,9 +9,16 @@ extension ScriptWorker {
       keyBytes.append(event.subject)
       return .keys(KeyList(bytes: keyBytes.bytes, ends: [event.subject.count]))
     }
+    let upcast = upcast(event, position, recorded: recorded)
+    switch upcast.ended {
+    case nil, .done?: break
+    case .failed(let failure)?: return .failed(failure)
+    case .hostFault(let message)?: return .hostFault(message)
+    }
     let call = interpreter.call
     call.beginKeying(event, position, recorded: recorded)
     fields.set(event, position, recorded: recorded, key: event.subject)
+    if upcast.isOlder { fields.setData(json: upcastBytes.bytes) }
     interpreter.state.seed(0, 0)
     var ends: [Int] = []
     var problem: String?
@@ -23,12 +30,8 @@ extension ScriptWorker {
       }
     }
     call.end()
-    switch outcome {
-    case .returned: break
-    case .host(let error): return .hostFault(error.message)
-    case .failed, .aborted, .time, .memory:
-      return .failed(failure(outcome, in: consumers[consumer].declaration, line: \.line))
-    }
+    if case .host(let error) = outcome { return .hostFault(error.message) }
+    if let failure = failure(outcome) { return .failed(failure) }
     if let problem {
       let declaration = consumers[consumer].declaration
       let message = "\(declaration.file):\(declaration.line): key of \"\(declaration.name)\": \(problem)"

@@ -7,6 +7,10 @@ package final class ScriptWorker {
   let interpreter: Interpreter
   let consumers: [LoadedConsumer]
   let fields: EventFields
+  /// By event type: contracts with older versions.
+  let upcasting: [[UInt8]: LoadedContract]
+  /// Data of an older event, made like the newest version's.
+  var upcastBytes = ByteWriter(capacity: 256)
   /// The handlers of all consumers one after the other, and where each consumer's begin: flat, so that finding one
   /// counts no references.
   private let handlers: [LuaRef]
@@ -15,6 +19,10 @@ package final class ScriptWorker {
   private let hash: StableHash
   /// Keys of the last `keys`.
   var keyBytes = ByteWriter(capacity: 256)
+  /// The state that the last call left, as JSON.
+  var stateBytes = ByteWriter(capacity: 256)
+  /// What the last call left of its state; nil: the declared one.
+  package internal(set) var newState: [UInt8]?
 
   /// Whether a call hit a limit: throw the worker away and make another.
   package var isDead: Bool { interpreter.state.isDead }
@@ -22,11 +30,16 @@ package final class ScriptWorker {
   init(_ loaded: LoadedScripts, hash: StableHash, logID: (UInt64, UInt64), circle: TypeCircle) throws {
     interpreter = loaded.interpreter
     consumers = loaded.consumers
+    upcasting = Dictionary(
+      uniqueKeysWithValues: loaded.contracts.filter { $0.declaration.version > 1 }.map {
+        (Array($0.declaration.type.utf8), $0)
+      })
     handlers = loaded.consumers.flatMap(\.handlers)
     firstHandler = loaded.consumers.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.handlers.count) }
     self.hash = hash
     self.logID = logID
     fields = try EventFields(interpreter.state, interpreter.call, logName: interpreter.logName)
+    interpreter.call.contracts = ContractSet(loaded.contracts.map(\.declaration))
     interpreter.call.circle = { circle.text(from: $0, emitting: $1) }
   }
 
@@ -35,22 +48,53 @@ package final class ScriptWorker {
   /// - recorded: the event's commit time, µs. - now: the time of the turn that handed the unit out, µs.
   package func call(
     consumer: Int, handler: Int, event: EntryView, position: Position, recorded: Int64, now: Int64,
-    key: UnsafeRawBufferPointer, readerNumber: UInt32, into effects: EntryBatch
+    key: UnsafeRawBufferPointer, readerNumber: UInt32, state: StateInput? = nil, into effects: EntryBatch
   ) -> CallOutcome {
-    let call = interpreter.call
-    call.beginHandling(event, position, recorded: recorded, now: now, into: effects)
-    fields.set(event, position, recorded: recorded, key: key)
-    seed(position, key, readerNumber)
+    if let state, let declared = consumers[consumer].declaration.state {
+      return call(
+        consumer: consumer, handler: handler, event: event, position: position, recorded: recorded, now: now, key: key,
+        readerNumber: readerNumber, state: state, declared: declared, into: effects)
+    }
+    let upcast = upcast(event, position, recorded: recorded)
+    if let ended = upcast.ended { return ended }
+    beginHandling(event, position, recorded: recorded, now: now, key: key, readerNumber: readerNumber, into: effects)
+    if upcast.isOlder { fields.setData(json: upcastBytes.bytes) }
     var returnsValue = false
-    let function = handlers[firstHandler[consumer] + handler]
-    let outcome = interpreter.state.call(function, .record(fields.shape)) { results in
+    let outcome = interpreter.state.call(function(of: consumer, handler), .record(fields.shape)) { results in
       for index in 0..<results.count where !results[index].isNone { returnsValue = true }
     }
+    return end(outcome, returnsValue: returnsValue, consumer: consumer, handler: handler, effects)
+  }
+
+  @inline(__always)
+  func beginHandling(
+    _ event: EntryView, _ position: Position, recorded: Int64, now: Int64, key: UnsafeRawBufferPointer,
+    readerNumber: UInt32, into effects: EntryBatch
+  ) {
+    interpreter.call.beginHandling(event, position, recorded: recorded, now: now, into: effects)
+    fields.set(event, position, recorded: recorded, key: key)
+    seed(position, key, readerNumber)
+  }
+
+  @inline(__always)
+  func function(of consumer: Int, _ handler: Int) -> LuaRef { handlers[firstHandler[consumer] + handler] }
+
+  @inline(__always)
+  func end(
+    _ outcome: LuaOutcome, returnsValue: Bool, consumer: Int, handler: Int, _ effects: EntryBatch
+  ) -> CallOutcome {
+    let call = interpreter.call
     call.end()
     if case .returned = outcome, !returnsValue { return .done(log: call.lines) }
     call.rollBack(effects)
     if case .host(let error) = outcome { return .hostFault(error.message) }
-    return .failed(failure(outcome, in: consumers[consumer].declaration, line: { $0.handlers[handler].line }))
+    let declaration = consumers[consumer].declaration
+    return .failed(
+      failure(outcome)
+        ?? HandlerFailure(
+          kind: .error,
+          message: "\(declaration.file):\(declaration.handlers[handler].line): a handler returns nothing: effects are "
+            + "calls, such as emit(…)", traceback: "", log: call.lines))
   }
 
   /// What `random` and `uuid` give follows from the log, the unit and the reader, and from nothing else.
@@ -60,9 +104,8 @@ package final class ScriptWorker {
       logID.1 ^ position.rawValue)
   }
 
-  func failure(
-    _ outcome: LuaOutcome, in consumer: ConsumerDeclaration, line: (ConsumerDeclaration) -> Int
-  ) -> HandlerFailure {
+  /// Nil when the call returned.
+  func failure(_ outcome: LuaOutcome) -> HandlerFailure? {
     let lines = interpreter.call.lines
     func failure(_ kind: HandlerFailure.Kind, _ error: LuaError) -> HandlerFailure {
       HandlerFailure(kind: kind, message: error.message, traceback: error.traceback, log: lines)
@@ -75,11 +118,7 @@ package final class ScriptWorker {
     case .time(let error): return failure(.time, error)
     case .memory(let error): return failure(.memory, error)
     case .failed(let error), .host(let error): return failure(.error, error)
-    case .returned:
-      let place = "\(consumer.file):\(line(consumer))"
-      return HandlerFailure(
-        kind: .error, message: "\(place): a handler returns nothing: effects are calls, such as emit(…)", traceback: "",
-        log: lines)
+    case .returned: return nil
     }
   }
 }

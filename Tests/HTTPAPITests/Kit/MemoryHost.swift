@@ -1,4 +1,5 @@
 import LogStorage
+import Scripts
 import Synchronization
 
 @testable import Engine
@@ -34,6 +35,7 @@ final class MemoryHost: EventHost, EventReading {
   let hash = StableHash(seed: 99)
   let logName = "moondance:test"
   let maximumGroupBytes = 16 << 20
+  let contracts = ContractSet()
   private let state = Mutex(State())
 
   var isOverloaded: Bool {

@@ -1,0 +1,56 @@
+package import Events
+
+/// What a consumer remembers of a key from now on (record kind `instance`).
+package struct InstanceRecord: Equatable, Sendable {
+  package var reader: UInt32
+  package var key: [UInt8]
+  package var keyHash: UInt64
+  /// JSON; nil: the state is the declared one again, and is not kept.
+  package var state: [UInt8]?
+  /// The version of the declaration that wrote it.
+  package var version: UInt32
+  /// The commit of the record before this one whose key has the same hash; 0: none. Nearly always the same key's.
+  package var previous: UInt64
+  /// Another key of the reader has the same hash: whoever looks for one must go back by `previous`.
+  package var sharesHash: Bool
+
+  package init(
+    reader: UInt32, key: [UInt8], keyHash: UInt64, state: [UInt8]?, version: UInt32, previous: UInt64,
+    sharesHash: Bool = false
+  ) {
+    (self.reader, self.key, self.keyHash, self.state) = (reader, key, keyHash, state)
+    (self.version, self.previous, self.sharesHash) = (version, previous, sharesHash)
+  }
+}
+
+extension InstanceRecord {
+  package func encode(into writer: inout ByteWriter) {
+    writer.record(.instance) { writer in
+      writer.field(1, reader)
+      writer.field(2, key)
+      writer.field(3, keyHash)
+      if let state { writer.field(4, state) }
+      writer.field(5, version)
+      if previous > 0 { writer.field(6, previous) }
+      if sharesHash { writer.field(7, UInt8(1)) }
+    }
+  }
+
+  /// From the fields of a record; nil when they are not what `encode` writes.
+  package init?(_ fields: FieldReader) {
+    self.init(reader: 0, key: [], keyHash: 0, state: nil, version: 0, previous: 0)
+    for field in fields {
+      switch field.tag {
+      case 1: reader = UInt32(truncatingIfNeeded: field.integer)
+      case 2: key = field.array
+      case 3: keyHash = field.integer
+      case 4: state = field.array
+      case 5: version = UInt32(truncatingIfNeeded: field.integer)
+      case 6: previous = field.integer
+      case 7: sharesHash = field.integer != 0
+      default: break
+      }
+    }
+    guard reader > 0 else { return nil }
+  }
+}

@@ -1,0 +1,73 @@
+import Events
+import LogStorage
+
+/// What a consumer remembers of a key at some moment.
+struct KeyState: Sendable {
+  var key: KeyBytes
+  /// JSON; nil: the declared state.
+  var json: [UInt8]?
+  /// Of the declaration that wrote it.
+  var version: UInt32
+  /// Another key has the same hash.
+  var sharesHash = false
+
+  var bytes: Int { key.bytes.count + (json?.count ?? 0) + 64 }
+}
+
+/// A state that a call has changed.
+struct StateChange {
+  /// Index of the unit in its batch.
+  var unit: Int
+  var state: KeyState
+  var keyHash: UInt64
+}
+
+/// Where a batch finds the state of a key before its first unit.
+enum StateSource: Sendable {
+  case known(KeyState)
+  /// In the log, in this commit or in an earlier one that it leads to.
+  case commit(UInt64)
+}
+
+extension KeyState {
+  /// The state of a key, from the records that `commit` leads to. Blocks on the disk.
+  static func read(_ key: KeyBytes, _ keyHash: UInt64, reader: UInt32, at commit: UInt64, in log: LogReader) throws
+    -> KeyState
+  {
+    var state = KeyState(key: key, json: nil, version: 0)
+    var next = commit
+    while next > 0 {
+      let records = try records(of: reader, keyHash, inCommit: next, log)
+      if let record = records.last(where: { $0.key == key.bytes }) {
+        (state.json, state.version) = (record.state, record.version)
+        state.sharesHash = state.sharesHash || record.sharesHash
+        return state
+      }
+      guard let other = records.first else {
+        throw LogError(.corrupt, "commit \(next) does not hold the state that it should; \(Self.advice)")
+      }
+      state.sharesHash = true
+      next = other.previous
+    }
+    return state
+  }
+
+  private static let advice = "run moondance log verify on the data folder"
+
+  private static func records(
+    of reader: UInt32, _ keyHash: UInt64, inCommit number: UInt64, _ log: LogReader
+  ) throws -> [InstanceRecord] {
+    var found: [InstanceRecord] = []
+    try log.replay(fromCommit: number) { commit in
+      guard commit.number == number else { return false }
+      for record in commit.records where record.kind == .instance {
+        guard let instance = InstanceRecord(FieldReader(record: record.whole)), instance.reader == reader,
+          instance.keyHash == keyHash
+        else { continue }
+        found.append(instance)
+      }
+      return false
+    }
+    return found
+  }
+}

@@ -1,0 +1,88 @@
+import Foundation
+import TestKit
+import Testing
+
+/// Contracts with the real binary: at the door, over a change of version, and against what is in the log.
+@Suite("Contracts, from the door to the log")
+struct ContractAcceptance {
+  private static let first = """
+    contract "OrderPlaced" { schema = { price = "number" } }
+    consumer "book" { on = { OrderPlaced = function(event) emit("Booked", event.data) end } }
+    """
+  private static let second = """
+    contract "OrderPlaced" {
+      version = 2, schema = { price = "number", currency = "EUR|USD" },
+      upcast = { [1] = function(data) data.currency = "EUR" return data end },
+    }
+    consumer "book" { on = { OrderPlaced = function(event) emit("Booked", event.data) end } }
+    """
+
+  private func post(_ daemon: DaemonProcess, _ body: String, _ type: String = "application/cloudevents+json")
+    async throws
+    -> DaemonProcess.Response
+  {
+    try await daemon.request("POST", "/events", body: Data(body.utf8), headers: ["content-type": type])
+  }
+
+  private func event(_ data: String) -> String {
+    #"{"specversion":"1.0","type":"OrderPlaced","subject":"order-1","data":\#(data)}"#
+  }
+
+  @Test func `what breaks a contract is refused in every form, with the path, and nothing of it is in`() async throws {
+    let folder = TemporaryFolder()
+    let handlers = try folder.write(["a.lua": Self.first], below: "handlers")
+    let daemon = try DaemonProcess(handlers: handlers, data: folder.path + "/data")
+    let single = try await post(daemon, event(#"{"price":"12"}"#))
+    #expect(single.status == 422)
+    #expect(single.json["type"] as? String == "urn:moondance:problem:contract-broken")
+    #expect(single.json["path"] as? String == "data.price")
+    #expect((single.json["detail"] as? String)?.contains("data.price is text; a number is wanted") == true)
+    let batch = try await post(
+      daemon, "[\(event(#"{"price":1}"#)),\(event("{}"))]", "application/cloudevents-batch+json")
+    #expect(batch.status == 422)
+    #expect(batch.json["index"] as? Int == 1)
+    let stream = try await post(
+      daemon, "\(event(#"{"price":1}"#))\n\(event("7"))\n\(event(#"{"price":3}"#))\n", "application/x-ndjson")
+    #expect(stream.status == 422)
+    #expect(stream.json["line"] as? Int == 2)
+    #expect(stream.json["last"] as? Int == 1)
+    try await daemon.settle()
+    #expect(try await daemon.allEvents().filter { $0.text("type") == "OrderPlaced" }.count == 1)
+    let command = try daemon.run("emit", "OrderPlaced", "--subject", "order-2", "--data", #"{"price":true}"#)
+    #expect(command.code == 1)
+    #expect(command.err.contains("data.price is true; a number is wanted"))
+    #expect(daemon.stop() == 0)
+  }
+
+  @Test func `older events are read through the upcast by a new consumer, and check finds what would be refused`()
+    async throws
+  {
+    let folder = TemporaryFolder()
+    let handlers = try folder.write(["a.lua": Self.first], below: "handlers")
+    let data = folder.path + "/data"
+    let daemon = try DaemonProcess(handlers: handlers, data: data)
+    #expect(try await post(daemon, event(#"{"price":1}"#)).status == 201)
+    _ = try folder.write(
+      [
+        "a.lua": Self.second,
+        "b.lua":
+          #"consumer "late" { from = "start", on = { OrderPlaced = function(event) emit("Late", event.data) end } }"#,
+      ], below: "handlers")
+    #expect(try daemon.run("reload").code == 0)
+    #expect(try await post(daemon, event(#"{"price":2,"currency":"USD"}"#)).status == 201)
+    #expect(try await post(daemon, event(#"{"price":2}"#)).status == 422)
+    try await daemon.settle()
+    let late = try await daemon.allEvents().filter { $0.text("type") == "Late" }
+    #expect(late.map { ($0["data"] as? [String: Any])?["currency"] as? String } == ["EUR", "USD"])
+
+    let good = try Binary.run(["check", handlers, "--data", data])
+    #expect(good.code == 0)
+    #expect(!good.err.contains("refuses"))
+    _ = try folder.write(["a.lua": Self.second.replacing("EUR|USD", with: "EUR|CHF")], below: "strict")
+    let strict = try Binary.run(["check", folder.path + "/strict", "--data", data])
+    let refusal =
+      /a\.lua:1: contract "OrderPlaced" refuses 1 of 2 events in the log, the first at \d+: data\.currency is "USD"/
+    #expect(strict.err.contains(refusal), "\(strict.err)")
+    #expect(daemon.stop() == 0)
+  }
+}

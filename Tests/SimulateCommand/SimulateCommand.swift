@@ -1,0 +1,123 @@
+import ArgumentParser
+import Foundation
+import Platform
+import Simulation
+import Synchronization
+
+/// `simulate`: runs seeds, and says how to run the one again that has failed.
+@main
+struct SimulateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "simulate",
+    abstract: "Run the engine, the log and recovery over a simulated disk, clock and workload, and check the six promises.",
+    discussion: """
+      A seed decides everything that happens in its run. Without --seconds and --runs one seed is run.
+
+      EXAMPLES
+        simulate --seed 42
+        simulate --seed 1 --seconds 600
+        simulate --seed 1 --runs 200 --bug lost-effects
+      """)
+
+  @Option(help: "The first seed; the others follow it. (default: by chance)")
+  var seed: UInt64?
+
+  @Option(help: "Run one seed after the other for so long.")
+  var seconds: Int?
+
+  @Option(help: "Run so many seeds.")
+  var runs: Int?
+
+  @Option(help: "Plant a bug: \(Bug.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var bug: String?
+
+  @Option(help: "How many runs at a time.")
+  var jobs = max(1, ProcessInfo.processInfo.activeProcessorCount)
+
+  @Flag(help: "Print a number for each run that stands for all of its steps and the bytes of its log.")
+  var digests = false
+
+  func validate() throws {
+    if let bug, Bug(rawValue: bug) == nil { throw ValidationError("there is no bug \"\(bug)\"") }
+    guard (1...256).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 256") }
+    if let runs, runs < 1 { throw ValidationError("--runs takes a number from 1") }
+  }
+
+  func run() throws {
+    let first = seed ?? UInt64.random(in: 1...999_999_999)
+    let last = runs.map { first + UInt64($0) - 1 } ?? (seconds == nil ? first : .max)
+    let progress = Progress(next: first, last: last, end: seconds.map { Date(timeIntervalSinceNow: Double($0)) })
+    let planted = bug.flatMap { Bug(rawValue: $0) }
+    // Scripts want a stack of their own size.
+    let threads = (0..<jobs).map { number in
+      NamedThread.start(name: "simulate-\(number)", stackBytes: 8 << 20) { [digests] in
+        while let seed = progress.take() { progress.add(SimulatedRun.run(seed: seed, bug: planted), digests: digests) }
+      }
+    }
+    for thread in threads { thread.join() }
+    if progress.finish() { throw ExitCode.failure }
+  }
+}
+
+/// What the runs have come to; tells every two seconds. The first failure ends it.
+private final class Progress: Sendable {
+  private struct State {
+    var next: UInt64
+    var runs = 0
+    var steps = 0
+    var events = 0
+    var failed: SimulatedRun?
+    var told: Date
+  }
+
+  private let first: UInt64
+  private let last: UInt64
+  private let end: Date?
+  private let began = Date()
+  private let state: Mutex<State>
+
+  init(next: UInt64, last: UInt64, end: Date?) {
+    (first, self.last, self.end) = (next, last, end)
+    state = Mutex(State(next: next, told: began))
+  }
+
+  func take() -> UInt64? {
+    state.withLock { state in
+      if state.failed != nil || state.next > last || end.map({ $0 < Date() }) ?? false { return nil }
+      defer { state.next += 1 }
+      return state.next
+    }
+  }
+
+  func add(_ run: SimulatedRun, digests: Bool) {
+    state.withLock { state in
+      state.runs += 1
+      state.steps += run.steps
+      state.events += run.events
+      // The lowest seed of those that fail at the same time.
+      if run.broken != nil, run.seed < state.failed?.seed ?? .max { state.failed = run }
+      if digests { print("\(run.seed) \(String(run.digest, radix: 16))") }
+      if Date().timeIntervalSince(state.told) >= 2 {
+        state.told = Date()
+        print(Self.line(state, first, since: began))
+      }
+    }
+  }
+
+  /// True when a run has failed.
+  func finish() -> Bool {
+    state.withLock { state in
+      print(Self.line(state, first, since: began))
+      guard let failed = state.failed, let broken = failed.broken else { return false }
+      for line in failed.trace { print("  \(line)") }
+      print("broken promise: \(broken)")
+      print("run it again: make simulate SEED=\(failed.seed)\(failed.bug.map { " BUG=\($0.rawValue)" } ?? "")")
+      return true
+    }
+  }
+
+  private static func line(_ state: State, _ first: UInt64, since began: Date) -> String {
+    let seconds = Int(Date().timeIntervalSince(began).rounded())
+    return "\(state.runs) runs from seed \(first), \(state.steps) steps, \(state.events) events, \(seconds) s"
+  }
+}

@@ -1,0 +1,24 @@
+/// Bugs that a run can be given on purpose. They are planted in what surrounds the engine (its hands, its journal, its disk,
+/// its clients), never in it, and each must be found: they are the test of the simulator.
+package enum Bug: String, CaseIterable, Sendable {
+  /// Now and then the disk says that it has synced and has not.
+  case skippedSync = "skipped-sync"
+  /// The journal reports a group durable as soon as it is written.
+  case earlyAcknowledgement = "early-acknowledgement"
+  /// A worker's effects are lost on their way back, its progress is not.
+  case lostEffects = "lost-effects"
+  /// One of the units that are to queue behind a blocked key is forgotten.
+  case forgottenFollower = "forgotten-follower"
+  /// A batch that was given up comes back and is taken for the one that is out.
+  case voidedResult = "voided-result"
+  /// Two units of one key are run in the wrong order.
+  case wrongOrder = "wrong-order"
+  /// A unit that should wait behind a blocked key is called.
+  case overtaking
+  /// A verb is answered and not done.
+  case lostVerb = "lost-verb"
+  /// A duplicate is not recognised.
+  case duplicateAsNew = "duplicate-as-new"
+  /// A snapshot holds a state that is not the log's.
+  case wrongSnapshot = "wrong-snapshot"
+}

@@ -1,0 +1,18 @@
+/// An event as the oracle has read it in the log.
+struct LogEvent {
+  var position: UInt64
+  var commit: UInt64
+  var type: String
+  var subject: String
+  var data: String
+  var cause: UInt64
+  var root: UInt64
+  var depth: Int
+  var identity: String?
+  /// The commit's time, µs.
+  var time: Int64
+  /// What the data says; nothing for the host's own events.
+  var content: Content
+
+  var isHostEvent: Bool { type.hasPrefix("moondance.") }
+}

@@ -1,0 +1,43 @@
+import Engine
+import Events
+import TestKit
+
+/// A run and what came of it.
+package struct SimulatedRun: Sendable {
+  package let seed: UInt64
+  package let bug: Bug?
+  /// The promise that was broken; nil: none.
+  package let broken: Violation?
+  /// How many steps it took, and all of them, with the bytes of the log, as a number.
+  package let steps: Int
+  package let digest: UInt64
+  /// The last steps.
+  package let trace: [String]
+  package let events: Int
+  /// How often each kind of step was taken.
+  package let counts: [String: Int]
+
+  package static func run(seed: UInt64, bug: Bug? = nil) -> SimulatedRun {
+    let simulator = Simulator(seed: seed, bug: bug)
+    var broken: Violation?
+    do {
+      try simulator.run()
+    } catch {
+      broken = error as? Violation ?? Violation(.ends, "the run ended with \(error)")
+    }
+    simulator.mixLog()
+    return SimulatedRun(
+      seed: seed, bug: bug, broken: broken, steps: simulator.trace.count, digest: simulator.trace.digest,
+      trace: simulator.trace.lines, events: simulator.oracle.head, counts: simulator.counts)
+  }
+}
+
+extension Simulator {
+  fileprivate func mixLog() {
+    machine.files.inject(nil)
+    for name in (try? machine.files.list("data/log").sorted()) ?? [] {
+      trace.mix(name.utf8)
+      trace.mix(machine.files.contents("data/log/\(name)") ?? [])
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import Foundation
+import Testing
+
+/// The simulator itself, in release: thousands of runs of a debug build would take an hour.
+@Suite(.serialized) struct SimulationTests {
+  @Test func `seeds that have failed once run first`() throws {
+    for seed in try Simulate.failedSeeds() { try Simulate.expectGood(["--seed", seed]) }
+  }
+
+  @Test func `a thousand lives keep the six promises`() throws {
+    let base = UInt64.random(in: 1_000_000...999_000_000)
+    print("simulating 600 runs from seed 1, and 600 from seed \(base)")
+    try Simulate.expectGood(["--seed", "1", "--runs", "600"])
+    try Simulate.expectGood(["--seed", "\(base)", "--runs", "600"])
+  }
+
+  @Test func `a seed is the same run in every process, down to the bytes of the log`() throws {
+    let arguments = ["--seed", "5000", "--runs", "40", "--digests"]
+    let first = try Simulate.run(arguments)
+    let second = try Simulate.run(arguments + ["--jobs", "1"])
+    func digests(_ output: String) -> Set<Substring> { Set(output.split(separator: "\n").filter { $0.hasPrefix("50") }) }
+    #expect(digests(first.output).count == 40)
+    #expect(digests(first.output) == digests(second.output))
+  }
+
+  @Test(arguments: [
+    "skipped-sync", "early-acknowledgement", "lost-effects", "forgotten-follower", "voided-result", "wrong-order",
+    "overtaking", "lost-verb", "duplicate-as-new", "wrong-snapshot",
+  ])
+  func `a planted bug is found`(bug: String) throws {
+    let result = try Simulate.run(["--seed", "1", "--runs", "300", "--bug", bug])
+    #expect(result.code == 1 && result.output.contains("broken promise:"), "\(bug): \(result.output)")
+    #expect(result.output.contains("run it again: make simulate SEED="), "\(bug): \(result.output)")
+  }
+}
+
+private enum Simulate {
+  static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+
+  struct Result {
+    var code: Int32
+    var output: String
+  }
+
+  static func failedSeeds() throws -> [String] {
+    let file = root.appending(path: "Tests/SimulationTests/failed-seeds.txt")
+    return try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+      .filter { !$0.hasPrefix("#") }.map { String($0.prefix { $0 != " " }) }
+  }
+
+  static func expectGood(_ arguments: [String]) throws {
+    let result = try run(arguments)
+    #expect(result.code == 0, "simulate \(arguments.joined(separator: " "))\n\(result.output)")
+  }
+
+  /// `make test` builds the program before the tests; its hashing is seeded anew in each process.
+  static func run(_ arguments: [String]) throws -> Result {
+    let process = Process()
+    process.executableURL = root.appending(path: ".build/release/simulate")
+    process.arguments = arguments
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = pipe
+    try process.run()
+    let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    return Result(code: process.terminationStatus, output: String(decoding: output, as: UTF8.self))
+  }
+}
