@@ -157,6 +157,13 @@ import Testing
       progress.queued = [.init(key: KeyBytes("k"), positions: [16, 17])]
       progress.unheard = [.init(key: KeyBytes("k"), positions: [16])]
       progress.encode(into: &writer)
+      InstanceRecord(reader: 1, key: [97], keyHash: 7, state: Array("{}".utf8), version: 1, previous: 0)
+        .encode(into: &writer)
+      InstanceRecord(reader: 1, key: [98], keyHash: 7, state: nil, version: 1, previous: 10, sharesHash: true)
+        .encode(into: &writer)
+      InstanceRecord(reader: 1, key: [99], keyHash: 8, state: Array("{}".utf8), version: 1, previous: 0)
+        .encode(into: &writer)
+      InstanceRecord(reader: 1, key: [99], keyHash: 8, state: nil, version: 2, previous: 12).encode(into: &writer)
       var rewound = ReaderChange(.rewound, reader: 1)
       rewound.cursor = 10
       rewound.by = "ops"

@@ -39,7 +39,7 @@ import Testing
       var refusal = ""
       let outcome = state.call(identity, [.json(text)]) { results in
         var writer = ByteWriter()
-        do {
+        do throws(LuaError) {
           try results[0].encodeJSON(name: "value", into: &writer)
           written = Array(writer.bytes)
         } catch {

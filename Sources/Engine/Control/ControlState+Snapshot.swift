@@ -110,8 +110,8 @@ extension ReaderState {
       case 7: keyRule = field.text
       case 8: scriptHash = ContentHash(bytes: field.array)
       case 9: guard addBlocked(field.fields) else { return nil }
-      case 11: states.add(field.value)
-      case 12: states.addShared(field.value)
+      case 11: guard states.add(field.value) else { return nil }
+      case 12: guard states.addShared(field.value) else { return nil }
       case 10: guard addLetter(field.fields) else { return nil }
       default: return nil
       }
