@@ -31,7 +31,7 @@ import Testing
       }
       if batch.count > 1000 { batch.truncate(to: (bytes: 0, entries: 0)) }
     }
-    #expect(taken > 500, "hardly anything was taken, so hardly anything was tried")
+    #expect(taken > 200, "hardly anything was taken, so hardly anything was tried")
   }
 
   /// The input as the body, or as the values of attributes.

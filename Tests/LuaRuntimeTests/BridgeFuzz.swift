@@ -69,7 +69,7 @@ import Testing
       if !bridge.isTaken(once) { throw Fuzz.Wrong("Lua writes what is not JSON") }
       if try bridge.around(once) != once { throw Fuzz.Wrong("what Lua writes is read as something else") }
     }
-    #expect(taken > 1000, "hardly anything was JSON, so hardly anything was tried")
+    #expect(taken > 200, "hardly anything was JSON, so hardly anything was tried")
   }
 
   private static let words = [

@@ -10,7 +10,7 @@ import Testing
 @Suite struct SourceFuzz {
   /// The samples and the corpus.
   private static func sources() throws -> [[UInt8]] {
-    let handlers = repository.deletingLastPathComponent().appendingPathComponent("handlers")
+    let handlers = repository.appendingPathComponent("handlers")
     let samples = try FileManager.default.contentsOfDirectory(atPath: handlers.path).filter { $0.hasSuffix(".lua") }
     return try samples.sorted().map { Array(try Data(contentsOf: handlers.appendingPathComponent($0))) }
       + Corpus.files("source").map(\.bytes)
