@@ -26,30 +26,35 @@ SWIFT void md_lock_slow(uint32_t thread, SELF void *mutex) __asm__(LOCK_SLOW);
 SWIFT void md_unlock_slow(SELF void *mutex) __asm__(UNLOCK_SLOW);
 SWIFT bool md_try_lock_slow(SELF void *mutex) __asm__(TRY_LOCK_SLOW);
 
+static SWIFT void (*lock_slow)(uint32_t thread, SELF void *mutex);
+static SWIFT void (*unlock_slow)(SELF void *mutex);
+static SWIFT bool (*try_lock_slow)(SELF void *mutex);
+
 static void *library(const char *name) {
   void *found = dlsym(RTLD_NEXT, name);
   if (!found) abort();  // another version of the Swift library: look at what its `Mutex` calls now
   return found;
 }
 
+// Before there are threads.
+__attribute__((constructor)) static void find(void) {
+  lock_slow = (SWIFT void (*)(uint32_t, SELF void *))library(LOCK_SLOW);
+  unlock_slow = (SWIFT void (*)(SELF void *))library(UNLOCK_SLOW);
+  try_lock_slow = (SWIFT bool (*)(SELF void *))library(TRY_LOCK_SLOW);
+}
+
 SWIFT void md_lock_slow(uint32_t thread, SELF void *mutex) {
-  static SWIFT void (*lock)(uint32_t, SELF void *);
-  if (!lock) lock = (SWIFT void (*)(uint32_t, SELF void *))library(LOCK_SLOW);
-  lock(thread, mutex);
+  lock_slow(thread, mutex);
   __tsan_acquire(mutex);
 }
 
 SWIFT void md_unlock_slow(SELF void *mutex) {
-  static SWIFT void (*unlock)(SELF void *);
-  if (!unlock) unlock = (SWIFT void (*)(SELF void *))library(UNLOCK_SLOW);
   __tsan_release(mutex);
-  unlock(mutex);
+  unlock_slow(mutex);
 }
 
 SWIFT bool md_try_lock_slow(SELF void *mutex) {
-  static SWIFT bool (*try_lock)(SELF void *);
-  if (!try_lock) try_lock = (SWIFT bool (*)(SELF void *))library(TRY_LOCK_SLOW);
-  bool locked = try_lock(mutex);
+  bool locked = try_lock_slow(mutex);
   if (locked) __tsan_acquire(mutex);
   return locked;
 }
