@@ -8,7 +8,7 @@ BINARY := .build/release/moondance
 
 SIMULATE := .build/release/simulate
 
-.PHONY: run build test simulate simulator sanitize fuzz bench format lint deps clean
+.PHONY: run build test soak simulate simulator sanitize fuzz bench format lint deps test-deps clean
 
 ## run: build the release binary and start the daemon on handlers/ with its data in data/
 run: build
@@ -38,13 +38,17 @@ simulate: simulator
 TIMED := ^(Acceptance|HTTPAPITests|SimulationTests)\.
 
 ## test: every test (FILTER=… runs some)
-test: build simulator
+test: build simulator test-deps
 ifdef FILTER
 	swift test --filter $(FILTER)
 else
 	swift test --skip '$(TIMED)'
 	swift test --skip-build --no-parallel --filter '$(TIMED)'
 endif
+
+## soak: order under failures at ten times its size: two million events, twenty-two million effects' worth of log
+soak: build test-deps
+	MOONDANCE_ORDER_EVENTS=2000000 swift test --filter OrderAcceptance
 
 # Left out under the sanitizers: Acceptance runs the release binary, which no sanitizer watches; JournalBenchmark
 # measures; what limits a call to milliseconds or keeps a connection's deadlines measures too.
@@ -81,6 +85,9 @@ lint:
 
 deps:
 	@./scripts/install-dependencies
+
+test-deps:
+	@./scripts/install-dependencies tests
 
 clean:
 	rm -rf .build

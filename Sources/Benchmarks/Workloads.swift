@@ -6,12 +6,16 @@ import Foundation
 package enum Workload: String, CaseIterable, Sendable {
   case w1 = "W1"
   case w2 = "W2"
+  case blocked
+  case manyBlocked = "many-blocked"
   case chain
 
   package var summary: String {
     switch self {
     case .w1: "append 200-byte events, durable"
     case .w2: "consume, run Lua, emit, durable"
+    case .blocked: "W2 with 100 of 10,000 keys blocked, and tried again meanwhile"
+    case .manyBlocked: "W2 with 10,000 of 1,000,000 keys blocked"
     case .chain: "five reactions in a row on an idle host, durable"
     }
   }
@@ -21,6 +25,8 @@ package enum Workload: String, CaseIterable, Sendable {
     switch self {
     case .w1: try await Self.append(rounds, folder, workers)
     case .w2: try await Self.react(rounds, folder, workers)
+    case .blocked: try await BlockedKeysLoad.few.run(rounds, folder, workers)
+    case .manyBlocked: try await BlockedKeysLoad.many.run(rounds, folder, workers)
     case .chain: try await Self.chain(rounds, folder, workers)
     }
   }

@@ -10,6 +10,8 @@ package import Wire
 package struct Reply<Value: Sendable>: Sendable {
   package var value: Value
   package var json: [UInt8]
+
+  package init(value: Value, json: [UInt8]) { (self.value, self.json) = (value, json) }
 }
 
 /// A daemon, as programs outside it see it. Calls block; use it from one thread. Every call throws `ClientError`.
@@ -73,7 +75,7 @@ package final class Client {
     }
   }
 
-  private func reply<Value: Decodable & Sendable>(_ response: Response) throws -> Reply<Value> {
+  func reply<Value: Decodable & Sendable>(_ response: Response) throws -> Reply<Value> {
     let response = try checked(response)
     do {
       return Reply(value: try JSONDecoder().decode(Value.self, from: Data(response.body)), json: response.body)

@@ -17,7 +17,9 @@ struct MoondanceCommand: AsyncParsableCommand {
     groupedSubcommands: [
       CommandGroup(name: "Daemon", subcommands: [RunCommand.self, CheckCommand.self]),
       CommandGroup(name: "Events", subcommands: [EmitCommand.self, TailCommand.self, HistoryCommand.self]),
-      CommandGroup(name: "Operation", subcommands: [StatusCommand.self, ReloadCommand.self]),
+      CommandGroup(
+        name: "Operation",
+        subcommands: [StatusCommand.self, DeadLettersCommand.self, ConsumersCommand.self, ReloadCommand.self]),
       CommandGroup(name: "Without a daemon", subcommands: [LogCommand.self, BenchCommand.self]),
     ])
 }

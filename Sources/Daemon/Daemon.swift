@@ -24,6 +24,8 @@ package struct Daemon: Sendable {
   /// - Throws: `DaemonError` when it cannot start, with what to do.
   package func run() async throws(DaemonError) {
     defer { console.stop() }
+    // A file that may not grow any further is an error of its write (EFBIG), not the end of the process.
+    signal(SIGXFSZ, SIG_IGN)
     let door = try doorConfiguration()
     let (opened, control) = try openLog()
     let snapshots = Snapshotter(store: opened.snapshots, log: opened.reader, control: control, console: console)
@@ -97,9 +99,8 @@ package struct Daemon: Sendable {
     let watcher = FolderWatcher(folder: configuration.handlers) {
       Task { await loader.reload() }
     }
-    let server = HTTPDoor(
-      door, host: engine, reading: LogReading(log: engine.reader), version: Version.text, logger: logger
-    ) { address in
+    let reading = LogReading(log: engine.reader) { engine.durablePoint.commit }
+    let server = HTTPDoor(door, host: engine, reading: reading, version: Version.text, logger: logger) { address in
       console.write("info", "moondance", await greeting(engine, address))
     }
     let group = ServiceGroup(

@@ -1,10 +1,14 @@
+import Engine
 import Events
 import HTTPAPI
 import LogStorage
+import Scripts
 
 /// The door's reading of the log.
 struct LogReading: EventReading {
   let log: LogReader
+  /// The last commit that is durable: for what has no position.
+  let durableCommit: @Sendable () -> UInt64
 
   func visit(
     from: Position, through: Position, _ body: (EntryView, Position, Int64) -> Bool
@@ -39,5 +43,26 @@ struct LogReading: EventReading {
       try type.withUnsafeBytes { try log.positions(ofType: $0, from: from, through: through, limit: limit) }
     case .root(let root): try log.positions(ofRoot: root, from: from, through: through, limit: limit)
     }
+  }
+
+  func failures(of ids: [LetterID], _ body: (LetterID, FailureHistory.Attempt) throws -> Bool) throws {
+    let durable = durableCommit()
+    try FailureHistory.forEach(of: ids.filter { $0.commit <= durable }, in: log) { id, _, attempt in
+      try body(id, attempt)
+    }
+  }
+
+  func history(of id: LetterID) throws -> FailureHistory? {
+    id.commit <= durableCommit() ? try FailureHistory.read(id, from: log) : nil
+  }
+
+  func position(until time: Int64) throws -> Position { try log.prefix(until: time).position }
+
+  func preview(
+    ofRewinding reader: HostStatus.Reader, to first: Position, durable: Position
+  ) throws -> RewindPreview {
+    try RewindPreview.count(
+      reader: reader.number, hearing: reader.hearing.compactMap { TypePattern($0) }, from: first,
+      cursor: Position(reader.cursor), durable: durable, in: log)
   }
 }

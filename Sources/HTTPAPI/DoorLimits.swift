@@ -1,6 +1,6 @@
 /// What the door lets through, and for how long it waits. Every limit has a test.
 package struct DoorLimits: Sendable {
-  /// One event, in bytes of its JSON.
+  /// One event, in bytes of its JSON; also the body of an operator's request.
   package var eventBytes = 1 << 20
   /// One batch of events.
   package var batchBytes = 8 << 20
@@ -36,6 +36,9 @@ package struct DoorLimits: Sendable {
   /// Events of one page: when nothing is said, and at most.
   package var pageEvents = 100
   package var pageEventsMaximum = 1000
+  /// Dead letters of one page: when nothing is said, and at most. Verbs take as many ids as a page has at most.
+  package var pageLetters = 100
+  package var pageLettersMaximum = 1000
   /// A page ends when it has so many bytes.
   package var pageBytes = 4 << 20
   /// A page ends, found something or not, when the log was searched for so long.

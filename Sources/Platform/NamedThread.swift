@@ -50,6 +50,16 @@ package final class NamedThread: @unchecked Sendable {
     pthread_join(handle, nil)
   }
 
+  /// From now on the thread gets a processor only when nobody else wants it, as far as the system can do that.
+  package func standBack() {
+    #if !canImport(Darwin)
+      // SCHED_IDLE, which glibc shows to _GNU_SOURCE only.
+      let idle: Int32 = 5
+      var parameters = sched_param()
+      pthread_setschedparam(handle, idle, &parameters)
+    #endif
+  }
+
   deinit { if !joined { pthread_detach(handle) } }
 
   private static func run(_ argument: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {

@@ -56,6 +56,7 @@ package enum ProblemKind: String, Sendable, CaseIterable {
   case methodNotAllowed = "method-not-allowed"
   case requestTimeout = "request-timeout"
   case identityConflict = "identity-conflict"
+  case refused = "refused"
   case expectationFailed = "expectation-failed"
   case tooLarge = "too-large"
   case addressTooLong = "address-too-long"
@@ -76,7 +77,7 @@ package enum ProblemKind: String, Sendable, CaseIterable {
     case .notFound: 404
     case .methodNotAllowed: 405
     case .requestTimeout: 408
-    case .identityConflict: 409
+    case .identityConflict, .refused: 409
     case .expectationFailed: 412
     case .tooLarge: 413
     case .addressTooLong: 414
@@ -102,6 +103,7 @@ package enum ProblemKind: String, Sendable, CaseIterable {
     case .methodNotAllowed: "The method does not fit the address"
     case .requestTimeout: "The request took too long"
     case .identityConflict: "The same id names another event"
+    case .refused: "That cannot be done now"
     case .expectationFailed: "The subject has moved on"
     case .tooLarge: "That is too much at once"
     case .addressTooLong: "The address is too long"

@@ -44,7 +44,8 @@ package struct StatusReport: Codable, Sendable, Equatable {
     package var name: String
     package var kind: String
     package var script: String
-    /// `running`, `behind`, `full` or `removed`.
+    /// `running`, `behind` (reads older parts of the log), `full` (too much waits for blocked keys), `stuck` (a call
+    /// does not come back), `paused` or `removed`.
     package var state: String
     package var cursor: UInt64
     /// Positions between the cursor and the head of the log.
@@ -53,14 +54,16 @@ package struct StatusReport: Codable, Sendable, Equatable {
     package var blocked: Int
     package var queued: Int
     package var deadLetters: Int
+    /// More about the state, for people.
+    package var note: String?
 
     package init(
       name: String, kind: String, script: String, state: String, cursor: UInt64, lag: UInt64, blocked: Int,
-      queued: Int, deadLetters: Int
+      queued: Int, deadLetters: Int, note: String? = nil
     ) {
       (self.name, self.kind, self.script, self.state) = (name, kind, script, state)
       (self.cursor, self.lag, self.blocked, self.queued) = (cursor, lag, blocked, queued)
-      self.deadLetters = deadLetters
+      (self.deadLetters, self.note) = (deadLetters, note)
     }
   }
 
@@ -81,13 +84,17 @@ package struct StatusReport: Codable, Sendable, Equatable {
   package var version: String
   package var generation: Generation
   package var log: Log
+  /// What keeps the whole daemon from its work, a sentence each: a full disk, a clock that is wrong.
+  package var warnings: [String]
   package var consumers: [Consumer]
   package var outbox: [Outbox]
   package var views: [View]
 
   package init(
-    version: String, generation: Generation, log: Log, consumers: [Consumer], outbox: [Outbox] = [], views: [View] = []
+    version: String, generation: Generation, log: Log, warnings: [String] = [], consumers: [Consumer],
+    outbox: [Outbox] = [], views: [View] = []
   ) {
+    self.warnings = warnings
     (self.version, self.generation, self.log) = (version, generation, log)
     (self.consumers, self.outbox, self.views) = (consumers, outbox, views)
   }

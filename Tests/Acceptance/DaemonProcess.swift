@@ -21,8 +21,10 @@ enum Binary {
     var err: String
   }
 
-  /// Runs a command to its end.
-  static func run(_ arguments: [String], input: Data? = nil, server: Int? = nil) throws -> Output {
+  /// Runs a command to its end. `typed`: standard input is a terminal, at which somebody types this.
+  static func run(
+    _ arguments: [String], input: Data? = nil, typed: String? = nil, server: Int? = nil
+  ) throws -> Output {
     let process = Process()
     process.executableURL = url
     process.arguments = arguments
@@ -33,7 +35,10 @@ enum Binary {
     process.standardOutput = out.pipe
     process.standardError = err.pipe
     process.standardInput = input == nil ? FileHandle.nullDevice : standardInput
+    let terminal = typed == nil ? nil : try Terminal()
+    if let terminal { process.standardInput = terminal.inside }
     try process.run()
+    if let typed { try terminal?.outside.write(contentsOf: Data(typed.utf8)) }
     if let input {
       DispatchQueue.global().async {
         try? standardInput.fileHandleForWriting.write(contentsOf: input)
@@ -42,6 +47,29 @@ enum Binary {
     }
     process.waitUntilExit()
     return Output(code: process.terminationStatus, out: out.finish(), err: err.finish())
+  }
+}
+
+/// A terminal without a screen.
+struct Terminal {
+  /// Where somebody types, and what the process sees as its terminal.
+  let outside: FileHandle
+  let inside: FileHandle
+
+  struct Missing: Error {}
+
+  init() throws {
+    // What posix_openpt, unlockpt and ptsname do, which Glibc's module does not name.
+    let (setLock, getNumber): (UInt, UInt) = (0x4004_5431, 0x8004_5430)
+    let master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
+    var (lock, number): (Int32, Int32) = (0, 0)
+    guard master >= 0, ioctl(master, setLock, &lock) == 0, ioctl(master, getNumber, &number) == 0 else {
+      throw Missing()
+    }
+    outside = FileHandle(fileDescriptor: master, closeOnDealloc: true)
+    let slave = open("/dev/pts/\(number)", O_RDWR | O_NOCTTY | O_CLOEXEC)
+    guard slave >= 0 else { throw Missing() }
+    inside = FileHandle(fileDescriptor: slave, closeOnDealloc: true)
   }
 }
 
@@ -67,6 +95,7 @@ final class Collector: Sendable {
 
   func finish() -> String {
     ended.wait()
+    ended.signal()
     return soFar
   }
 }
@@ -80,12 +109,21 @@ final class DaemonProcess: Sendable {
 
   struct StartFailed: Error, CustomStringConvertible {
     var description: String
+    /// Its exit code.
+    var code: Int32?
   }
 
-  init(handlers: String, data: String, arguments: [String] = []) throws {
+  /// - wrapper: a program that replaces itself with the daemon, and its arguments. - environment: in addition.
+  init(
+    handlers: String, data: String, arguments: [String] = [], wrapper: [String] = [],
+    environment: [String: String] = [:]
+  ) throws {
     let process = Process()
-    process.executableURL = Binary.url
-    process.arguments = ["run", handlers, "--data", data, "--listen", "127.0.0.1:0"] + arguments
+    let command =
+      wrapper + [Binary.url.path, "run", handlers, "--data", data, "--listen", "127.0.0.1:0"] + arguments
+    process.executableURL = URL(filePath: command[0])
+    process.arguments = Array(command.dropFirst())
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     (out, err) = (Collector(), Collector())
     process.standardOutput = out.pipe
     process.standardError = err.pipe
@@ -99,7 +137,9 @@ final class DaemonProcess: Sendable {
       guard process.isRunning, Date() < end else {
         if found != nil { break }
         process.terminate()
-        throw StartFailed(description: "the daemon did not start:\n\(out.soFar)\(err.soFar)")
+        process.waitUntilExit()
+        throw StartFailed(
+          description: "the daemon did not start:\n\(out.finish())\(err.finish())", code: process.terminationStatus)
       }
       usleep(2000)
     }
@@ -108,6 +148,8 @@ final class DaemonProcess: Sendable {
 
   /// What it has printed so far.
   var output: String { out.soFar + err.soFar }
+  /// Everything it has printed, after its end.
+  var finalOutput: String { out.finish() + err.finish() }
   var isRunning: Bool { process.isRunning }
   var identifier: Int32 { process.processIdentifier }
 
@@ -129,8 +171,14 @@ final class DaemonProcess: Sendable {
     return process.terminationStatus
   }
 
-  func run(_ arguments: String..., input: Data? = nil) throws -> Binary.Output {
-    try Binary.run(arguments, input: input, server: port)
+  /// Waits until it has ended by itself.
+  func end(within seconds: Double = 30) async throws -> Int32 {
+    try await eventually(within: seconds, "the end of the daemon") { process.isRunning ? output : nil }
+    return waitUntilExit()
+  }
+
+  func run(_ arguments: String..., input: Data? = nil, typed: String? = nil) throws -> Binary.Output {
+    try Binary.run(arguments, input: input, typed: typed, server: port)
   }
 
   struct Response {

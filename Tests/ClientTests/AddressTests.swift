@@ -1,4 +1,6 @@
+import Foundation
 import Testing
+import Wire
 
 @testable import Client
 
@@ -26,6 +28,25 @@ struct AddressTests {
     (selection.from, selection.type, selection.subject) = (3, "Order*", "a/b +&ü?")
     #expect(selection.query == "?from=3&type=Order%2A&subject=a%2Fb%20%2B%26%C3%BC%3F")
     #expect(EventSelection().query.isEmpty)
+  }
+
+  @Test func `a consumer of any name has its path, and a list of letters its query`() {
+    #expect(Client.path(ofConsumer: "a/b ü?") == "/consumers/a%2Fb%20%C3%BC%3F")
+    #expect(Client.path(ofConsumer: "..") == "/consumers/..")
+    var selection = DeadLetterSelection()
+    #expect(selection.query.isEmpty)
+    (selection.consumer, selection.key, selection.error, selection.limit) = ("c&d", "#12", "50 % off", 3)
+    (selection.type, selection.after) = ("T*", "8123.2")
+    #expect(
+      selection.query == "?consumer=c%26d&key=%2312&type=T%2A&error=50%20%25%20off&limit=3&after=8123.2")
+  }
+
+  @Test(arguments: [
+    (RewindRequest.Target.position(813), #"{"to":813}"#), (.time("2026-01-31"), #"{"to":"2026-01-31"}"#),
+  ])
+  func `where a rewind goes is a number or text`(target: RewindRequest.Target, json: String) throws {
+    #expect(String(decoding: try JSONEncoder().encode(RewindRequest(to: target)), as: UTF8.self) == json)
+    #expect(try JSONDecoder().decode(RewindRequest.self, from: Data(json.utf8)).to == target)
   }
 
   @Test func `a follower that comes back asks for what follows, not for the last ones again`() {

@@ -51,19 +51,20 @@ struct TextTests {
     #expect(text("{\"a\":1").hasPrefix("position 7: "))
   }
 
-  @Test func `the status has every reader in line, and a failed load stands out`() {
+  @Test func `the status has every reader in line with notes below, and a failed load stands out`() {
     let report = StatusReport(
       version: "0.1.0",
       generation: .init(
         number: 3, scripts: [.init(path: "a.lua", hash: "0123456789abcdef")], error: "a.lua:3: no\nb.lua:1: oh"),
       log: .init(head: 12, durable: 11, bytes: 12_345_678, id: "x", name: "shop"),
+      warnings: ["the disk is full: appends are refused until there is room"],
       consumers: [
         .init(
           name: "loyalty", kind: "consumer", script: "a.lua", state: "running", cursor: 10, lag: 2, blocked: 1,
           queued: 4, deadLetters: 0),
         .init(
-          name: "b", kind: "consumer", script: "a.lua", state: "behind", cursor: 1234, lag: 0, blocked: 0, queued: 0,
-          deadLetters: 3),
+          name: "b", kind: "consumer", script: "a.lua", state: "full", cursor: 1234, lag: 0, blocked: 0, queued: 0,
+          deadLetters: 3, note: "1000000 events wait"),
       ])
     #expect(
       StatusText.text(report) == """
@@ -76,9 +77,13 @@ struct TextTests {
           a.lua:3: no
           b.lua:1: oh
 
+        WARNING: the disk is full: appends are refused until there is room
+
         READER   STATE    CURSOR  LAG  BLOCKED  DEAD LETTERS
         loyalty  running      10    2        1             0
-        b        behind     1234    0        0             3
+        b        full       1234    0        0             3
+
+        b: 1000000 events wait
         """)
   }
 }

@@ -129,6 +129,29 @@ struct BlockingTests {
     #expect(try world.events(type: "Done").map(\.data) == [#"{"n":2}"#])
   }
 
+  @Test func `a handler sees no key of an event that goes by itself`() throws {
+    let source = """
+      consumer "c" { KEY on = { Work = function(event) emit("Done", { key = event.key or "none" }) end } }
+      """
+    for key in ["", "key = \"data.k\","] {
+      let world = try World(scripts: ["a.lua": source.replacing("KEY", with: key)])
+      world.emit("Work", "", #"{"k":""}"#)
+      world.emit("Work", "s", #"{"k":"s"}"#)
+      try world.settle()
+      #expect(try world.events(type: "Done").map(\.data) == [#"{"key":"none"}"#, #"{"key":"s"}"#])
+    }
+  }
+
+  @Test func `events with an empty key do not wait for each other`() throws {
+    let world = try World(scripts: [
+      "a.lua": Self.patient.replacing("retry", with: "key = function(event) return \"\" end, retry")
+    ])
+    world.emit("Work", "x", #"{"n":1,"fails":true}"#)
+    world.emit("Work", "x", #"{"n":2}"#)
+    try world.settle()
+    #expect(try world.events(type: "Done").map(\.data) == [#"{"n":2}"#])
+  }
+
   @Test func `a key that cannot be computed blocks its own event only`() throws {
     let source = """
       consumer "keyed" {

@@ -151,6 +151,80 @@ struct LetterTests {
     #expect(try FailureHistory.read(next, from: world.opened.reader)?.attempts.map(\.unit.attempt) == [2, 1, 2, 1])
   }
 
+  @Test func `the failures of many letters are read in order, and ids that the log never gave are passed over`() throws {
+    let world = try World(scripts: [
+      "a.lua": #"consumer "a" { retry = false, on = { Work = function(e) error("no " .. e.subject) end } }"#
+    ])
+    // Letters of one commit, of commits close together, and far apart.
+    for round in 0..<3 {
+      for number in 0..<4 { world.emit("Work", "s\(round)-\(number)") }
+      try world.settle()
+      for _ in 0..<200 * round {
+        world.emit("Other", "o")
+        try world.turn()
+      }
+      try world.settle()
+    }
+    let letters = try #require(world.letters()?.letters)
+    #expect(letters.count == 12)
+    let ids = letters.map(\.id)
+    let unknown =
+      [LetterID(commit: 1, index: 0), LetterID(commit: ids[0].commit, index: 99), ids[0].before]
+      + [LetterID(commit: ids[11].commit + 1, index: 0), LetterID(commit: .max, index: 0)]
+    var seen: [(LetterID, FailureHistory.Attempt)] = []
+    try FailureHistory.forEach(of: (ids + unknown).sorted(), in: world.opened.reader) { id, reader, attempt in
+      #expect(reader == 1)
+      seen.append((id, attempt))
+      return true
+    }
+    #expect(seen.map(\.0) == ids)
+    #expect(seen.map(\.1.unit.position) == letters.map(\.position.rawValue))
+    #expect(seen.allSatisfy { $0.1.unit.message.hasSuffix("no \($0.1.unit.key)") })
+    var count = 0
+    try FailureHistory.forEach(of: ids, in: world.opened.reader) { _, _, _ in
+      count += 1
+      return count < 6
+    }
+    #expect(count == 6)
+  }
+
+  @Test func `a history that is too long ends early and says so`() throws {
+    let world = try World(scripts: [
+      "a.lua": #"""
+      consumer "a" { retry = { attempts = 5, first = "1s", jitter = 0 }, on = { Work = function(e) error("no") end } }
+      """#
+    ])
+    world.emit("Work", "a")
+    try world.settle()
+    for _ in 0..<5 {
+      world.clock.advance(microseconds: 60_000_000)
+      try world.settle()
+    }
+    let id = try #require(world.letters()?.letters.first?.id)
+    func check(limit: Int = 1000, limitBytes: Int = 1 << 20, _ attempts: [UInt32], isComplete: Bool) throws {
+      let history = try FailureHistory.read(id, from: world.opened.reader, limit: limit, limitBytes: limitBytes)
+      #expect(history?.attempts.map(\.unit.attempt) == attempts)
+      #expect(history?.isComplete == isComplete)
+    }
+    try check([5, 4, 3, 2, 1], isComplete: true)
+    try check(limit: 5, [5, 4, 3, 2, 1], isComplete: true)
+    try check(limit: 2, [5, 4], isComplete: false)
+    try check(limitBytes: 0, [5], isComplete: false)
+  }
+
+  @Test(arguments: ["", "0", "x", "1.", ".1", "1.2.3", "-1", "+1", "1 ", "1.4294967295", "18446744073709551616", "１"])
+  func `what is no id of a letter is none`(text: String) { #expect(LetterID(text) == nil) }
+
+  @Test(arguments: [("8123", 8123, 0), ("8123.2", 8123, 2), ("1.4294967294", 1, 4_294_967_294)])
+  func `an id has one text, and the list goes on after any id`(text: String, commit: UInt64, index: UInt32) throws {
+    let id = try #require(LetterID(text))
+    #expect(id == LetterID(commit: commit, index: index) && id.description == text)
+    #expect(id.before < id)
+    let world = try World(scripts: ["a.lua": #"consumer "a" { on = { Work = function() end } }"#])
+    #expect(world.letters(LetterQuery(after: id))?.letters == [])
+    #expect(world.letters(LetterQuery(after: id.before))?.letters == [])
+  }
+
   @Test func `the list comes in pages, of one consumer or one key`() throws {
     let world = try World(scripts: [
       "a.lua": #"consumer "a" { retry = false, on = { Work = function() error("no") end } }"#,

@@ -96,6 +96,12 @@ final class World: EngineHands {
     throw NeverQuiet()
   }
 
+  /// Takes out what has arrived, to be put back later.
+  func holdInputs() -> [EngineInput] {
+    defer { arrived.inputs = [] }
+    return arrived.inputs
+  }
+
   func put(_ input: EngineInput) { arrived.inputs.append(input) }
 
   // MARK: What a test does

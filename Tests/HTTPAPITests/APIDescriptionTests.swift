@@ -21,6 +21,7 @@ struct `The API's description` {
         for method in methods.keys {
           // Each is served: whatever it answers, it is neither unknown nor of another method.
           let concrete = path.replacing("{position}", with: "1").replacing("{subject}", with: "s")
+            .replacing("{name}", with: "hello").replacing("{id}", with: "1")
           let answer = try await server.request(method.uppercased(), concrete)
           #expect(answer.status != 405, "\(method) \(path)")
           let problem = try? answer.decoded(Problem.self)
@@ -50,6 +51,16 @@ struct `The API's description` {
     }
   }
 
+  @Test func `what a body may say is what the description says`() throws {
+    let schemas = ["ResolveRequest": APISchemas.all["ResolveRequest"], "RewindRequest": APISchemas.all["RewindRequest"]]
+    for operation in Operation.allCases where !operation.bodyNames.isEmpty {
+      let name = operation == .rewindConsumer ? "RewindRequest" : "ResolveRequest"
+      let json = try JSONSerialization.jsonObject(with: JSONEncoder().encode(schemas[name]!)) as? [String: Any]
+      let members = try #require(json?["properties"] as? [String: Any])
+      #expect(Set(members.keys) == Set(operation.bodyNames + ["by"]))
+    }
+  }
+
   @Test func `every kind of problem has a name of its own and a status`() {
     #expect(Set(ProblemKind.allCases.map(\.title)).count == ProblemKind.allCases.count)
     for kind in ProblemKind.allCases {
@@ -73,5 +84,13 @@ struct `The API's description` {
     #expect(go(.delete, "/events") == .otherMethods(["POST", "GET"]))
     #expect(go(.get, "/event") == .nowhere)
     #expect(go(.get, "/subjects/") == .nowhere)
+    #expect(go(.get, "/events/1/2") == .nowhere)
+    #expect(go(.get, "/dead-letters/7.1") == .operation(.getDeadLetter, parameter: Array("7.1".utf8)))
+    #expect(go(.post, "/dead-letters/7.1/skip") == .operation(.skipDeadLetter, parameter: Array("7.1".utf8)))
+    #expect(go(.post, "/dead-letters/skip") == .operation(.skipDeadLetters, parameter: []))
+    #expect(go(.get, "/dead-letters/skip") == .otherMethods(["POST"]))
+    #expect(go(.post, "/consumers/a%2Fb/pause") == .operation(.pauseConsumer, parameter: Array("a/b".utf8)))
+    #expect(go(.post, "/consumers/a/b/pause") == .nowhere)
+    #expect(go(.post, "/consumers//pause") == .nowhere)
   }
 }

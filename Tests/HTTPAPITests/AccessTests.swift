@@ -137,12 +137,23 @@ struct `Who may come in` {
 
   @Test(arguments: [
     ("", "no token"), ("# nothing\n", "no token"), ("read short", "line 1"), ("\nwrite 0123456789abcdef", "line 2"),
-    ("read", "line 1"), ("read 0123456789abcdef x", "line 1"), ("read, 0123456789abcdef", "line 1"),
+    ("read", "line 1"), ("read 0123456789abcdef x y", "line 1"), ("read, 0123456789abcdef", "line 1"),
+    ("read 0123456789abcdef a\u{7F}", "line 1"),
+    ("read 0123456789abcdef \(String(repeating: "n", count: 129))", "line 1"),
   ])
   func `a token file that is wrong says so`(text: String, words: String) throws {
     let error = try #require(throws: DoorError.self) { try TokenList(text: text) }
     #expect(error.code == .tokenFile && error.message.contains(words), "\(error.message)")
     #expect(!error.message.contains("0123456789abcdef"))
+  }
+
+  @Test func `a token has the name that its line gives, else its line`() throws {
+    let list = try TokenList(
+      text: "\nread 0123456789abcdef anna\r\nadmin 0123456789abcdef bert\nread,append fedcba9876543210\n")
+    #expect(list.name(of: "0123456789abcdef") == "anna")
+    #expect(list.scopes(of: "0123456789abcdef") == [.read, .admin])
+    #expect(list.name(of: "fedcba9876543210") == "token 4")
+    #expect(list.name(of: "anna") == nil)
   }
 
   @Test func `a token file that others can read is refused`() throws {

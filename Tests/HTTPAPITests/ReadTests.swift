@@ -154,7 +154,7 @@ struct `Reading over HTTP` {
     ("/events?from=1&last=2", 400), ("/subjects/a?subject=b", 400), ("/status?x=1", 400),
     ("/subjects/%FF", 400), ("/subjects/%00", 400), ("/subjects/", 404), ("/events/", 404), ("/events/x", 400),
     ("/events/0", 404), ("/events/99", 404), ("/events/18446744073709551615", 404), ("/events/-1", 400), ("/", 404),
-    ("/nothing", 404), ("/events/../status", 400), ("//events", 404), ("/EVENTS", 404),
+    ("/nothing", 404), ("/events/../status", 404), ("//events", 404), ("/EVENTS", 404),
   ])
   func `what cannot be is a problem`(path: String, status: Int) async throws {
     try await TestServer.run { server in
@@ -187,7 +187,7 @@ struct `Reading over HTTP` {
       let answer = try await server.get("/status")
       #expect(answer.status == 200)
       let json = try answer.json()
-      #expect(Set(json.keys) == ["version", "generation", "log", "consumers", "outbox", "views"])
+      #expect(Set(json.keys) == ["version", "generation", "log", "warnings", "consumers", "outbox", "views"])
       let generation = try #require(json["generation"] as? [String: Any])
       #expect(generation["number"] as? Int == 3)
       #expect(generation["error"] as? String == "a.lua:1: no\nb.lua:2: no")

@@ -37,6 +37,9 @@ struct SimulateCommand: ParsableCommand {
   @Flag(help: "Print a number for each run that stands for all of its steps and the bytes of its log.")
   var digests = false
 
+  @Flag(help: "Go on after a failure and list the seeds that fail.")
+  var keepGoing = false
+
   func validate() throws {
     if let bug, Bug(rawValue: bug) == nil { throw ValidationError("there is no bug \"\(bug)\"") }
     guard (1...256).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 256") }
@@ -50,8 +53,12 @@ struct SimulateCommand: ParsableCommand {
     let planted = bug.flatMap { Bug(rawValue: $0) }
     // Scripts want a stack of their own size.
     let threads = (0..<jobs).map { number in
-      NamedThread.start(name: "simulate-\(number)", stackBytes: 8 << 20) { [digests] in
-        while let seed = progress.take() { progress.add(SimulatedRun.run(seed: seed, bug: planted), digests: digests) }
+      NamedThread.start(name: "simulate-\(number)", stackBytes: 8 << 20) { [digests, keepGoing] in
+        while let seed = progress.take(keepGoing: keepGoing) {
+          let run = SimulatedRun.run(seed: seed, bug: planted)
+          if keepGoing, let broken = run.broken { print("seed \(seed): \(broken)") }
+          progress.add(run, digests: digests)
+        }
       }
     }
     for thread in threads { thread.join() }
@@ -81,9 +88,9 @@ private final class Progress: Sendable {
     state = Mutex(State(next: next, told: began))
   }
 
-  func take() -> UInt64? {
+  func take(keepGoing: Bool) -> UInt64? {
     state.withLock { state in
-      if state.failed != nil || state.next > last || end.map({ $0 < Date() }) ?? false { return nil }
+      if !keepGoing && state.failed != nil || state.next > last || end.map({ $0 < Date() }) ?? false { return nil }
       defer { state.next += 1 }
       return state.next
     }

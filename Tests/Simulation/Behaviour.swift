@@ -102,14 +102,19 @@ struct Behaviour: Hashable {
   /// The keys of an event; nil when they cannot be computed.
   func keys(of event: LogEvent) -> [WorkKey]? {
     switch key {
-    case .subject: return [event.subject.isEmpty ? .own(event.position) : .named(event.subject)]
-    case .path: return event.content.group.map { [.named($0)] } ?? []
+    case .subject: return [Self.key(event.subject, event)]
+    case .path: return event.content.group.map { [Self.key($0, event)] } ?? []
     case .function:
       if !isTame, let bad = event.content.badKey, bad == 0 || bad == version { return nil }
       var keys: [WorkKey] = []
-      for key in event.content.keys where !keys.contains(.named(key)) { keys.append(.named(key)) }
+      for name in event.content.keys where !keys.contains(Self.key(name, event)) { keys.append(Self.key(name, event)) }
       return keys
     }
+  }
+
+  /// An event with an empty key goes by itself.
+  private static func key(_ name: String, _ event: LogEvent) -> WorkKey {
+    name.isEmpty ? .own(event.position) : .named(name)
   }
 
   /// Why a call at `time` (ms) fails; nil when it does not.

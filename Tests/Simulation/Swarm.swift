@@ -40,7 +40,7 @@ struct Swarm {
     subjects = [1, 3, 8, 30][seed.below(4)]
     failures = [0, 2, 4, 10][seed.below(4)]
     slowness = [0, 0, 3000, 9000][seed.below(4)]
-    hops = seed.below(3)
+    hops = [0, 1, 1, 2][seed.below(4)]
   }
 
   func next(_ seed: inout Seed) -> Step {

@@ -1,3 +1,11 @@
+extension Array where Element: CustomStringConvertible {
+  /// The first few, for people.
+  var brief: String {
+    let first = prefix(8).map(\.description).joined(separator: " ")
+    return count > 8 ? "[\(first) … \(count) in all]" : "[\(first)]"
+  }
+}
+
 /// What a run did: the last steps in words, all of them as one number.
 struct Trace {
   private static let kept = 30

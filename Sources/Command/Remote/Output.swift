@@ -31,5 +31,8 @@ enum Output {
   static func print(_ text: String) throws(ReaderGone) { try write(Array(text.utf8) + [UInt8(ascii: "\n")]) }
 
   /// One message on standard error.
-  static func complain(_ text: String) { FileHandle.standardError.write(Data("moondance: \(text)\n".utf8)) }
+  static func complain(_ text: String) { say("moondance: \(text)\n") }
+
+  /// Text on standard error, as it is.
+  static func say(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 }

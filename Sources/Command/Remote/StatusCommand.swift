@@ -8,7 +8,9 @@ struct StatusCommand: ParsableCommand {
     commandName: "status",
     abstract: "Say how the daemon is: its scripts, its log and how far every reader is.",
     discussion: """
-      LAG is how many positions a reader is behind the log. BLOCKED are keys that wait for a retry or for you.
+      LAG is how many positions a reader is behind the log. BLOCKED are keys that wait for a retry or for you. STATE is \
+      running, behind (it reads older parts of the log), full (too much waits for blocked keys), stuck (a call does not \
+      come back), paused, or removed (no script declares it).
 
       EXAMPLES
         moondance status

@@ -16,30 +16,25 @@ enum StatusText {
       lines += ["", "THE LAST LOAD FAILED; generation \(report.generation.number) goes on:"]
       lines += error.split(separator: "\n").map { "  \($0)" }
     }
-    lines.append("")
-    lines += report.consumers.isEmpty ? ["no readers"] : table(report.consumers)
+    if !report.warnings.isEmpty { lines += [""] + report.warnings.map { "WARNING: \($0)" } }
+    lines += ["", readers(report.consumers)]
     return lines.joined(separator: "\n")
   }
 
-  private static func table(_ readers: [StatusReport.Consumer]) -> [String] {
-    let rows =
-      [["READER", "STATE", "CURSOR", "LAG", "BLOCKED", "DEAD LETTERS"]]
-      + readers.map {
-        [$0.name, $0.state, "\($0.cursor)", "\($0.lag)", "\($0.blocked)", "\($0.deadLetters)"]
-      }
-    let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-    return rows.map { row in
-      row.indices.map { column in
-        // Names stand at the left, numbers at the right.
-        column < 2 ? padded(row[column], to: widths[column]) : padded(row[column], to: -widths[column])
-      }.joined(separator: "  ")
-    }
+  /// A line for each, and below them what there is to say about their states.
+  static func readers(_ readers: [StatusReport.Consumer]) -> String {
+    if readers.isEmpty { return "no readers" }
+    var table = TextTable(["READER", "STATE", "CURSOR", "LAG", "BLOCKED", "DEAD LETTERS"], numbers: [2, 3, 4, 5])
+    var lines = table.lines(
+      readers.map { [$0.name, $0.state, "\($0.cursor)", "\($0.lag)", "\($0.blocked)", "\($0.deadLetters)"] })
+    let notes = readers.compactMap { reader in reader.note.map { "\(reader.name): \($0)" } }
+    if !notes.isEmpty { lines += [""] + notes.map(EventLine.harmless) }
+    return lines.joined(separator: "\n")
   }
 
-  /// With spaces behind up to `width`, or before when it is negative.
+  /// With spaces behind up to `width`.
   private static func padded(_ text: String, to width: Int) -> String {
-    let space = String(repeating: " ", count: max(0, abs(width) - text.count))
-    return width < 0 ? space + text : text + space
+    text + String(repeating: " ", count: max(0, width - text.count))
   }
 
   /// `12.3 MB`

@@ -31,7 +31,8 @@ package struct Unit {
 /// A bounded number of units after a reader's cursor, on its way through the workers.
 ///
 /// `@unchecked Sendable`: the engine builds it before it hands it out; workers only read it and write to their own
-/// shard; the engine reads the shards after the last worker has handed the batch back through the inbox.
+/// shard; the engine reads the shards after the last worker has handed the batch back through the inbox. Of a batch that
+/// is void it reads no shard, since a worker that was given up may still write there.
 package final class Batch: @unchecked Sendable {
   package let reader: UInt32
   /// A result that does not carry the reader's current number is dropped.
@@ -76,7 +77,9 @@ package final class Batch: @unchecked Sendable {
   /// What its commit said, and the keys that it touched as they were before.
   var progress: ProgressRecord?
   var touched: [(key: KeyBytes, before: BlockedSummary)] = []
-  let remaining = Atomic<Int>(0)
+  /// Shards that have not ended. The worker pool's, under its lock.
+  var remaining = 0
+  private let voided = Atomic<Bool>(false)
 
   package init(
     reader: UInt32, number: UInt64, generation: RunningGeneration, consumer: Int, now: Int64, from: UInt64
@@ -90,6 +93,10 @@ package final class Batch: @unchecked Sendable {
     self.from = from
     through = from
   }
+
+  /// Nothing of it counts any more: who still runs a part of it may end at the next unit. Any thread.
+  var isVoid: Bool { voided.load(ordering: .relaxed) }
+  func makeVoid() { voided.store(true, ordering: .relaxed) }
 
   package var declaration: ConsumerDeclaration { generation.scripts.consumers[consumer] }
 

@@ -15,18 +15,26 @@ package struct ShardRunner {
   /// Bytes kept of a message, a traceback and a log each.
   static let mostFailureBytes = 4096
 
+  /// What a script sees as the key of an event that goes by itself.
+  private static var noKey: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
+
   private let log: LogReader
   private let clock: any HostClock
   private let hash: StableHash
   private let identity: LogIdentity
+  private let mark: CallMark
   /// The states of the newest generations; an older one may still be out when a deploy comes.
   private var workers: [(generation: UInt32, worker: ScriptWorker)] = []
 
-  package init(log: LogReader, clock: any HostClock, hash: StableHash, identity: LogIdentity) {
+  /// `mark`: where it says which call it is in.
+  package init(
+    log: LogReader, clock: any HostClock, hash: StableHash, identity: LogIdentity, mark: CallMark = CallMark()
+  ) {
     self.log = log
     self.clock = clock
     self.hash = hash
     self.identity = identity
+    self.mark = mark
   }
 
   private var monotonic: Int64 { Int64(clock.monotonicNanoseconds()) }
@@ -37,6 +45,7 @@ package struct ShardRunner {
     defer { shard.elapsed = monotonic - start }
     var failedKeys: [UInt64] = []
     for (ordinal, index) in shard.units.enumerated() {
+      if batch.isVoid { return }
       if index >= batch.mustRun, ordinal > 0,
         shard.bytes > Self.mostBytes / batch.shards.count || monotonic > end
       {
@@ -94,9 +103,10 @@ package struct ShardRunner {
     }
     throw CallError(
       key: batch.storedKey(of: unit) ?? unit.entry.map { batch.key(of: unit, entry: $0) }, kind: .time,
-      message:
-        "the call did not come back from one library function within \(lost.seconds) s, and was given up with its worker"
-    )
+      message: """
+        the call did not come back from one library function within \(lost.seconds) s, and was given up with its worker; \
+        the event is not called again before that worker is back or the script is changed
+        """)
   }
 
   private static func shortened(_ text: String) -> String {
@@ -160,12 +170,14 @@ package struct ShardRunner {
     }
     var state: KeyState?
     if batch.hasState { state = try self.state(of: unit, entry, batch, shard) }
+    mark.begin(index)
     let outcome = batch.withKey(of: unit, entry: entry) { key in
       worker.call(
         consumer: batch.consumer, handler: handler, event: entry, position: Position(unit.position),
-        recorded: recorded, now: batch.now, key: key, readerNumber: batch.reader,
+        recorded: recorded, now: batch.now, key: KeyBytes.isOwn(key) ? Self.noKey : key, readerNumber: batch.reader,
         state: state.map { StateInput(json: $0.json, version: $0.version) }, into: shard.effects)
     }
+    mark.end()
     if worker.isDead { drop(worker) }
     switch outcome {
     case .done(let log):
@@ -215,15 +227,21 @@ package struct ShardRunner {
     of unit: Unit, _ entry: EntryView, _ index: Int, _ batch: Batch, _ shard: Shard
   ) throws(CallError) {
     let worker = try worker(for: batch.generation)
+    mark.begin(index)
     let outcome = worker.keys(
       consumer: batch.consumer, event: entry, position: Position(unit.position), recorded: unit.recorded)
+    mark.end()
     if worker.isDead { drop(worker) }
     switch outcome {
     case .keys(let keys):
       for key in keys {
-        let hashed = hash(key)
         // One worker computes all keys of a batch, so it may write to the batch's storage.
-        shard.computedKeys.append((index, batch.storeKey(key), hashed))
+        if key.isEmpty {
+          let own = KeyBytes.own(Position(unit.position))
+          shard.computedKeys.append((index, own.bytes.withUnsafeBytes { batch.storeKey($0) }, own.hash(hash)))
+        } else {
+          shard.computedKeys.append((index, batch.storeKey(key), hash(key)))
+        }
       }
     case .failed(let failure):
       throw CallError(

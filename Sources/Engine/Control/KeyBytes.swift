@@ -25,6 +25,9 @@ package struct KeyBytes: Hashable, Sendable, CustomStringConvertible {
 
   package var isUnkeyed: Bool { bytes.count == 9 && bytes[0] == Self.unkeyedMark }
 
+  /// Whether these are the bytes of a key that an event is to itself: scripts see none.
+  static func isOwn(_ bytes: UnsafeRawBufferPointer) -> Bool { bytes.count == 9 && bytes[0] == ownMark }
+
   package func hash(_ hash: StableHash) -> UInt64 { bytes.withUnsafeBytes { hash($0) } }
 
   /// For people: `#12` stands for the event at position 12 itself.

@@ -130,12 +130,15 @@ package struct HostStatus: Sendable {
   package var durable: UInt64
   package var logBytes: UInt64
   package var logID: String
+  /// What keeps the whole host from its work: a full disk, a clock that is wrong.
+  package var warnings: [String]
   package var readers: [Reader]
 
   package init(
     version: String, generation: UInt32, scripts: [Script], loadErrors: [String], head: UInt64, durable: UInt64,
-    logBytes: UInt64, logID: String, readers: [Reader]
+    logBytes: UInt64, logID: String, warnings: [String] = [], readers: [Reader]
   ) {
+    self.warnings = warnings
     (self.version, self.generation, self.scripts, self.loadErrors) = (version, generation, scripts, loadErrors)
     (self.head, self.durable, self.logBytes, self.logID, self.readers) = (head, durable, logBytes, logID, readers)
   }

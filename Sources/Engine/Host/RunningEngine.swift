@@ -30,14 +30,31 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
   private let reloader = Mutex<(@Sendable () async -> ReloadOutcome)?>(nil)
   private var core: EngineCore!
   private var workers: WorkerPool!
+  private let stopGrace: Int64
   private let threads = Mutex<[NamedThread]>([])
   /// How the engine thread ended, once it has, and who waits for it.
   private let ended = Mutex<(result: Result<Void, JournalError>?, waiting: CheckedContinuation<Void, Never>?)>(
     (nil, nil))
 
-  package init(
+  package convenience init(
     settings: EngineSettings, start: EngineStart, journal: any Journal, identities: IdentityIndex,
     framer: consuming CommitFramer, reader: LogReader, clock: any HostClock, observer: any EngineObserver
+  ) {
+    let identity = start.identity
+    self.init(
+      settings: settings, start: start, journal: journal, identities: identities, framer: framer, reader: reader,
+      clock: clock, observer: observer
+    ) { mark in
+      var runner = ShardRunner(log: reader, clock: clock, hash: identity.hash, identity: identity, mark: mark)
+      return { batch, shard in runner.run(batch, shard) }
+    }
+  }
+
+  /// `makeRunner`: what the workers do with a shard; see `WorkerPool`.
+  init(
+    settings: EngineSettings, start: EngineStart, journal: any Journal, identities: IdentityIndex,
+    framer: consuming CommitFramer, reader: LogReader, clock: any HostClock, observer: any EngineObserver,
+    makeRunner: @escaping @Sendable (CallMark) -> WorkerPool.Runner
   ) {
     identity = start.identity
     hash = start.identity.hash
@@ -49,13 +66,19 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
     self.observer = observer
     signal = DurableSignal(position: start.control.position)
     logThread = LogThread(log: reader) { [inbox] in inbox.put($0) }
-    let identity = start.identity
+    stopGrace = settings.stopGrace
     core = EngineCore(
       settings: settings, opened: start, journal: journal, identities: identities, framer: framer, hands: self)
-    workers = WorkerPool(count: settings.workers) { [hash] in
-      ShardRunner(log: reader, clock: clock, hash: hash, identity: identity)
-    } done: { [inbox] in
-      inbox.put(.batchDone($0))
+    workers = WorkerPool(
+      WorkerTable.Settings(workers: settings.workers, stuckAfter: settings.stuckAfter * 1000), clock: clock,
+      makeRunner: makeRunner
+    ) { [inbox] report in
+      switch report {
+      case .finished(let batch): inbox.put(.batchDone(batch))
+      case .lost(let batch, let unit, let seconds): inbox.put(.workerLost(batch, unit: unit, seconds: seconds))
+      case .back(let batch, let unit): inbox.put(.workerBack(batch, unit: unit))
+      case .warning(let message): inbox.put(.warning(message))
+      }
     }
   }
 
@@ -112,10 +135,15 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
   }
 
   /// Finishes what is accepted, writes the cursors down and ends the engine's threads; all of it is durable then, and the
-  /// journal may be closed. Calling it again changes nothing. Returns the control state, for a
-  /// last snapshot; throws what ended the journal, if it ended badly.
+  /// journal may be closed. Calls that do not come back are waited for `stopGrace`: what they are part of is done after
+  /// the next start. Calling it again changes nothing. Returns the control state, for a last snapshot; throws what ended
+  /// the journal, if it ended badly.
   package func stop() async throws(JournalError) -> ControlState {
     inbox.put(.stop)
+    let patience = Task { [inbox, stopGrace] in
+      guard (try? await Task.sleep(for: .microseconds(stopGrace))) != nil else { return }
+      inbox.put(.stopWaiting)
+    }
     await withCheckedContinuation { continuation in
       let hasEnded = ended.withLock { ended in
         ended.waiting = continuation
@@ -123,8 +151,9 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
       }
       if hasEnded { continuation.resume() }
     }
+    patience.cancel()
     logThread.stop()
-    workers.stop()
+    workers.stop(within: stopGrace * 1000)
     let running = threads.withLock { threads in
       defer { threads = [] }
       return threads
@@ -163,9 +192,11 @@ extension RunningEngine {
   }
 
   package func status() async -> HostStatus {
-    await withCheckedContinuation { continuation in
+    var status = await withCheckedContinuation { continuation in
       inbox.put(.status { continuation.resume(returning: $0) })
     }
+    status.name(workers.stuckCalls)
+    return status
   }
 
   package func act(_ verb: ReaderVerb, on consumer: String, by: String) async -> ReaderOutcome {

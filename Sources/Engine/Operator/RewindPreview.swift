@@ -35,4 +35,15 @@ package struct RewindPreview: Sendable, Equatable {
     }
     return preview
   }
+
+  /// Why a rewind of `reader` to `first` would be refused; nil: it would be done. The engine decides again when it comes.
+  package static func refusal(of reader: HostStatus.Reader, to first: Position) -> String? {
+    if reader.state == "removed" {
+      return "\(reader.name) is not declared any more: declare it again, then rewind it"
+    }
+    if max(first.rawValue, 1) > reader.cursor {
+      return "\(reader.name) has read up to \(reader.cursor): a rewind goes back, to a position up to \(reader.cursor)"
+    }
+    return nil
+  }
 }

@@ -38,8 +38,8 @@ struct ReaderRuntime {
   var waitingVerbs = 0
   /// What it remembers, when it has a state.
   var states = StateCache()
-  /// Units whose call did not come back: they fail without being called again.
-  var givenUp: [GivenUpUnit] = []
+  /// Calls that did not come back: their units fail without being called again.
+  var lost: [LostCall] = []
 
   init(cursor: UInt64) {
     scanned = cursor
@@ -48,6 +48,8 @@ struct ReaderRuntime {
 
   /// The cursor to show and to write down.
   var liveCursor: UInt64 { out == nil && finished == 0 ? scanned : committed }
+
+  var stuckCalls: Int { lost.count { !$0.isBack } }
 
   /// Reads again what lies after `cursor`. Nothing is out.
   mutating func goBack(to cursor: UInt64) {

@@ -166,7 +166,10 @@ extension EngineCore {
         runtimes[index].scanned = reader.cursor
         runtimes[index].committed = reader.cursor
       }
-      if change.what != .created { scheduleAll(of: reader) }
+      if change.what != .created {
+        runtimes[index].lost = []
+        scheduleAll(of: reader)
+      }
     }
     setRunning(job.scripts, number: control.generation)
     let warnings = job.scripts.warnings + notes(on: job.changes)

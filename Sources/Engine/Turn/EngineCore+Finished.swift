@@ -104,8 +104,10 @@ extension EngineCore {
         noteChange(of: key, from: before, index, wasTried: retried.contains(key))
       }
     }
-    if runtimes[index].hasState { runtimes[index].states.note(batch.foundStates, batch: batch.number, mostBytes: stateCacheBytes) }
-    if !runtimes[index].givenUp.isEmpty { forgetGivenUp(index, progress) }
+    if runtimes[index].hasState {
+      runtimes[index].states.note(batch.foundStates, batch: batch.number, mostBytes: stateCacheBytes)
+    }
+    if !runtimes[index].lost.isEmpty { noteFailedLost(index, progress) }
     tell(batch, progress)
   }
 

@@ -48,18 +48,27 @@ extension EngineCore {
     }
   }
 
+  /// Begins with the reader that had to stand back in the last turn.
   func handOutToIdleReaders() {
-    guard !isStopping else { return }
-    for index in runtimes.indices where runtimes[index].out == nil && runtimes[index].finished == 0 {
-      handOut(to: index)
+    guard !isStopping, !runtimes.isEmpty else { return }
+    scanLeft += settings.scanPerTurn / 2
+    let first = nextToScan % runtimes.count
+    for step in runtimes.indices {
+      let index = (first + step) % runtimes.count
+      if runtimes[index].out == nil, runtimes[index].finished == 0 { handOut(to: index) }
     }
   }
 
   /// Forms the reader's next batch and hands it out, if there is work for it.
   func handOut(to index: Int) {
     guard let generation, let consumer = runtimes[index].consumer, control.readers[index].life == .active,
-      runtimes[index].waitingVerbs == 0
+      runtimes[index].waitingVerbs == 0, runtimes[index].stuckCalls < Self.mostLostCalls
     else { return }
+    // Most readers, in most turns.
+    if runtimes[index].scanned == control.position, runtimes[index].due.isEmpty {
+      if runtimes[index].finished == 0 { runtimes[index].committed = runtimes[index].scanned }
+      return
+    }
     let batch = Batch(
       reader: UInt32(index + 1), number: runtimes[index].batchNumber + 1, generation: generation, consumer: consumer,
       now: commitTime, from: runtimes[index].scanned)
@@ -74,7 +83,7 @@ extension EngineCore {
     }
     runtimes[index].batchNumber = batch.number
     runtimes[index].out = batch
-    batch.givenUp = runtimes[index].givenUp
+    batch.givenUp = runtimes[index].lost.map(\.unit)
     send(batch)
   }
 
@@ -146,8 +155,17 @@ extension EngineCore {
   /// Adds what the reader hears after its cursor, from what was read behind the tail and from the tail.
   private func addNew(to batch: Batch, _ index: Int) {
     guard !isFull(index) else { return }
-    var budget = Self.scanLimit
-    defer { if budget <= 0 && batch.units.isEmpty { wantsTurn = true } }
+    guard scanLeft > 0 else {
+      if !someStandBack { nextToScan = index }
+      (someStandBack, wantsTurn) = (true, true)
+      return
+    }
+    let most = min(Self.scanLimit, scanLeft)
+    var budget = most
+    defer {
+      scanLeft -= most - budget
+      if budget <= 0 && batch.units.isEmpty { wantsTurn = true }
+    }
     if runtimes[index].scanned + 1 < tail.first {
       if let fetched = runtimes[index].fetched {
         guard scan(fetched, into: batch, index, &budget) else { return }

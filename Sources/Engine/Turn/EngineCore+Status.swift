@@ -8,7 +8,16 @@ extension EngineCore {
       version: settings.version, generation: control.generation,
       scripts: control.files.map { HostStatus.Script(path: $0.path, hash: $0.hash.description) },
       loadErrors: loadErrors, head: control.position, durable: durablePosition, logBytes: logBytes,
-      logID: identity.id.description, readers: control.readers.filter { $0.life != .forgotten }.map(status))
+      logID: identity.id.description, warnings: warnings,
+      readers: control.readers.filter { $0.life != .forgotten }.map(status))
+  }
+
+  /// What keeps the whole host from its work.
+  private var warnings: [String] {
+    var warnings: [String] = []
+    if wasDiskFull { warnings.append("the disk is full: appends are refused until there is room") }
+    if let note = clock.agreement.note { warnings.append(note) }
+    return warnings
   }
 
   private func status(of reader: ReaderState) -> HostStatus.Reader {
@@ -29,6 +38,7 @@ extension EngineCore {
     case .paused: return "paused"
     case .active:
       let index = Int(reader.number) - 1
+      if runtimes[index].stuckCalls > 0 { return "stuck" }
       if isFull(index) { return "full" }
       return runtimes[index].scanned + 1 < tail.first ? "behind" : "running"
     }
@@ -36,7 +46,12 @@ extension EngineCore {
 
   private func note(on reader: ReaderState) -> String? {
     let index = Int(reader.number) - 1
-    guard reader.life == .active, isFull(index) else { return nil }
+    guard reader.life == .active else { return nil }
+    if runtimes[index].stuckCalls >= Self.mostLostCalls {
+      return "\(runtimes[index].stuckCalls) calls have not come back: "
+        + "it is called again when one does, or when its script is changed"
+    }
+    guard isFull(index) else { return nil }
     return
       "\(reader.blocked.unitCount) events wait for blocked keys: it reads on when there are fewer than \(settings.queueLimit)"
   }

@@ -57,8 +57,15 @@ package final class EngineCore {
   /// Set while the disk is full: no append before this time (of the monotonic clock, ns).
   var appendAgainAt: Int64?
   var wasDiskFull = false
+  /// The group that was refused last.
+  var refusedBytes = 0
   /// A reader has more to look at than one turn allows.
   var wantsTurn = false
+  /// Entries that readers may still look at in this turn.
+  var scanLeft = 0
+  /// That was not enough for all, and who begins in the next turn.
+  var someStandBack = false
+  var nextToScan = 0
   var isStopping = false
   /// On the way to a stop: the live cursors are in the log, so that the next start has nothing to read again.
   var wroteCursors = false
@@ -88,15 +95,20 @@ package final class EngineCore {
   /// Takes one turn. `wall`: µs since 1970; `monotonic`: ns.
   /// - Throws: when the journal failed for good; the process must end.
   package func turn(_ inputs: [EngineInput], wall: Int64, monotonic: Int64) throws(JournalError) {
+    let agreed = clock.agreement
     now = clock.time(wall: wall, monotonic: monotonic)
+    if !clock.agreement.isLike(agreed) {
+      hands.warn(clock.agreement.note ?? "the clock of this machine is right again")
+    }
     wantsTurn = false
+    (scanLeft, someStandBack) = (settings.scanPerTurn / 2, false)
     for index in runtimes.indices where runtimes[index].fetchAgainAt <= now { runtimes[index].fetchAgainAt = 0 }
     if let pause = appendAgainAt, monotonic >= pause { appendAgainAt = nil }
     self.monotonic = monotonic
     for input in inputs { try take(input) }
     collectDueRetries()
     handOutNextAtOnce()
-    if canAppend { try appendGroup() }
+    if canAppend, try hasRoom() { try appendGroup() }
     handOutToIdleReaders()
     finishStopping()
   }
@@ -129,6 +141,9 @@ package final class EngineCore {
     case .lettersRead(let job): takeLettersRead(job)
     case .letters(let query, let answer): answer(page(query))
     case .workerLost(let batch, let unit, let seconds): takeLost(batch, unit: unit, seconds: seconds)
+    case .workerBack(let batch, let unit): takeBackLost(batch, unit: unit)
+    case .warning(let message): hands.warn(message)
+    case .stopWaiting: stopWaiting()
     case .stop:
       isStopping = true
       for job in operators { refuseForStop(job) }
@@ -140,7 +155,7 @@ package final class EngineCore {
   var commitTime: Int64 { settings.clockIsEvents ? eventClock : now }
 
   var hasWorkToAppend: Bool {
-    !appends.isEmpty || !resumed.isEmpty || !finished.isEmpty || !deploys.isEmpty || hasOperatorWork
+    wasDiskFull || !appends.isEmpty || !resumed.isEmpty || !finished.isEmpty || !deploys.isEmpty || hasOperatorWork
       || (mayWriteCursors && !wroteCursors)
   }
 
@@ -148,6 +163,23 @@ package final class EngineCore {
 
   private var canAppend: Bool {
     hasWorkToAppend && unsyncedBytes <= settings.unsyncedLimit && appendAgainAt == nil
+  }
+
+  /// After the disk was full: whether there is room again for what was refused. Found out now and then also when nothing
+  /// waits to be written, so that `ready` tells the truth without anybody trying.
+  private func hasRoom() throws(JournalError) -> Bool {
+    guard wasDiskFull else { return true }
+    do {
+      try journal.makeRoom(for: refusedBytes)
+    } catch .noSpace {
+      refuseForSpace()
+      return false
+    } catch {
+      throw error
+    }
+    wasDiskFull = false
+    hands.warn("there is room on the disk again: appends go on")
+    return true
   }
 
   /// Frames everything there is into one group, writes it, and folds it (design, section 2, steps 3 and 4).
@@ -174,13 +206,12 @@ package final class EngineCore {
     } catch .noSpace {
       framer.rollback()
       identities.groupFailed()
-      refuseOperatorsForSpace()
+      refusedBytes = chunk.byteCount
       outOfSpace(deploy: deploy, accepted: accepted, finished: batches)
       return
     } catch {
       throw error
     }
-    wasDiskFull = false
     logBytes += UInt64(chunk.byteCount)
     unsynced.append((chunk.lastCommit, chunk.byteCount))
     unsyncedBytes += chunk.byteCount
@@ -220,15 +251,21 @@ package final class EngineCore {
   }
 
   private func outOfSpace(deploy: DeployJob?, accepted: [AcceptedAppend], finished batches: [Batch]) {
-    if !wasDiskFull { hands.warn("the disk is full: appends are refused until there is room") }
+    hands.warn("the disk is full: appends are refused until there is room")
     wasDiskFull = true
-    appendAgainAt = monotonic + settings.fullDiskPause * 1000
     eventClock = framer.lastTime
     for append in accepted { append.job.answer(.noSpace) }
-    for job in appends { job.answer(.noSpace) }
-    appends = []
+    refuseForSpace()
     for batch in batches.reversed() { finished.prepend(batch) }
     if let deploy { deploys.prepend(deploy) }
+  }
+
+  /// There is no room: what asks for it is told, and the disk is left alone for a while.
+  private func refuseForSpace() {
+    appendAgainAt = monotonic + settings.fullDiskPause * 1000
+    for job in resumed + appends { job.answer(.noSpace) }
+    (resumed, appends) = ([], [])
+    refuseOperatorsForSpace()
   }
 
   private func becameDurable(commit: UInt64, position: UInt64) {
@@ -274,6 +311,9 @@ package struct EngineSettings: Sendable {
   package var unsyncedLimit = 48 << 20
   /// Ingress of one turn, in bytes.
   package var turnBytes = 4 << 20
+  /// Entries that all readers together look at in one turn, so that a turn is short also with a thousand readers. Half of
+  /// it is for those whose batches have just come back.
+  package var scanPerTurn = 1 << 18
   /// How long to wait after the disk was full, in µs.
   package var fullDiskPause: Int64 = 500_000
   /// Queued units a reader may have before it stops reading.
@@ -281,6 +321,11 @@ package struct EngineSettings: Sendable {
   /// Bytes of consumers' states that stay in memory, of all consumers together.
   package var stateCacheBytes = 64 << 20
   package var workers = 2
+  /// A call that lasts longer is given up with its worker, in µs. Longer than four times a call's time limit, which is
+  /// what a call may take on a busy machine.
+  package var stuckAfter: Int64 = 2_000_000
+  /// How long a stop waits for calls that do not come back, in µs.
+  package var stopGrace: Int64 = 2_000_000
   package var acceptsClockJumps = false
   /// Commit times come from the events (`run --clock events`).
   package var clockIsEvents = false

@@ -19,8 +19,14 @@ package enum EngineInput: Sendable {
   case letters(LetterQuery, @Sendable (LetterPage?) -> Void)
   /// A call did not come back: its worker was given up, and so is the batch. `unit`: its index there.
   case workerLost(Batch, unit: Int, seconds: Int)
+  /// The call that took the worker has come back after all.
+  case workerBack(Batch, unit: Int)
+  /// Something that an operator should read.
+  case warning(String)
   /// Finish what is accepted and stop.
   case stop
+  /// What is still out after a stop will not come back in time.
+  case stopWaiting
 }
 
 package enum FetchResult: Sendable {

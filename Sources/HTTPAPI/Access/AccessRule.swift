@@ -75,8 +75,7 @@ struct AccessRule: Sendable {
 
   private func token(_ request: HTTPRequest, _ scope: Scope) -> Problem? {
     guard let tokens else { return nil }
-    let words = request.headerFields[.authorization]?.split(separator: " ") ?? []
-    guard words.count == 2, words[0].lowercased() == "bearer", let scopes = tokens.scopes(of: String(words[1])) else {
+    guard let token = Self.bearer(request), let scopes = tokens.scopes(of: token) else {
       return Problem(.unauthorized, "Send a token of the daemon's token file: Authorization: Bearer TOKEN.")
     }
     guard scopes.contains(scope) else {
@@ -84,6 +83,16 @@ struct AccessRule: Sendable {
         .forbidden, "This needs a token with the scope \(scope.rawValue), and the one sent does not have it.")
     }
     return nil
+  }
+
+  private static func bearer(_ request: HTTPRequest) -> String? {
+    let words = request.headerFields[.authorization]?.split(separator: " ") ?? []
+    return words.count == 2 && words[0].lowercased() == "bearer" ? String(words[1]) : nil
+  }
+
+  /// Who sends a request that may come in, for the log: the name of its token; `local` where there are no tokens.
+  func sender(of request: HTTPRequest) -> String {
+    tokens.flatMap { tokens in Self.bearer(request).flatMap { tokens.name(of: $0) } } ?? "local"
   }
 }
 

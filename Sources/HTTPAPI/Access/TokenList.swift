@@ -20,6 +20,7 @@ package struct TokenList: Sendable {
   private struct Entry: Sendable {
     let hash: ContentHash
     let scopes: Set<Scope>
+    let name: String
   }
 
   /// Shortest token that is taken, in bytes.
@@ -27,15 +28,16 @@ package struct TokenList: Sendable {
 
   private var entries: [Entry] = []
 
-  /// Lines of scopes and token, `append,read TOKEN`; `#` begins a comment.
+  /// Lines of scopes and token, and perhaps the name of who has it, `append,read TOKEN anna`; `#` begins a comment.
   package init(text: String) throws(DoorError) {
     var number = 0
     for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
       number += 1
       let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "\r" })
       guard let first = words.first, !first.hasPrefix("#") else { continue }
-      guard words.count == 2 else {
-        throw Self.error(line: number, "a line is scopes and token, like: append,read TOKEN")
+      guard (2...3).contains(words.count) else {
+        throw Self.error(
+          line: number, "a line is scopes, token and perhaps a name, like: append,read TOKEN or: read,admin TOKEN anna")
       }
       var scopes: Set<Scope> = []
       for name in first.split(separator: ",", omittingEmptySubsequences: false) {
@@ -47,7 +49,12 @@ package struct TokenList: Sendable {
       guard words[1].utf8.count >= Self.minimumLength else {
         throw Self.error(line: number, "a token has at least \(Self.minimumLength) characters")
       }
-      entries.append(Entry(hash: ContentHash(of: Array(words[1].utf8)), scopes: scopes))
+      let name = words.count == 3 ? String(words[2]) : "token \(number)"
+      guard NameRule.declaration.allows(name) else {
+        throw Self.error(
+          line: number, "a name has at most \(NameRule.maximumDeclarationBytes) bytes and no control characters")
+      }
+      entries.append(Entry(hash: ContentHash(of: Array(words[1].utf8)), scopes: scopes, name: name))
     }
     if entries.isEmpty { throw DoorError(.tokenFile, "the token file has no token in it") }
   }
@@ -81,6 +88,15 @@ package struct TokenList: Sendable {
     let hash = ContentHash(of: Array(token.utf8))
     var found: Set<Scope>?
     for entry in entries where Self.isEqual(entry.hash, hash) { found = (found ?? []).union(entry.scopes) }
+    return found
+  }
+
+  /// Who has the token: the name that its first line gives, else `token 3` for one in line 3. Nil when there is no such
+  /// token. Takes its time as `scopes` does.
+  func name(of token: String) -> String? {
+    let hash = ContentHash(of: Array(token.utf8))
+    var found: String?
+    for entry in entries where Self.isEqual(entry.hash, hash) { found = found ?? entry.name }
     return found
   }
 

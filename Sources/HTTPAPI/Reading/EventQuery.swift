@@ -34,7 +34,7 @@ struct EventQuery: Sendable {
     return bytes
   }
 
-  private static func type(_ bytes: [UInt8]) throws(Problem) -> EventFilter.TypeFilter {
+  static func type(_ bytes: [UInt8]) throws(Problem) -> EventFilter.TypeFilter {
     let isPrefix = bytes.last == UInt8(ascii: "*")
     let name = isPrefix ? Array(bytes.dropLast()) : bytes
     let isAllowed = name.withUnsafeBytes { NameRule.type.allows($0) } || isPrefix && name.isEmpty

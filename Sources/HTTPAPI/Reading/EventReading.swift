@@ -1,3 +1,4 @@
+package import Engine
 package import Events
 
 /// Durable entries as the door reads them.
@@ -19,6 +20,21 @@ package protocol EventReading: Sendable {
   /// Up to `limit` positions in `from` … `through`, ascending, of entries about a subject, of a type, or with a root
   /// other than themselves. Entries that merely share a hash may be among them.
   func positions(_ index: EventIndex, from: Position, through: Position, limit: Int) throws -> [Position]
+
+  /// The failures that made dead letters of units, for `ids`, which ascend, until `body` returns false. What is not
+  /// durable, and ids that the log never gave, are passed over.
+  func failures(of ids: [LetterID], _ body: (_ id: LetterID, _ failure: FailureHistory.Attempt) throws -> Bool) throws
+
+  /// Every failure of a unit up to the one that made it this letter; nil when the durable log never gave this id.
+  func history(of id: LetterID) throws -> FailureHistory?
+
+  /// The last position that was committed at or before `time`, in microseconds since 1970.
+  func position(until time: Int64) throws -> Position
+
+  /// What a reader would repeat that is set back to `first`.
+  func preview(
+    ofRewinding reader: HostStatus.Reader, to first: Position, durable: Position
+  ) throws -> RewindPreview
 }
 
 /// What the log can be looked up by.

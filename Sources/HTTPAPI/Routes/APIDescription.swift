@@ -78,7 +78,8 @@ enum APIDescription {
         (
           "\(status)",
           Response(
-            description: ProblemKind.allCases.filter { $0.status == status }.map(\.title).joined(separator: "; "),
+            description: ProblemKind.allCases.filter { $0.status == status && operation.canMeet($0) }.map(\.title)
+              .joined(separator: "; "),
             content: [Problem.contentType: Content(schema: .reference("Problem"))])
         )
       })

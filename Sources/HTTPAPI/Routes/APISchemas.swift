@@ -4,6 +4,7 @@ indirect enum Schema: Encodable, Sendable {
   case integer(String? = nil)
   case boolean
   case nullable(Schema)
+  case either([Schema])
   case array(Schema)
   case object([String: Schema], required: [String] = [], others: Bool = false)
   case reference(String)
@@ -25,6 +26,7 @@ indirect enum Schema: Encodable, Sendable {
       try container.encodeIfPresent(description, forKey: .description)
     case .boolean: try container.encode("boolean", forKey: .type)
     case .nullable(let schema): try container.encode([schema, .null], forKey: .oneOf)
+    case .either(let schemas): try container.encode(schemas, forKey: .oneOf)
     case .array(let items):
       try container.encode("array", forKey: .type)
       try container.encode(items, forKey: .items)
@@ -47,7 +49,11 @@ enum APISchemas {
   static var all: [String: Schema] {
     [
       "CloudEvent": event, "Events": events, "AppendReceipt": receipt, "Problem": problem, "Status": status,
-      "ReloadReceipt": reload, "Health": .object(["status": .string()], required: ["status"]),
+      "ReloadReceipt": reload, "Health": .object(["status": .string()], required: ["status"]), "Consumer": consumer,
+      "Consumers": .object(["consumers": .array(.reference("Consumer"))], required: ["consumers"]),
+      "ConsumerReceipt": consumerReceipt, "RewindReport": rewindReport, "RewindRequest": rewindRequest,
+      "ActRequest": .object(["by": by]), "DeadLetters": letters, "DeadLetter": letter,
+      "DeadLetterHistory": letterHistory, "ResolveRequest": resolveRequest, "ResolveReceipt": resolveReceipt,
     ]
   }
 
@@ -99,14 +105,11 @@ enum APISchemas {
       "log": .object([
         "head": .integer(), "durable": .integer(), "bytes": .integer(), "id": .string(), "name": .string(),
       ]),
-      "consumers": .array(
-        .object([
-          "name": .string(), "kind": .string(), "script": .string(), "state": .string(), "cursor": .integer(),
-          "lag": .integer(), "blocked": .integer(), "queued": .integer(), "deadLetters": .integer(),
-        ])),
+      "warnings": .array(.string("What keeps the whole daemon from its work.")),
+      "consumers": .array(.reference("Consumer")),
       "outbox": .array(
         .object(["destination": .string(), "pending": .integer(), "failed": .integer(), "state": .string()])),
       "views": .array(
         .object(["name": .string(), "position": .integer(), "lag": .integer(), "rebuilding": .boolean])),
-    ], required: ["version", "generation", "log", "consumers", "outbox", "views"])
+    ], required: ["version", "generation", "log", "warnings", "consumers", "outbox", "views"])
 }

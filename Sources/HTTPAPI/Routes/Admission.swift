@@ -7,6 +7,9 @@ enum Admission {
   case refused(Answer)
   case follow(EventQuery)
   case append(EventForm)
+  case letters(LetterListQuery)
+  /// A change by an operator; `by` for the log.
+  case act(Operation, [UInt8], by: String)
   case other(Operation, [UInt8], EventQuery)
 
   init(_ head: HTTPRequest, _ services: DoorServices) {
@@ -37,19 +40,20 @@ enum Admission {
     case .operation(let operation, let parameter):
       let accepted = head.headerFields[.accept].map(EventForm.media)
       let follows = operation == .listEvents && accepted == "text/event-stream"
-      var query = EventQuery()
-      if !target.query.isEmpty {
-        let values = try Query(target.query, names: operation.queryNames)
-        query = try EventQuery(values, maximum: services.limits.pageEventsMaximum, follows: follows)
-      }
+      let values = target.query.isEmpty ? nil : try Query(target.query, names: operation.queryNames)
       if operation.method == .post { try checkEncoding(head) }
-      switch operation {
-      case .append: return .append(try form(head, services))
-      case .listEvents where follows:
+      if operation == .append { return .append(try form(head, services)) }
+      if operation == .listDeadLetters {
+        guard let values else { return .letters(LetterListQuery()) }
+        return .letters(try LetterListQuery(values, maximum: services.limits.pageLettersMaximum))
+      }
+      if operation.changes { try checkType(head) }
+      if operation.takesDocument { return .act(operation, parameter, by: services.access.sender(of: head)) }
+      var query = EventQuery()
+      if let values { query = try EventQuery(values, maximum: services.limits.pageEventsMaximum, follows: follows) }
+      if follows {
         query.from = try resume(head) ?? query.from
         return .follow(query)
-      case .reload: try checkType(head)
-      default: break
       }
       return .other(operation, parameter, query)
     }
@@ -70,7 +74,11 @@ enum Admission {
   }
 
   private static func checkType(_ head: HTTPRequest) throws(Problem) {
-    guard let type = head.headerFields[.contentType], EventForm.media(type) != "application/json" else { return }
+    guard let type = head.headerFields[.contentType] else {
+      if hasBody(head) { throw Problem(.unsupportedContent, "Send the body as application/json, or send none.") }
+      return
+    }
+    guard EventForm.media(type) != "application/json" else { return }
     throw Problem(.unsupportedContent, "Send no body here, or application/json.")
   }
 
@@ -81,6 +89,10 @@ enum Admission {
     let limit = form == .batch ? services.limits.batchBytes : services.limits.eventBytes
     if form != .stream, let length = length(head), length > limit { throw AppendRoute.tooLarge(form, services.limits) }
     return form
+  }
+
+  private static func hasBody(_ head: HTTPRequest) -> Bool {
+    head.headerFields[.transferEncoding] != nil || length(head) ?? 0 > 0
   }
 
   private static func length(_ head: HTTPRequest) -> Int? { head.headerFields[.contentLength].flatMap { Int($0) } }

@@ -52,7 +52,7 @@ struct AppendRoute: Sendable {
   }
 
   /// The whole body; nil when it is longer than `limit`.
-  private static func collect(_ body: RequestBody, limit: Int) async throws -> ByteBuffer? {
+  static func collect(_ body: RequestBody, limit: Int) async throws -> ByteBuffer? {
     var whole = ByteBuffer()
     for try await part in body {
       if whole.readableBytes + part.readableBytes > limit { return nil }

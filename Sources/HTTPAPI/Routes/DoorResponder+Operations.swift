@@ -15,13 +15,16 @@ extension DoorResponder {
       return try await events(query)
     case .getEvent: return try await event(parameter)
     case .status: return Answer(.ok, StatusReport(await services.host.status(), logName: services.host.logName))
+    case .listConsumers: return Answer(.ok, ConsumerList(consumers: await services.host.status().readers.map { .init($0) }))
+    case .getConsumer: return try await consumer(parameter)
+    case .getDeadLetter: return try await letter(parameter)
     case .reload: return try await reload()
     case .live: return Answer(.ok, HealthReport(status: "live"))
     case .ready:
       if services.host.isOutOfSpace { throw DoorServices.outOfSpace }
       return Answer(.ok, HealthReport(status: "ready"))
     case .describe: return Answer(.ok, body: description)
-    case .append: preconditionFailure("appending has routes of its own, since it reads a body")
+    default: preconditionFailure("\(operation) has a route of its own")
     }
   }
 
@@ -42,6 +45,39 @@ extension DoorResponder {
     }
     guard let body else { throw Problem(.notFound, "There is no event at position \(number).") }
     return Answer(.ok, contentType: "application/cloudevents+json", body: body)
+  }
+
+  // MARK: Consumers and dead letters
+
+  private func consumer(_ parameter: [UInt8]) async throws(Problem) -> Answer {
+    let name = String(decoding: parameter, as: UTF8.self)
+    guard let reader = await services.host.status().reader(named: name) else {
+      throw await services.unknownConsumer(name)
+    }
+    return Answer(.ok, StatusReport.Consumer(reader))
+  }
+
+  func letters(_ query: LetterListQuery) async throws(Problem) -> Answer {
+    let asked = LetterQuery(
+      consumer: query.consumer, key: query.key, after: query.after, limit: query.limit ?? services.limits.pageLetters)
+    guard let page = await services.host.letters(asked) else {
+      throw await services.unknownConsumer(query.consumer ?? "")
+    }
+    let body = try await services.reading { [text = services.letters] in try text.json(page, query) }
+    return Answer(.ok, body: body)
+  }
+
+  private func letter(_ parameter: [UInt8]) async throws(Problem) -> Answer {
+    guard let id = LetterID(String(decoding: parameter, as: UTF8.self)) else { throw DoorServices.unknownLetter }
+    let open = await services.host.letters(LetterQuery(after: id.before, limit: 1))?.letters.first { $0.id == id }
+    let readers = await services.host.status().readers
+    let body = try await services.reading { [text = services.letters] () throws -> ByteBuffer? in
+      guard let history = try text.reading.history(of: id) else { return nil }
+      let consumer = readers.first { $0.number == history.reader }?.name
+      return try text.json(id, history, consumer: consumer, open: open)
+    }
+    guard let body else { throw DoorServices.unknownLetter }
+    return Answer(.ok, body: body)
   }
 
   private func reload() async throws(Problem) -> Answer {
@@ -65,10 +101,15 @@ extension StatusReport {
         error: status.loadErrors.isEmpty ? nil : status.loadErrors.joined(separator: "\n")),
       log: Log(
         head: status.head, durable: status.durable, bytes: status.logBytes, id: status.logID, name: logName),
-      consumers: status.readers.map {
-        Consumer(
-          name: $0.name, kind: $0.kind, script: $0.script, state: $0.state, cursor: $0.cursor, lag: $0.lag,
-          blocked: $0.blockedKeys, queued: $0.queued, deadLetters: $0.deadLetters)
-      })
+      warnings: status.warnings, consumers: status.readers.map { Consumer($0) })
+  }
+}
+
+extension StatusReport.Consumer {
+  init(_ reader: HostStatus.Reader) {
+    self.init(
+      name: reader.name, kind: reader.kind, script: reader.script, state: reader.state, cursor: reader.cursor,
+      lag: reader.lag, blocked: reader.blockedKeys, queued: reader.queued, deadLetters: reader.deadLetters,
+      note: reader.note)
   }
 }

@@ -30,23 +30,36 @@ struct DoorResponder: Sendable {
       }
       try await body.finish(nil)
     case .append(let form):
-      if request.headers[.expect]?.lowercased() == "100-continue" {
-        try await writer.writeInformationalHead(HTTPResponse(status: .continue))
-      }
+      try await Self.invite(request, writer)
       let answer =
         form == .stream
         ? try await StreamRoute(services: services).answer(request)
         : try await AppendRoute(services: services).answer(request, form)
       try await Self.write(answer, writer)
+    case .act(let operation, let parameter, let sender):
+      try await Self.invite(request, writer)
+      let route = OperatorRoute(services: services, operation: operation, parameter: parameter, sender: sender)
+      try await Self.write(try await route.answer(request), writer)
+    case .letters(let query):
+      try await Self.write(await Self.answer { () throws(Problem) in try await letters(query) }, writer)
     case .other(let operation, let parameter, let query):
-      var answer: Answer
-      do throws(Problem) {
-        answer = try await self.answer(operation, parameter, query)
-      } catch {
-        answer = .problem(error)
-      }
+      let answer = await Self.answer { () throws(Problem) in try await self.answer(operation, parameter, query) }
       try await Self.write(answer, writer)
     }
+  }
+
+  private static func answer(_ body: () async throws(Problem) -> Answer) async -> Answer {
+    do throws(Problem) {
+      return try await body()
+    } catch {
+      return .problem(error)
+    }
+  }
+
+  /// Says to a sender who waits for it that the body is wanted.
+  private static func invite(_ request: Request, _ writer: borrowing ResponseWriter) async throws {
+    guard request.headers[.expect]?.lowercased() == "100-continue" else { return }
+    try await writer.writeInformationalHead(HTTPResponse(status: .continue))
   }
 
   private static func write(_ answer: Answer, _ writer: consuming ResponseWriter) async throws {

@@ -11,7 +11,9 @@ final class DoorServices: Sendable {
   let host: any EventHost
   let limits: DoorLimits
   let access: AccessRule
+  let log: any EventReading
   let page: EventPage
+  let letters: LetterText
   let version: String
   /// Where the log is read: reads block.
   let readers: NIOThreadPool
@@ -21,11 +23,12 @@ final class DoorServices: Sendable {
     configuration: DoorConfiguration, host: any EventHost, reading: any EventReading, version: String,
     readers: NIOThreadPool
   ) {
-    (self.host, self.version, self.readers) = (host, version, readers)
+    (self.host, self.log, self.version, self.readers) = (host, reading, version, readers)
     limits = configuration.limits
     access = AccessRule(configuration)
-    page = EventPage(
-      reading: reading, encoder: CloudEventEncoder(logName: host.logName), limits: configuration.limits)
+    let encoder = CloudEventEncoder(logName: host.logName)
+    page = EventPage(reading: reading, encoder: encoder, limits: configuration.limits)
+    letters = LetterText(reading: reading, encoder: encoder, limits: configuration.limits)
   }
 
   /// Runs `body` with a decoder that nobody else uses. Decoders are kept, without the memory of large documents.

@@ -1,3 +1,5 @@
+internal import Wire
+
 /// What each operation says about itself in the API's description.
 extension Operation {
   var summary: String {
@@ -7,6 +9,17 @@ extension Operation {
     case .getEvent: "Read one event"
     case .listSubject: "Read the events of a subject"
     case .status: "What runs, how far it is, and what waits"
+    case .listConsumers: "Every consumer, how far it is, and what waits"
+    case .getConsumer: "One consumer"
+    case .pauseConsumer: "Call a consumer for nothing more"
+    case .resumeConsumer: "Let a paused consumer go on"
+    case .forgetConsumer: "Drop what waits for a consumer"
+    case .rewindConsumer: "Set a consumer back"
+    case .listDeadLetters: "Events that consumers were given up to handle"
+    case .getDeadLetter: "One dead letter with every attempt"
+    case .retryDeadLetters, .retryDeadLetter: "Call the consumer again"
+    case .skipDeadLetters, .skipDeadLetter: "Let those behind a dead letter go on, and keep it"
+    case .discardDeadLetters, .discardDeadLetter: "Let those behind a dead letter go on, and take it off the list"
     case .reload: "Load the handlers now"
     case .live: "Whether the daemon runs"
     case .ready: "Whether the daemon takes events"
@@ -28,6 +41,29 @@ extension Operation {
       and a reader who is too slow is told where to resume.
       """
     case .listSubject: "The subject is percent-encoded. Slashes may stand as they are."
+    case .pauseConsumer:
+      "What is under way is finished. Restarts and deploys change nothing: it stays paused until it is resumed."
+    case .forgetConsumer:
+      """
+      Events that wait for a blocked key and dead letters are given up. A consumer that is declared keeps its place; one \
+      that is not is gone, and its name begins as a new one.
+      """
+    case .rewindConsumer:
+      """
+      It hears again from a position on, or what was committed after a time. Blocked events and dead letters from there on \
+      are dropped, since they are heard again; what it emits is new. With dryRun nothing is done: the answer says how much \
+      would be repeated.
+      """
+    case .listDeadLetters:
+      """
+      In the order of their ids. type and error are looked for in a page at a time, so a page may be short, or empty, and \
+      still have a next one.
+      """
+    case .getDeadLetter: "It is found as long as the log exists, also when it is resolved."
+    case .retryDeadLetters, .retryDeadLetter:
+      "With all its attempts before it, in its place among the events of its key. What is resolved already is left alone."
+    case .skipDeadLetters, .skipDeadLetter, .discardDeadLetters, .discardDeadLetter:
+      "What is resolved already is left alone, so asking twice is safe."
     case .reload: "The daemon also loads by itself when a file changes."
     default: ""
     }
@@ -53,6 +89,11 @@ extension Operation {
     case .listSubject:
       return [Parameter("subject", in: "path", required: true, .string(), "The subject.")]
         + queryNames.map { Self.parameter($0, limits) }
+    case .listDeadLetters: return queryNames.map { Self.letterParameter($0, limits) }
+    case .getConsumer, .pauseConsumer, .resumeConsumer, .forgetConsumer, .rewindConsumer:
+      return [Parameter("name", in: "path", required: true, .string(), "The name of a consumer, percent-encoded.")]
+    case .getDeadLetter, .retryDeadLetter, .skipDeadLetter, .discardDeadLetter:
+      return [Parameter("id", in: "path", required: true, .string(), "As the list of dead letters gives it.")]
     default: return []
     }
   }
@@ -74,9 +115,37 @@ extension Operation {
     return APIDescription.Parameter(name, in: "query", schema, text)
   }
 
+  private static func letterParameter(_ name: String, _ limits: DoorLimits) -> APIDescription.Parameter {
+    let (schema, text): (Schema, String) =
+      switch name {
+      case "consumer": (.string(), "Letters of this consumer.")
+      case "key": (.string(), "Letters of this key.")
+      case "type": (.string(), "Letters about events of this type; with * at the end, of all types that begin so.")
+      case "error": (.string(), "Letters in whose error this text stands.")
+      case "limit":
+        (
+          .integer(),
+          "At most so many letters, up to \(limits.pageLettersMaximum); \(limits.pageLetters) when it is not given."
+        )
+      default: (.string(), "Letters after this id.")
+      }
+    return APIDescription.Parameter(name, in: "query", schema, text)
+  }
+
   var requestBody: APIDescription.RequestBody? {
-    guard self == .append else { return nil }
-    return APIDescription.RequestBody(content: [
+    func json(_ schema: String, required: Bool) -> APIDescription.RequestBody {
+      .init(required: required, content: ["application/json": .init(schema: .reference(schema))])
+    }
+    switch self {
+    case .append: return Self.events
+    case .rewindConsumer: return json("RewindRequest", required: true)
+    case .retryDeadLetters, .skipDeadLetters, .discardDeadLetters: return json("ResolveRequest", required: true)
+    default: return takesDocument ? json("ActRequest", required: false) : nil
+    }
+  }
+
+  private static var events: APIDescription.RequestBody {
+    APIDescription.RequestBody(content: [
       "application/cloudevents+json": .init(schema: .reference("CloudEvent")),
       "application/cloudevents-batch+json": .init(schema: .array(.reference("CloudEvent"))),
       "application/x-ndjson": .init(schema: .string("One CloudEvent a line.")),
@@ -101,6 +170,21 @@ extension Operation {
     case .listSubject: return [200: json("Events.", "Events")]
     case .getEvent: return [200: json("The event.", "CloudEvent", "application/cloudevents+json")]
     case .status: return [200: json("The status.", "Status")]
+    case .listConsumers: return [200: json("Every consumer.", "Consumers")]
+    case .getConsumer: return [200: json("The consumer.", "Consumer")]
+    case .pauseConsumer, .resumeConsumer, .forgetConsumer: return [200: json("It is durable.", "ConsumerReceipt")]
+    case .rewindConsumer:
+      let schemas = ["ConsumerReceipt", "RewindReport"].map { Schema.reference($0) }
+      return [
+        200: .init(
+          description: "It is durable; with dryRun: what would be repeated.",
+          content: ["application/json": .init(schema: .either(schemas))])
+      ]
+    case .listDeadLetters: return [200: json("A page of dead letters.", "DeadLetters")]
+    case .getDeadLetter: return [200: json("The dead letter.", "DeadLetterHistory")]
+    case .retryDeadLetters, .skipDeadLetters, .discardDeadLetters, .retryDeadLetter, .skipDeadLetter,
+      .discardDeadLetter:
+      return [200: json("It is durable.", "ResolveReceipt")]
     case .reload: return [200: json("The generation that runs.", "ReloadReceipt")]
     case .live, .ready: return [200: json("Yes.", "Health")]
     case .describe:
@@ -115,10 +199,24 @@ extension Operation {
     switch self {
     case .append: return guarded + [409, 412, 413, 415, 422, 500, 503, 507]
     case .listEvents, .listSubject: return guarded + [500, 503]
-    case .getEvent: return guarded + [404, 500, 503]
+    case .getEvent, .listDeadLetters, .getDeadLetter: return guarded + [404, 500, 503]
+    case .getConsumer: return guarded + [404]
+    case .pauseConsumer, .resumeConsumer, .forgetConsumer: return guarded + [404, 409, 413, 415, 503, 507]
+    case .rewindConsumer, .retryDeadLetters, .skipDeadLetters, .discardDeadLetters, .retryDeadLetter, .skipDeadLetter,
+      .discardDeadLetter:
+      return guarded + [404, 413, 415, 500, 503, 507] + (isConsumerVerb ? [409] : [])
     case .reload: return guarded + [415, 422]
     case .ready: return guarded + [507]
-    case .status, .live, .describe: return guarded
+    case .status, .listConsumers, .live, .describe: return guarded
+    }
+  }
+
+  /// Whether it can answer with this kind of problem, when it can answer with its status.
+  func canMeet(_ kind: ProblemKind) -> Bool {
+    switch kind {
+    case .identityConflict, .invalidEvent: self == .append
+    case .refused: isConsumerVerb
+    default: true
     }
   }
 }

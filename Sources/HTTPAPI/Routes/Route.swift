@@ -1,14 +1,30 @@
+internal import Engine
 internal import Events
 internal import HTTPTypes
 internal import Wire
 
-/// Everything that the API does. This list is where routing and the description of the API come from.
+/// Everything that the API does. This list is where routing and the description of the API come from. Routing goes by its
+/// order: what is asked most stands first, and a path that is written out before one whose variable part it could be.
 enum Operation: String, CaseIterable, Sendable {
   case append
   case listEvents
   case getEvent
   case listSubject
   case status
+  case listConsumers
+  case getConsumer
+  case pauseConsumer
+  case resumeConsumer
+  case forgetConsumer
+  case rewindConsumer
+  case listDeadLetters
+  case retryDeadLetters
+  case skipDeadLetters
+  case discardDeadLetters
+  case getDeadLetter
+  case retryDeadLetter
+  case skipDeadLetter
+  case discardDeadLetter
   case reload
   case live
   case ready
@@ -17,7 +33,35 @@ enum Operation: String, CaseIterable, Sendable {
   var method: HTTPRequest.Method {
     switch self {
     case .append, .reload: .post
-    default: .get
+    default: changes ? .post : .get
+    }
+  }
+
+  /// Whether it changes what the host does, rather than what is in the log: for operators only.
+  var changes: Bool {
+    switch self {
+    case .reload: true
+    default: takesDocument
+    }
+  }
+
+  /// Whether the body, if there is one, says more.
+  var takesDocument: Bool { letterVerb != nil || isConsumerVerb }
+
+  var isConsumerVerb: Bool {
+    switch self {
+    case .pauseConsumer, .resumeConsumer, .forgetConsumer, .rewindConsumer: true
+    default: false
+    }
+  }
+
+  /// What is to be done with dead letters.
+  var letterVerb: LetterVerb? {
+    switch self {
+    case .retryDeadLetter, .retryDeadLetters: .retry
+    case .skipDeadLetter, .skipDeadLetters: .skip
+    case .discardDeadLetter, .discardDeadLetters: .discard
+    default: nil
     }
   }
 
@@ -28,6 +72,20 @@ enum Operation: String, CaseIterable, Sendable {
     case .getEvent: "/events/{position}"
     case .listSubject: "/subjects/{subject}"
     case .status: "/status"
+    case .listConsumers: "/consumers"
+    case .getConsumer: "/consumers/{name}"
+    case .pauseConsumer: "/consumers/{name}/pause"
+    case .resumeConsumer: "/consumers/{name}/resume"
+    case .forgetConsumer: "/consumers/{name}/forget"
+    case .rewindConsumer: "/consumers/{name}/rewind"
+    case .listDeadLetters: "/dead-letters"
+    case .getDeadLetter: "/dead-letters/{id}"
+    case .retryDeadLetters: "/dead-letters/retry"
+    case .skipDeadLetters: "/dead-letters/skip"
+    case .discardDeadLetters: "/dead-letters/discard"
+    case .retryDeadLetter: "/dead-letters/{id}/retry"
+    case .skipDeadLetter: "/dead-letters/{id}/skip"
+    case .discardDeadLetter: "/dead-letters/{id}/discard"
     case .reload: "/reload"
     case .live: "/health/live"
     case .ready: "/health/ready"
@@ -39,9 +97,19 @@ enum Operation: String, CaseIterable, Sendable {
   var scope: Scope? {
     switch self {
     case .append: .append
-    case .listEvents, .getEvent, .listSubject, .status, .describe: .read
-    case .reload: .admin
     case .live, .ready: nil
+    default: changes ? .admin : .read
+    }
+  }
+
+  var hasParameter: Bool { path.utf8.contains(UInt8(ascii: "{")) }
+
+  /// The members that its body may have, besides `by`.
+  var bodyNames: [String] {
+    switch self {
+    case .rewindConsumer: ["to", "dryRun"]
+    case .retryDeadLetters, .skipDeadLetters, .discardDeadLetters: ["ids", "consumer", "key", "all"]
+    default: []
     }
   }
 
@@ -49,6 +117,7 @@ enum Operation: String, CaseIterable, Sendable {
     switch self {
     case .listEvents: EventQuery.names
     case .listSubject: EventQuery.names.filter { $0 != "subject" }
+    case .listDeadLetters: LetterListQuery.names
     default: []
     }
   }
@@ -66,8 +135,12 @@ enum Destination: Equatable {
 
   init(_ method: HTTPRequest.Method, path: Substring) {
     var methods: [String] = []
+    var isWrittenOut = false
     for operation in Operation.allCases {
       guard let rest = Self.match(path, operation.path) else { continue }
+      // `/dead-letters/retry` is never the letter "retry".
+      if isWrittenOut, !rest.isEmpty { continue }
+      isWrittenOut = rest.isEmpty
       guard operation.method == method else {
         methods.append(operation.method.rawValue)
         continue
@@ -82,11 +155,18 @@ enum Destination: Equatable {
     self = methods.isEmpty ? .nowhere : .otherMethods(methods)
   }
 
-  /// The variable part of `path`, empty when there is none; nil when it is another path. A subject may contain slashes.
+  /// The variable part of `path`, empty when there is none; nil when it is another path. A subject may contain slashes,
+  /// other variable parts end with one.
   private static func match(_ path: Substring, _ pattern: String) -> Substring? {
-    guard let brace = pattern.utf8.firstIndex(of: UInt8(ascii: "{")) else { return path == pattern ? "" : nil }
-    let prefix = pattern.utf8[..<brace]
-    guard path.utf8.count > prefix.count, path.utf8.starts(with: prefix) else { return nil }
-    return Substring(path.utf8.dropFirst(prefix.count))
+    guard let brace = pattern.utf8.firstIndex(of: UInt8(ascii: "{")),
+      let end = pattern.utf8[brace...].firstIndex(of: UInt8(ascii: "}"))
+    else { return path == pattern ? "" : nil }
+    let (prefix, suffix) = (pattern.utf8[..<brace], pattern.utf8[pattern.utf8.index(after: end)...])
+    guard path.utf8.count > prefix.count + suffix.count, path.utf8.starts(with: prefix),
+      path.utf8.suffix(suffix.count).elementsEqual(suffix)
+    else { return nil }
+    let part = path.utf8.dropFirst(prefix.count).dropLast(suffix.count)
+    let takesSlashes = pattern.utf8[brace...end].elementsEqual("{subject}".utf8)
+    return takesSlashes || !part.contains(UInt8(ascii: "/")) ? Substring(part) : nil
   }
 }

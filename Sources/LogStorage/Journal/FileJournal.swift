@@ -128,6 +128,20 @@ package final class FileJournal: Journal, @unchecked Sendable {
     work.ring()
   }
 
+  /// Room beyond this is taken for granted: a probe is to be cheap.
+  private static var largestProbe: Int { 1 << 20 }
+
+  package func makeRoom(for bytes: Int) throws(JournalError) {
+    try waitForRoom(bytes)
+    if isFull(for: bytes) { try roll() }
+    do throws(FileError) {
+      try active.reserve(min(bytes, Self.largestProbe), behind: activeEnd)
+    } catch {
+      if error.mayPass { throw .noSpace(error) }
+      throw end(.failed(error))
+    }
+  }
+
   /// A segment is named after its first position, so it is not sealed before it has an entry.
   private func isFull(for bytes: Int) -> Bool {
     activeEnd + bytes + SegmentSeal.size > options.segmentBytes

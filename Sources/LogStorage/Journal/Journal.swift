@@ -58,6 +58,10 @@ package protocol Journal: AnyObject, Sendable {
   /// Whether a group of `bytes` would be appended without waiting.
   func hasRoom(for bytes: Int) -> Bool
 
+  /// After `.noSpace`: does what a group of `bytes` needs besides being written, and so finds out whether there is room
+  /// again. The engine's thread. Nothing is in the log afterwards that was not there before.
+  func makeRoom(for bytes: Int) throws(JournalError)
+
   /// The first position of the segment that is being written. The engine's thread.
   var activeFirstPosition: Position { get }
 
@@ -66,4 +70,9 @@ package protocol Journal: AnyObject, Sendable {
 
   /// Makes everything appended durable, reports it and ends the journal in good order. The last call.
   func stop() throws(JournalError)
+}
+
+extension Journal {
+  /// A journal without a disk always has room.
+  package func makeRoom(for bytes: Int) throws(JournalError) {}
 }

@@ -46,16 +46,32 @@ final class SegmentWriter: @unchecked Sendable {
     let isMore = try prepared.withLock { end throws(FileError) in
       if end - offset >= bytes / 4 || end + bytes > limit { return false }
       do throws(FileError) {
-        try file.write([UInt8](repeating: 0, count: bytes), at: end)
-        end += bytes
+        try extend(&end, by: bytes)
         return true
       } catch {
         guard error.mayPass else { throw error }
-        try file.truncate(to: end)
         return false
       }
     }
     if isMore { try file.syncData() }
+  }
+
+  /// The engine's thread: sees to it that the file has zeros for `bytes` behind `offset`, not durably. Nothing has changed
+  /// when there is no room.
+  func reserve(_ bytes: Int, behind offset: Int) throws(FileError) {
+    try prepared.withLock { end throws(FileError) in
+      if end < offset + bytes { try extend(&end, by: offset + bytes - end) }
+    }
+  }
+
+  private func extend(_ end: inout Int, by bytes: Int) throws(FileError) {
+    do throws(FileError) {
+      try file.write([UInt8](repeating: 0, count: bytes), at: end)
+      end += bytes
+    } catch {
+      if error.mayPass { try file.truncate(to: end) }
+      throw error
+    }
   }
 
   /// Makes a segment file under its temporary name, with its header and nothing durable yet.

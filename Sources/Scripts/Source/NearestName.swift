@@ -1,8 +1,8 @@
 /// Finds the name that was probably meant.
-enum NearestName {
+package enum NearestName {
   /// The candidate with the smallest edit distance to `name` (insert, delete, replace, swap of neighbours; case counts
   /// half), if that is small for its length: at most a third of it, and at most 3. The first of equals wins.
-  static func of(_ name: String, among candidates: some Sequence<String>) -> String? {
+  package static func of(_ name: String, among candidates: some Sequence<String>) -> String? {
     let limit = Double(min(3, max(1, name.utf8.count / 3)))
     var best: (name: String, distance: Double)?
     for candidate in candidates where candidate != name {

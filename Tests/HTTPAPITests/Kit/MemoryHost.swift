@@ -37,6 +37,8 @@ final class MemoryHost: EventHost, EventReading {
   let maximumGroupBytes = 16 << 20
   let contracts = ContractSet()
   private let state = Mutex(State())
+  /// Consumers and dead letters.
+  let operators = Mutex(MemoryOperators())
 
   var isOverloaded: Bool {
     get { state.withLock { $0.isOverloaded } }
@@ -187,6 +189,10 @@ final class MemoryHost: EventHost, EventReading {
 
   func failReads(with error: (any Error)?) { state.withLock { $0.readError = error } }
 
+  func throwIfUnreadable() throws {
+    if let error = state.withLock({ $0.readError }) { throw error }
+  }
+
   func visit(from: Position, through: Position, _ body: (EntryView, Position, Int64) -> Bool) throws {
     guard from <= through else { return }
     let entries = try state.withLock { state in
@@ -237,25 +243,12 @@ final class MemoryHost: EventHost, EventReading {
     }
   }
 
-  func act(_ verb: ReaderVerb, on consumer: String, by: String) async -> ReaderOutcome { .unknown }
-
-  func resolve(_ verb: LetterVerb, _ selection: LetterSelection, by: String) async -> LetterOutcome {
-    .done(LetterReceipt())
-  }
-
-  func letters(_ query: LetterQuery) async -> LetterPage? { LetterPage(letters: [], next: nil, total: 0) }
-
   func status() async -> HostStatus {
     let head = durable.rawValue
     return HostStatus(
       version: "9.9", generation: 3, scripts: [.init(path: "hello.lua", hash: "ab12")],
       loadErrors: ["a.lua:1: no", "b.lua:2: no"],
-      head: head, durable: head, logBytes: 4096, logID: "00ff",
-      readers: [
-        .init(
-          name: "hello", kind: "consumer", script: "hello.lua", state: "running", cursor: 5, lag: 2, blockedKeys: 1,
-          queued: 4, deadLetters: 3)
-      ])
+      head: head, durable: head, logBytes: 4096, logID: "00ff", readers: operators.withLock { $0.readers })
   }
 }
 

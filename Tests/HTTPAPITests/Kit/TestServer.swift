@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import ServiceLifecycle
 import Testing
+import Wire
 
 @testable import HTTPAPI
 
@@ -40,6 +41,12 @@ struct TestServer: Sendable {
 
   func post(lines: String, _ headers: [(String, String)] = []) async throws -> RawClient.Response {
     try await post("application/x-ndjson", lines, headers)
+  }
+
+  /// An operator's request, with a body of JSON or none.
+  func act(_ path: String, _ json: String? = nil, _ headers: [(String, String)] = []) async throws -> RawClient.Response {
+    let type = json == nil ? [] : [("Content-Type", "application/json")]
+    return try await request("POST", path, type + headers, body: json.map { Array($0.utf8) })
   }
 
   static func head(
@@ -95,6 +102,11 @@ func eventually(
     }
     try await Task.sleep(for: .milliseconds(2))
   }
+}
+
+extension RawClient.Response {
+  /// The kind of problem that this is, if it is one.
+  var problem: ProblemKind? { (try? decoded(Problem.self))?.kind }
 }
 
 /// An event of structured mode.

@@ -208,8 +208,9 @@ final class Machine {
   /// The control state as a fold of the log from nothing.
   func fold() throws -> [UInt8] {
     guard let opened else { return [] }
+    let wasWatching = disk.isWatching
     disk.isWatching = true
-    defer { disk.isWatching = false }
+    defer { disk.isWatching = wasWatching }
     var control = ControlState()
     try control.catchUp(with: opened.reader)
     return control.encoded

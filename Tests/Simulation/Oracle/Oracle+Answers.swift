@@ -6,7 +6,7 @@ extension Oracle {
   /// `head`: the log's last position before the turn that answered.
   func check(append index: Int, _ ledger: Ledger, head: Int) throws(Violation) {
     let append = ledger.appends[index]
-    let who = "append \(index) of \(append.items.map(\.number))"
+    let who = "append \(index) of \(append.items.map(\.number).brief)"
     guard let outcome = append.outcome else { return }
     let places = append.items.map { positions[$0.number] }
     switch outcome {
@@ -21,6 +21,7 @@ extension Oracle {
         duplicates >= old && (duplicates > 0 || places.map { $0! } == Array(first.rawValue...last.rawValue)), .answered,
         "\(who) is at \(places.map { $0! }), \(old) of it before it was sent; it was answered \(outcome)")
       if duplicates < count { try checkExpectation(append, who, first: first.rawValue) }
+      try checkStream(index, ledger, who)
     case .conflict(let entry, let position):
       try checkConflict(append.items, entry, position.rawValue, who)
     case .expectationFailed(let actual):
@@ -42,6 +43,21 @@ extension Oracle {
     let before = events[..<Int(first - 1)].last { $0.subject == append.items[0].subject }?.position ?? 0
     try expect(
       before == expecting, .answered, "\(who) expected \(expecting) and was appended at \(first), behind \(before)")
+  }
+
+  /// The chunks of a stream go in in their order, and none behind one that was refused.
+  private func checkStream(_ index: Int, _ ledger: Ledger, _ who: String) throws(Violation) {
+    guard let stream = ledger.appends[index].stream else { return }
+    let fresh = ledger.appends[index].items.filter { ledger.carriers[$0.number]?.count == 1 }.compactMap { positions[$0.number] }
+    for earlier in 0..<index where ledger.appends[earlier].stream == stream {
+      try expect(
+        !ledger.appends[earlier].isRefused, .answered, "\(who) of a stream is in, and append \(earlier) before it was refused")
+      for item in ledger.appends[earlier].items where ledger.carriers[item.number]?.count == 1 {
+        try expect(
+          positions[item.number] ?? 0 < fresh.first ?? .max, .oneOrder,
+          "\(who) of a stream begins at \(fresh[0]), before \(item.number), which was sent before it")
+      }
+    }
   }
 
   /// Whether the subject's last event was at `position` at some moment since the log ended at `head`.

@@ -296,7 +296,7 @@ extension Oracle {
           throw Violation(.deterministic, place)
         }
         try expect(
-          unit.message == "\(mode.rawValue)@\(time)" && (unit.kind == .refused) == (mode == .fail), .deterministic, place)
+          unit.message.hasSuffix("\(mode.rawValue)@\(time)") && (unit.kind == .refused) == (mode == .fail), .deterministic, place)
       default: throw Violation(.deterministic, place)
       }
     }

@@ -9,7 +9,7 @@ extension Simulator {
   func send(_ step: Swarm.Step) {
     switch step {
     case .burst:
-      for _ in 0..<(2 + seed.below(4)) { submit((0..<(20 + seed.below(60))).map { _ in item() }) }
+      for _ in 0..<(2 + seed.below(4)) { submit((0..<(20 + seed.below(60))).map { _ in item(isPlain: true) }) }
     case .duplicate:
       guard let old = known() else { return }
       submit(seed.oneIn(3) ? [item(), old, old] : [old])
@@ -36,7 +36,7 @@ extension Simulator {
   }
 
   /// A new event.
-  private func item() -> Ledger.Item {
+  private func item(isPlain: Bool = false) -> Ledger.Item {
     var content = Content(number: nextNumber)
     nextNumber += 1
     if swarm.failures > 0, seed.oneIn(swarm.failures) {
@@ -49,17 +49,20 @@ extension Simulator {
       content.who = Palette.names[seed.below(Palette.names.count)]
       if seed.oneIn(3) { content.badKey = seed.below(4) }
     }
-    if seed.oneIn(3) {
+    if !isPlain, seed.oneIn(3) {
       content.hops = seed.below(swarm.hops + 1)
-      content.steps = content.hops > 0 ? 1 + seed.below(3) : 0
+      content.steps = content.hops > 0 ? 1 + seed.below(2) : 0
     }
-    if !seed.oneIn(4) { content.keys = (0..<(1 + seed.below(3))).map { _ in "k\(seed.below(swarm.subjects))" } }
-    if !seed.oneIn(4) { content.group = "g\(seed.below(swarm.subjects))" }
+    if !seed.oneIn(4) { content.keys = (0..<(1 + seed.below(3))).map { _ in name("k") } }
+    if !seed.oneIn(4) { content.group = name("g") }
     return Ledger.Item(
       number: content.number, type: ["Order", "Order", "Pay", "Ship", "Other"][seed.below(5)],
-      subject: seed.oneIn(12) ? "" : "s\(seed.below(swarm.subjects))", data: content.json,
+      subject: name("s"), data: content.json,
       id: seed.oneIn(2) ? "id-\(content.number)" : nil)
   }
+
+  /// Of a subject or a key; sometimes none.
+  private func name(_ kind: String) -> String { seed.oneIn(12) ? "" : "\(kind)\(seed.below(swarm.subjects))" }
 
   private func mode() -> Content.Mode {
     [.until, .until, .until, .never, .fail, .version, .who][seed.below(7)]
@@ -88,7 +91,7 @@ extension Simulator {
         AppendJob(batch: batch, expecting: expecting.map { Position($0) }, stream: stream?.stream) { [unowned self] outcome in
           ledger.answered(index, outcome)
         }))
-    note("append \(index) of \(items.map(\.number))\(stream.map { " in stream \($0.number)" } ?? "")")
+    note("append \(index) of \(items.map(\.number).brief)\(stream.map { " in stream \($0.number)" } ?? "")")
   }
 }
 

@@ -124,6 +124,7 @@ extension Simulator {
 
   /// The answer comes before the turn changes anything.
   private func listed(_ query: LetterQuery, _ page: LetterPage?) {
+    let durable = machine.durable?.commit ?? 0
     let readers = oracle.readers.filter { reader in
       query.consumer.map { $0 == reader.behaviour.name && !reader.isForgotten } ?? true
     }
@@ -135,7 +136,7 @@ extension Simulator {
     for letter in page.letters {
       let name = LetterName(commit: letter.id.commit, index: letter.id.index)
       let found = known.first { $0.1.name == name }
-      guard let (reader, model) = found, letter.id.commit <= durableCommit, letter.position.rawValue == model.position,
+      guard let (reader, model) = found, letter.id.commit <= durable, letter.position.rawValue == model.position,
         letter.isBlocking == model.isBlocking,
         letter.waiting == (model.isBlocking ? (reader.waiting[model.key]?.units.count ?? 1) - 1 : 0)
       else {
@@ -143,8 +144,7 @@ extension Simulator {
         return
       }
     }
-    let durable = known.filter { $0.1.name.commit <= durableCommit }.count
-    if page.letters.count > min(durable, query.limit) || page.total != known.count {
+    if page.letters.count > min(known.count, query.limit) || page.total != known.count {
       broken = Violation(.answered, "\(page.letters.count) letters of \(page.total) are listed, there are \(known.count)")
     }
   }

@@ -1,0 +1,94 @@
+import Engine
+import Events
+import Foundation
+
+/// What blocked keys cost the others: the same backlog is read twice in each round, once with some keys blocked before
+/// and once with none. One event in a hundred belongs to a blocked key and joins its queue.
+struct BlockedKeysLoad {
+  var workload: Workload
+  var keys: Int
+  /// Every hundredth key.
+  var blocked: Int { keys / 100 }
+  /// What the consumer says of trying again.
+  var retry: String
+  var events = 400_000
+
+  /// Tried again after 200 ms, 400 ms, … while the others are measured.
+  static let few = BlockedKeysLoad(workload: .blocked, keys: 10_000, retry: "")
+  /// Between two tries.
+  static let many = BlockedKeysLoad(
+    workload: .manyBlocked, keys: 1_000_000, retry: #"retry = { first = "1h", cap = "1h" },"#)
+
+  func run(_ rounds: Int, _ folder: String, _ workers: Int) async throws -> BenchResult {
+    var (rates, floors): ([Double], [Double]) = ([], [])
+    for _ in 0..<rounds {
+      floors.append(try await rate(blocking: false, folder, workers))
+      rates.append(try await rate(blocking: true, folder, workers))
+    }
+    return .rate(
+      workload.rawValue, workload.summary, unit: "reactions/s", rounds: rates,
+      floorWhat: "the same with no key blocked", floors: floors, atLeast: 0.9)
+  }
+
+  private var source: String {
+    """
+    consumer "react" {
+      from = "start", \(retry)
+      on = { Ping = function(event)
+        if event.data.fails then error("not now") end
+        emit("Pong", { n = event.data.n + 1 })
+      end },
+    }
+    """
+  }
+
+  /// Reactions a second to a backlog, from the moment when the consumer goes on until the last one is durable.
+  private func rate(blocking: Bool, _ folder: String, _ workers: Int) async throws -> Double {
+    let host = try BenchHost(in: folder, workers: workers)
+    try await host.deploy(source)
+    if blocking { try await block(host) }
+    guard case .done = await host.engine.act(.pause, on: "react", by: "bench") else {
+      throw BenchError("the consumer cannot be paused")
+    }
+    let before = host.engine.durable.rawValue
+    try await host.append(backlog(host), inFlight: 32)
+    let reactions = blocking ? events - events / 100 : events
+    let (time, _) = try await seconds {
+      _ = await host.engine.act(.resume, on: "react", by: "bench")
+      try await host.wait(for: before + UInt64(events + reactions))
+    }
+    let status = await host.engine.status().readers[0]
+    guard status.blockedKeys == (blocking ? blocked : 0), status.queued == status.blockedKeys + events - reactions
+    else {
+      throw BenchError("\(status.blockedKeys) keys are blocked, \(status.queued) events wait")
+    }
+    try await host.stop()
+    return Double(reactions) / time
+  }
+
+  /// Blocks every hundredth key.
+  private func block(_ host: BenchHost) async throws {
+    let batches = stride(from: 0, to: blocked, by: 1000).map { first in
+      let batch = EntryBatch(hash: host.engine.hash)
+      for number in first..<min(first + 1000, blocked) { batch.add("Ping", subject(number * 100), #"{"fails":true}"#) }
+      return batch
+    }
+    try await host.append(batches, inFlight: 32)
+    while await host.engine.status().readers[0].blockedKeys < blocked { await Task.yield() }
+  }
+
+  private func backlog(_ host: BenchHost) -> [EntryBatch] {
+    stride(from: 0, to: events, by: 1000).map { first in
+      let batch = EntryBatch(hash: host.engine.hash, capacity: 1000 * 120)
+      for number in first..<(first + 1000) {
+        // A step that has no factor in common with the number of keys goes through all of them, far apart; the last
+        // two digits are those of the event, so that every hundredth event has a blocked key.
+        let key = number % 100 + (number / 100 * 7919) % (keys / 100) * 100
+        batch.add("Ping", subject(key), #"{"n":\#(number),"pad":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}"#)
+      }
+      return batch
+    }
+  }
+
+  private func subject(_ key: Int) -> String { "subject-\(key)" }
+}

@@ -1,0 +1,209 @@
+import ArgumentParser
+import Client
+import Wire
+
+/// `moondance dead-letters`
+struct DeadLettersCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "dead-letters",
+    abstract: "List the events that consumers were given up to handle, and decide what becomes of them.",
+    discussion: """
+      Without a subcommand it lists them. A dead letter that is blocking holds up the events of its key behind it; the \
+      three verbs let them go on: retry calls the consumer again first, skip keeps the letter in the list, discard takes \
+      it off. Doing the same again changes nothing. Your name is kept with it in the log.
+
+      EXAMPLES
+        moondance dead-letters
+        moondance dead-letters show 8123
+        moondance dead-letters retry 8123 8123.2
+        moondance dead-letters retry --all --consumer loyalty --error 'no such customer'
+      """,
+    subcommands: [
+      ListDeadLetters.self, ShowDeadLetter.self, RetryDeadLetters.self, SkipDeadLetters.self, DiscardDeadLetters.self,
+    ],
+    defaultSubcommand: ListDeadLetters.self)
+}
+
+/// Which letters are meant, by what they are.
+struct LetterFilter: ParsableArguments {
+  @Option(help: ArgumentHelp("Only letters of this consumer.", valueName: "name"))
+  var consumer: String?
+
+  @Option(help: ArgumentHelp("Only letters of this key.", valueName: "key"))
+  var key: String?
+
+  @Option(
+    help: ArgumentHelp("Only letters about this type of event; with * at its end, all that begin so.", valueName: "type"))
+  var type: String?
+
+  @Option(help: ArgumentHelp("Only letters in whose error this stands.", valueName: "text"))
+  var error: String?
+
+  func validate() throws {
+    if error?.isEmpty == true { throw ValidationError("--error takes a part of the error's text") }
+  }
+
+  var isEmpty: Bool { consumer == nil && key == nil && type == nil && error == nil }
+
+  var selection: DeadLetterSelection {
+    var selection = DeadLetterSelection()
+    (selection.consumer, selection.key, selection.type, selection.error) = (consumer, key, type, error)
+    return selection
+  }
+}
+
+/// `moondance dead-letters list`
+struct ListDeadLetters: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list",
+    abstract: "List dead letters, the oldest first.",
+    discussion: """
+      ATTEMPTS are calls that failed. STATE is blocking when the events of the key behind it wait, WAITING how many these \
+      are, and skipped when they went on. On a terminal, lines are cut to its width. --json prints the pages of the list as \
+      HTTP returns them, one a line.
+
+      EXAMPLES
+        moondance dead-letters
+        moondance dead-letters --consumer loyalty --key order-1
+        moondance dead-letters --type 'Order*' --error 'no such customer' --limit 1000
+        moondance dead-letters --json | jq -r '.deadLetters[].id'
+      """)
+
+  @OptionGroup var filter: LetterFilter
+
+  @Option(help: ArgumentHelp("At most so many letters.", valueName: "n"))
+  var limit = 100
+
+  @OptionGroup var server: ServerOptions
+
+  func validate() throws {
+    if limit < 1 { throw ValidationError("--limit takes a number from 1 on") }
+  }
+
+  func run() throws {
+    try server.withClient { client in
+      var printer = LetterPrinter(isJSON: server.json, width: Output.terminalWidth)
+      try LetterPages.forEach(filter.selection, limit: limit, { try client.deadLetters($0) }) { page, isLast in
+        for line in printer.lines(page, isLast: isLast) { try Output.write(line + [UInt8(ascii: "\n")]) }
+      }
+      if let rest = printer.rest(filter: filter) { Output.complain(rest) }
+    }
+  }
+}
+
+/// `moondance dead-letters show`
+struct ShowDeadLetter: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "show",
+    abstract: "Print one dead letter: its event, and every attempt with its error.",
+    discussion: """
+      Works for letters that are resolved, too.
+
+      EXAMPLES
+        moondance dead-letters show 8123
+        moondance dead-letters show 8123.2 --json
+      """)
+
+  @Argument(help: ArgumentHelp("As the list gives it.", valueName: "id"))
+  var id: String
+
+  @OptionGroup var server: ServerOptions
+
+  func validate() throws { try LetterChoice.check(id) }
+
+  func run() throws {
+    try server.withClient { client in
+      let reply = try client.deadLetter(id)
+      if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
+      try Output.print(LetterText.text(reply))
+    }
+  }
+}
+
+/// Which letters a verb is for.
+struct LetterChoice: ParsableArguments {
+  @Argument(help: ArgumentHelp("As the list gives them.", valueName: "id"))
+  var ids: [String] = []
+
+  @Flag(help: "All dead letters, or all that the options below choose.")
+  var all = false
+
+  @OptionGroup var filter: LetterFilter
+
+  func validate() throws {
+    guard !all || ids.isEmpty else { throw ValidationError("give ids, or --all, not both") }
+    guard all || !ids.isEmpty else {
+      throw ValidationError(
+        "say which dead letters: their ids, or --all with --consumer, --key, --type or --error, or --all alone")
+    }
+    guard all || filter.isEmpty else { throw ValidationError("options that choose among letters go with --all") }
+    for id in ids { try Self.check(id) }
+  }
+
+  static func check(_ id: String) throws {
+    let parts = id.split(separator: ".", omittingEmptySubsequences: false)
+    guard (1...2).contains(parts.count),
+      parts.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { (0x30...0x39).contains($0) } })
+    else { throw ValidationError("\"\(id)\" is no id of a dead letter; one looks like 8123 or 8123.2") }
+  }
+}
+
+/// `moondance dead-letters retry`
+struct RetryDeadLetters: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "retry",
+    abstract: "Call the consumers again.",
+    discussion: """
+      A letter is handled again with all its attempts before it, in its place among the events of its key: before those \
+      that wait behind it. Mend the cause first; a letter that fails again becomes a new letter.
+
+      EXAMPLES
+        moondance dead-letters retry 8123 8123.2
+        moondance dead-letters retry --all --consumer loyalty
+        moondance dead-letters retry --all --type OrderPaid --error 'no such customer'
+      """)
+
+  @OptionGroup var choice: LetterChoice
+  @OptionGroup var server: ServerOptions
+
+  func run() throws { try LetterRun(verb: .retry, choice: choice).run(server) }
+}
+
+/// `moondance dead-letters skip`
+struct SkipDeadLetters: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "skip",
+    abstract: "Let the events behind dead letters go on, and keep the letters in the list.",
+    discussion: """
+      The events of the key behind a letter are handled as if it had been; the letter can be retried later, out of its \
+      order.
+
+      EXAMPLES
+        moondance dead-letters skip 8123
+        moondance dead-letters skip --all --consumer loyalty --key order-1
+      """)
+
+  @OptionGroup var choice: LetterChoice
+  @OptionGroup var server: ServerOptions
+
+  func run() throws { try LetterRun(verb: .skip, choice: choice).run(server) }
+}
+
+/// `moondance dead-letters discard`
+struct DiscardDeadLetters: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "discard",
+    abstract: "Let the events behind dead letters go on, and take the letters off the list.",
+    discussion: """
+      The consumer never handles them. The events and the failures stay in the log, and "show" still finds them.
+
+      EXAMPLES
+        moondance dead-letters discard 8123
+        moondance dead-letters discard --all --consumer loyalty --type OrderPaid
+      """)
+
+  @OptionGroup var choice: LetterChoice
+  @OptionGroup var server: ServerOptions
+
+  func run() throws { try LetterRun(verb: .discard, choice: choice).run(server) }
+}

@@ -1,0 +1,36 @@
+internal import Engine
+internal import Events
+internal import Wire
+
+/// What `GET /dead-letters` asks for.
+struct LetterListQuery: Sendable {
+  static let names = ["consumer", "key", "type", "error", "limit", "after"]
+
+  var consumer: String?
+  var key: KeyBytes?
+  /// Of the event that was given up.
+  var type: EventFilter.TypeFilter?
+  /// What stands in the error, as bytes.
+  var error: [UInt8]?
+  var limit: Int?
+  var after: LetterID?
+
+  init() {}
+
+  init(_ query: Query, maximum: Int) throws(Problem) {
+    if let name = query["consumer"] { consumer = String(decoding: name, as: UTF8.self) }
+    key = query["key"].map { KeyBytes($0) }
+    if let type = query["type"] { self.type = try EventQuery.type(type) }
+    if let text = query["error"] {
+      if text.isEmpty { throw Problem(.badRequest, "The query's error is a part of the error's text.") }
+      error = text
+    }
+    limit = try query.number("limit", in: 1...UInt64(maximum)).map { Int($0) }
+    if let text = query["after"] {
+      guard let id = LetterID(String(decoding: text, as: UTF8.self)) else {
+        throw Problem(.badRequest, "The query's after is the id of a dead letter, like 8123 or 8123.2.")
+      }
+      after = id
+    }
+  }
+}

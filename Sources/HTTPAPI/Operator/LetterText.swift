@@ -1,0 +1,149 @@
+internal import Engine
+internal import Events
+internal import NIOCore
+
+/// Dead letters as JSON: what the engine keeps of them in memory, and what the log tells.
+struct LetterText {
+  let reading: any EventReading
+  let encoder: CloudEventEncoder
+  let limits: DoorLimits
+
+  /// `{"deadLetters":[…],"next":id,"total":n}` with those letters of the page that the query's type and error let
+  /// through. A page that would be too large, or takes too long, ends earlier and says where to go on.
+  func json(_ page: LetterPage, _ query: LetterListQuery) throws -> ByteBuffer {
+    var letters = page.letters[...]
+    var next = page.next
+    var count = 0
+    let deadline = ContinuousClock.now + limits.searchTime
+    var writer = ByteWriter(capacity: 16 << 10)
+    writer.append("{\"deadLetters\":[" as StaticString)
+    try reading.failures(of: page.letters.map(\.id)) { id, failure in
+      while let first = letters.first, first.id < id { letters.removeFirst() }
+      guard let letter = letters.popFirst() else { return false }
+      let start = writer.count
+      if count > 0 { writer.append(UInt8(ascii: ",")) }
+      if try append(letter, failure, query, to: &writer) { count += 1 } else { writer.truncate(to: start) }
+      guard !letters.isEmpty, writer.count >= limits.pageBytes || ContinuousClock.now >= deadline else { return true }
+      next = id
+      return false
+    }
+    writer.append("],\"next\":" as StaticString)
+    writer.append(nullable: next?.description)
+    writer.append(",\"total\":" as StaticString)
+    writer.appendDecimal(UInt64(page.total))
+    writer.append(UInt8(ascii: "}"))
+    return ByteBuffer(bytes: writer.bytes)
+  }
+
+  /// False when the query does not want this one.
+  private func append(
+    _ letter: LetterSummary, _ failure: FailureHistory.Attempt, _ query: LetterListQuery, to writer: inout ByteWriter
+  ) throws -> Bool {
+    let unit = failure.unit
+    if let error = query.error, Array(unit.message.utf8).firstRange(of: error) == nil { return false }
+    writer.append("{\"id\":" as StaticString)
+    writer.appendJSON(string: letter.id.description)
+    writer.member("consumer", letter.consumer)
+    guard try appendEvent(key: letter.key, letter.position, type: query.type, to: &writer) else { return false }
+    writer.appendFailure(failure)
+    writer.member("attempts", UInt64(unit.attempt))
+    writer.member("failedAt", time: unit.time)
+    writer.member("state", letter.isBlocking ? "blocking" : "skipped")
+    writer.member("waiting", UInt64(letter.waiting))
+    writer.append(UInt8(ascii: "}"))
+    return true
+  }
+
+  /// One letter with every attempt, the oldest first. `open`: nil when it is resolved.
+  func json(
+    _ id: LetterID, _ history: FailureHistory, consumer: String?, open: LetterSummary?
+  ) throws -> ByteBuffer {
+    let last = history.attempts[0].unit
+    var writer = ByteWriter(capacity: 4096)
+    writer.append("{\"id\":" as StaticString)
+    writer.appendJSON(string: id.description)
+    writer.append(",\"consumer\":" as StaticString)
+    writer.append(nullable: consumer)
+    _ = try appendEvent(key: last.key, Position(last.position), type: nil, to: &writer)
+    writer.member("failedAt", time: last.time)
+    writer.member("state", open.map { $0.isBlocking ? "blocking" : "skipped" } ?? "resolved")
+    writer.member("waiting", UInt64(open?.waiting ?? 0))
+    writer.append(",\"attempts\":[" as StaticString)
+    for (index, attempt) in history.attempts.reversed().enumerated() {
+      if index > 0 { writer.append(UInt8(ascii: ",")) }
+      writer.append("{\"attempt\":" as StaticString)
+      writer.appendDecimal(UInt64(attempt.unit.attempt))
+      writer.member("time", time: attempt.unit.time)
+      writer.appendFailure(attempt)
+      writer.append(UInt8(ascii: "}"))
+    }
+    writer.append("],\"omitted\":" as StaticString)
+    writer.append(history.isComplete ? "false" as StaticString : "true")
+    writer.append(UInt8(ascii: "}"))
+    return ByteBuffer(bytes: writer.bytes)
+  }
+
+  /// False when the event is of another type.
+  private func appendEvent(
+    key: KeyBytes, _ position: Position, type: EventFilter.TypeFilter?, to writer: inout ByteWriter
+  ) throws -> Bool {
+    writer.member("key", key.description)
+    writer.member("position", position.rawValue)
+    writer.append(",\"event\":" as StaticString)
+    let filter = EventFilter(type: type)
+    let start = writer.count
+    var isWanted = true
+    try reading.visit([position]) { entry, position, committed in
+      isWanted = type == nil || filter.matches(entry, at: position)
+      if isWanted { encoder.encode(entry, position: position, committed: committed, into: &writer) }
+      return false
+    }
+    if writer.count == start { writer.append("null" as StaticString) }
+    return isWanted
+  }
+}
+
+/// Members of an object that has begun.
+extension ByteWriter {
+  fileprivate mutating func appendFailure(_ failure: FailureHistory.Attempt) {
+    let unit = failure.unit
+    member("error", unit.message)
+    member("kind", unit.kind.description)
+    member("traceback", unit.traceback)
+    append(",\"log\":[" as StaticString)
+    for (index, line) in unit.log.enumerated() {
+      if index > 0 { append(UInt8(ascii: ",")) }
+      appendJSON(string: line)
+    }
+    append("],\"scriptHash\":" as StaticString)
+    append(nullable: unit.scriptHash?.description)
+    member("generation", UInt64(failure.generation))
+  }
+
+  fileprivate mutating func member(_ name: StaticString, _ text: String) {
+    begin(name)
+    appendJSON(string: text)
+  }
+
+  fileprivate mutating func member(_ name: StaticString, _ number: UInt64) {
+    begin(name)
+    appendDecimal(number)
+  }
+
+  fileprivate mutating func member(_ name: StaticString, time microseconds: Int64) {
+    begin(name)
+    append(UInt8(ascii: "\""))
+    Timestamp.write(microseconds, into: &self)
+    append(UInt8(ascii: "\""))
+  }
+
+  private mutating func begin(_ name: StaticString) {
+    append(",\"" as StaticString)
+    append(name)
+    append("\":" as StaticString)
+  }
+
+  fileprivate mutating func append(nullable text: String?) {
+    if let text { appendJSON(string: text) } else { append("null" as StaticString) }
+  }
+}

@@ -1,0 +1,104 @@
+internal import Engine
+internal import Events
+internal import NIOCore
+internal import Wire
+
+#if canImport(FoundationEssentials)
+  internal import FoundationEssentials
+#else
+  internal import Foundation
+#endif
+
+/// The body of an operator's request: a JSON object, or nothing. What is not known in it is refused rather than passed
+/// over: a `dry_run` must not become a rewind.
+struct OperatorBody {
+  private let members: JSONObject?
+
+  init(_ body: ByteBuffer, names: [String]) throws(Problem) {
+    guard body.readableBytes > 0 else {
+      members = nil
+      return
+    }
+    let result = body.withUnsafeReadableBytes { bytes -> Result<JSONObject, CloudEventError> in
+      Result { () throws(CloudEventError) in try JSONObject(bytes) }
+    }
+    do {
+      members = try result.get()
+    } catch {
+      throw AppendRoute.problem(error, .structured)
+    }
+    for (name, _) in members?.members ?? [] where !(names + ["by"]).contains(name) {
+      throw Problem(
+        .badRequest,
+        "The body has a member that means nothing here; known are \((names + ["by"]).joined(separator: ", ")).")
+    }
+  }
+
+  /// Who acts, for the log: `sender`, and in brackets whom the sender says it acts for.
+  func by(_ sender: String) throws(Problem) -> String {
+    guard let name = try text("by") else { return sender }
+    guard NameRule.declaration.allows(name) else {
+      throw Problem(
+        .badRequest,
+        "by says who acts, in 1 to \(NameRule.maximumDeclarationBytes) bytes without control characters.")
+    }
+    return "\(sender) (\(name))"
+  }
+
+  /// Which letters are meant. `maximum` bounds the ids.
+  func selection(maximum: Int) throws(Problem) -> LetterSelection {
+    let wanted = Problem(
+      .badRequest,
+      """
+      Say which dead letters are meant: {"ids":["8123","8123.2"]} with 1 to \(maximum) ids, {"consumer":"name"}, perhaps \
+      with "key", or {"all":true}.
+      """)
+    let given = ["ids", "consumer", "all"].filter { members?[$0] != nil }
+    guard given.count == 1, members?["key"] == nil || given == ["consumer"] else { throw wanted }
+    switch members?[given[0]] {
+    case .array(let json):
+      guard given == ["ids"], let texts = try? JSONDecoder().decode([String].self, from: Data(json)),
+        (1...maximum).contains(texts.count)
+      else { throw wanted }
+      let ids = texts.compactMap { LetterID($0) }
+      guard ids.count == texts.count else { throw wanted }
+      return .ids(ids)
+    case .boolean(true) where given == ["all"]: return .all(consumer: nil, key: nil)
+    case .string(let consumer) where given == ["consumer"]:
+      return .all(consumer: consumer, key: try text("key").map { KeyBytes($0) })
+    default: throw wanted
+    }
+  }
+
+  /// Where a rewind goes.
+  func target() throws(Problem) -> RewindRequest.Target {
+    switch members?["to"] {
+    case .number(let text):
+      if let position = UInt64(text), (1...UInt64(Int64.max)).contains(position) { return .position(position) }
+    case .string(let text): if Timestamp.microseconds(text) != nil { return .time(text) }
+    default: break
+    }
+    throw Problem(
+      .badRequest,
+      """
+      Say where hearing begins again: {"to":813}, a position, or {"to":"2026-01-31T12:00:00Z"}, after what was committed \
+      up to then; with "dryRun":true it is only counted what would be repeated.
+      """)
+  }
+
+  func flag(_ name: String) throws(Problem) -> Bool {
+    switch members?[name] {
+    case .boolean(let value): return value
+    case nil: return false
+    default: throw Problem(.badRequest, "\(name) is true or false.")
+    }
+  }
+
+  private func text(_ name: String) throws(Problem) -> String? {
+    switch members?[name] {
+    case .string(let text): return text
+    case nil: return nil
+    default: throw Problem(.badRequest, "\(name) is text.")
+    }
+  }
+}

@@ -1,0 +1,191 @@
+import Synchronization
+
+@testable import Engine
+@testable import Events
+@testable import HTTPAPI
+
+/// Consumers and dead letters in memory: what operators' verbs do to them, without anybody who handles events.
+struct MemoryOperators {
+  struct Act: Equatable {
+    var what: String
+    var by: String
+  }
+
+  var readers = [
+    HostStatus.Reader(
+      name: "hello", kind: "consumer", script: "hello.lua", state: "running", cursor: 5, lag: 2, blockedKeys: 1,
+      queued: 4, deadLetters: 3)
+  ]
+  var open: [LetterSummary] = []
+  /// Of every letter that there ever was.
+  var histories: [LetterID: FailureHistory] = [:]
+  /// Letters that are not durable yet.
+  var pending: Set<LetterID> = []
+  var acts: [Act] = []
+  /// Outcomes of the next verbs, instead of doing them.
+  var readerOutcomes: [ReaderOutcome] = []
+  var letterOutcomes: [LetterOutcome] = []
+  /// The commit times of the log: position by time.
+  var times: [(time: Int64, position: Position)] = []
+  /// What was asked of the last preview.
+  var previewed: (from: Position, cursor: Position)?
+
+  func index(of name: String) -> Int? { readers.firstIndex { $0.name == name } }
+}
+
+extension MemoryOperators {
+  mutating func act(_ verb: ReaderVerb, on name: String) -> ReaderOutcome {
+    guard let index = index(of: name) else { return .unknown }
+    var receipt = ReaderReceipt(changed: true, state: "", cursor: readers[index].cursor)
+    switch verb {
+    case .pause, .resume:
+      let state = verb == .pause ? "paused" : "running"
+      receipt.changed = readers[index].state != state
+      readers[index].state = state
+    case .forget:
+      receipt.droppedUnits = readers[index].queued
+      receipt.droppedLetters = drop(from: name, after: 0)
+      receipt.changed = receipt.droppedUnits > 0 || receipt.droppedLetters > 0
+      (readers[index].queued, readers[index].blockedKeys) = (0, 0)
+    case .rewind(let position):
+      if let why = RewindPreview.refusal(of: readers[index], to: position) { return .refused(why) }
+      readers[index].cursor = position.rawValue - 1
+      receipt.cursor = position.rawValue - 1
+      receipt.droppedLetters = drop(from: name, after: position.rawValue - 1)
+    }
+    receipt.state = readers[index].state
+    return .done(receipt)
+  }
+
+  private mutating func drop(from name: String, after cursor: UInt64) -> Int {
+    let before = open.count
+    open.removeAll { $0.consumer == name && $0.position.rawValue > cursor }
+    return before - open.count
+  }
+
+  mutating func resolve(_ verb: LetterVerb, _ selection: LetterSelection) -> LetterOutcome {
+    var receipt = LetterReceipt()
+    let chosen: [LetterID]
+    switch selection {
+    case .ids(let ids): chosen = ids
+    case .all(let name, let key):
+      if let name, index(of: name) == nil { return .unknownConsumer }
+      chosen = open.filter { (name == nil || $0.consumer == name) && (key == nil || $0.key == key) }.map(\.id)
+    }
+    for id in Set(chosen).sorted() {
+      guard let index = open.firstIndex(where: { $0.id == id }) else {
+        receipt.notOpen.append(id)
+        continue
+      }
+      if verb != .skip {
+        open.remove(at: index)
+      } else if open[index].isBlocking {
+        (open[index].isBlocking, open[index].waiting) = (false, 0)
+      } else {
+        receipt.unchanged += 1
+        continue
+      }
+      receipt.resolved += 1
+    }
+    return .done(receipt)
+  }
+
+  func page(_ query: LetterQuery) -> LetterPage? {
+    if let name = query.consumer, index(of: name) == nil { return nil }
+    let ofConsumer = open.filter { query.consumer == nil || $0.consumer == query.consumer }
+    let found = ofConsumer.filter { letter in
+      !pending.contains(letter.id) && (query.key == nil || letter.key == query.key)
+        && query.after.map { letter.id > $0 } ?? true
+    }.sorted { $0.id < $1.id }
+    let letters = Array(found.prefix(query.limit))
+    return LetterPage(
+      letters: letters, next: found.count > query.limit ? letters.last?.id : nil, total: ofConsumer.count)
+  }
+}
+
+extension MemoryHost {
+  func act(_ verb: ReaderVerb, on consumer: String, by: String) async -> ReaderOutcome {
+    operators.withLock { state in
+      state.acts.append(.init(what: "\(verb) \(consumer)", by: by))
+      return state.readerOutcomes.isEmpty ? state.act(verb, on: consumer) : state.readerOutcomes.removeFirst()
+    }
+  }
+
+  func resolve(_ verb: LetterVerb, _ selection: LetterSelection, by: String) async -> LetterOutcome {
+    operators.withLock { state in
+      state.acts.append(.init(what: "\(verb)", by: by))
+      return state.letterOutcomes.isEmpty ? state.resolve(verb, selection) : state.letterOutcomes.removeFirst()
+    }
+  }
+
+  func letters(_ query: LetterQuery) async -> LetterPage? { operators.withLock { $0.page(query) } }
+
+  func failures(of ids: [LetterID], _ body: (LetterID, FailureHistory.Attempt) throws -> Bool) throws {
+    try throwIfUnreadable()
+    for id in ids {
+      guard let history = try history(of: id) else { continue }
+      if try !body(id, history.attempts[0]) { return }
+    }
+  }
+
+  func history(of id: LetterID) throws -> FailureHistory? {
+    try throwIfUnreadable()
+    return operators.withLock { $0.pending.contains(id) ? nil : $0.histories[id] }
+  }
+
+  func position(until time: Int64) throws -> Position {
+    try throwIfUnreadable()
+    return operators.withLock { $0.times.last { $0.time <= time }?.position ?? .start }
+  }
+
+  func preview(
+    ofRewinding reader: HostStatus.Reader, to first: Position, durable: Position
+  ) throws -> RewindPreview {
+    try throwIfUnreadable()
+    operators.withLock { $0.previewed = (first, Position(reader.cursor)) }
+    var preview = RewindPreview()
+    preview.events = Int(reader.cursor - first.rawValue + 1)
+    preview.effects = 1
+    return preview
+  }
+
+  // MARK: What a test sets up
+
+  func setUp(_ change: (inout MemoryOperators) -> Void) { operators.withLock { change(&$0) } }
+
+  func consumers(_ readers: [HostStatus.Reader]) { operators.withLock { $0.readers = readers } }
+
+  /// An event that `consumer` was given up to handle.
+  @discardableResult
+  func giveUp(
+    _ id: String, _ type: String = "Work", on subject: String = "a", of consumer: String = "hello",
+    error: String = "work.lua:3: no", attempts: Int = 1, data: String = "{}", log: [String] = [], waiting: Int = 0,
+    isBlocking: Bool = true
+  ) -> Position {
+    append(type, subject: subject, data: data)
+    let position = durable
+    let id = LetterID(id)!
+    let failures = (1...attempts).map { attempt in
+      FailureHistory.Attempt(
+        unit: ProgressRecord.FailedUnit(
+          position: position.rawValue, key: KeyBytes(subject), attempt: UInt32(attempt), kind: .error, message: error,
+          traceback: "stack traceback:\n\twork.lua:3: in function", log: log,
+          scriptHash: ContentHash(of: Array("script".utf8)), time: 1_782_898_200_000_000 + Int64(attempt) * 1_000_000,
+          disposition: attempt < attempts ? .retry : isBlocking ? .deadAndBlocking : .deadAndSkipped, nextTry: 0),
+        generation: UInt32(attempt))
+    }
+    operators.withLock { state in
+      state.open.append(
+        LetterSummary(
+          id: id, consumer: consumer, key: KeyBytes(subject), position: position, isBlocking: isBlocking,
+          waiting: waiting))
+      state.histories[id] = FailureHistory(
+        reader: state.index(of: consumer).map { state.readers[$0].number } ?? 99, attempts: failures.reversed())
+    }
+    return position
+  }
+
+  var previewed: (from: Position, cursor: Position)? { operators.withLock { $0.previewed } }
+  var acts: [MemoryOperators.Act] { operators.withLock { $0.acts } }
+  var openLetters: [String] { operators.withLock { $0.open.map(\.id.description) } }
+}
