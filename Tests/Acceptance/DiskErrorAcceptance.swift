@@ -41,7 +41,7 @@ struct DiskErrorAcceptance {
       let (acknowledged, code, output) = try await life(
         handlers, data, tracer, fault: "\(call):error=EIO:when=\(number)")
       let calls = try await tracer.calls()
-      guard let failed = calls.first(where: \.isInjected) else {
+      guard let failed = calls.first(where: { $0.isInjected }) else {
         #expect(code == 0, "\(output)")
         break
       }
@@ -85,7 +85,7 @@ struct DiskErrorAcceptance {
     let segment = data + "/log/00000000000000000001.seg"
     #expect(daemon.finalOutput.contains("fdatasync \(segment): Input/output error (errno 5)"))
     let calls = try await tracer.calls()
-    let failed = try #require(calls.first(where: \.isInjected))
+    let failed = try #require(calls.first { $0.isInjected })
     #expect(failed.path == segment)
     let later = calls.filter { $0.began > failed.ended && ["fdatasync", "fsync"].contains($0.name) }
     #expect(later.isEmpty, "\(later)")
@@ -120,7 +120,7 @@ struct DiskErrorAcceptance {
     _ = try await tracer.attach(to: daemon, fault: "\(call):error=EIO:when=\(number)")
     #expect(daemon.stop() == 74)
     let calls = try await tracer.calls()
-    let failed = try #require(calls.first(where: \.isInjected), "\(calls)")
+    let failed = try #require(calls.first { $0.isInjected }, "\(calls)")
     let output = daemon.finalOutput
     #expect(output.contains("the log cannot go on"), "\(output)")
     #expect(output.contains(failed.path.split(separator: "/").last!), "\(failed): \(output)")

@@ -10,7 +10,7 @@ struct OverloadAcceptance {
   private func flood(
     _ daemon: DaemonProcess, connections: Int, batches: Int, eventBytes: Int
   ) async -> (acknowledged: Int, refused: Int, broken: Int, retryAfter: Set<String>) {
-    let counts = Mutex((acknowledged: 0, refused: 0, broken: 0, retryAfter: Set<String>()))
+    let tally = Tally()
     let pad = String(repeating: "x", count: eventBytes)
     let event = #"{"specversion":"1.0","type":"Large","subject":"s","data":{"pad":"\#(pad)"}}"#
     let body = Data("[\(Array(repeating: event, count: 8).joined(separator: ","))]".utf8)
@@ -24,9 +24,9 @@ struct OverloadAcceptance {
               guard let connection = try? DoorConnection(port: daemon.port) else { return }
               for _ in 0..<batches {
                 guard let response = try? connection.postBatch(body) else {
-                  return counts.withLock { $0.broken += 1 }
+                  return tally.counts.withLock { $0.broken += 1 }
                 }
-                counts.withLock { counts in
+                tally.counts.withLock { counts in
                   if response.status == 201 { counts.acknowledged += 8 } else { counts.refused += 1 }
                   if response.status == 503 { counts.retryAfter.insert(response.headers["retry-after"] ?? "none") }
                 }
@@ -37,7 +37,12 @@ struct OverloadAcceptance {
         }
       }
     }
-    return counts.withLock { $0 }
+    return tally.counts.withLock { $0 }
+  }
+
+  /// What became of the requests of all connections.
+  private final class Tally: Sendable {
+    let counts = Mutex((acknowledged: 0, refused: 0, broken: 0, retryAfter: Set<String>()))
   }
 
   private func residentBytes(of process: Int32) -> Int {

@@ -75,7 +75,7 @@ struct RollAcceptance {
     let response = try? connection.postBatch(AlmostFullSegment.batch)
     #expect(try await daemon.end() == 74)
     let calls = try await tracer.calls()
-    let failed = try #require(calls.first(where: \.isInjected), "\(calls)")
+    let failed = try #require(calls.first { $0.isInjected }, "\(calls)")
     let output = daemon.finalOutput
     #expect(output.contains("Input/output error (errno 5)"), "\(failed): \(output)")
     #expect(calls.contains { $0.isInjected && output.contains($0.path.split(separator: "/").last!) }, "\(output)")

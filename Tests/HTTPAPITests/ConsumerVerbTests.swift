@@ -129,7 +129,7 @@ struct `Verbs on consumers over HTTP` {
 
   @Test(arguments: ["üben/😀 100 %", "a/b/pause", "..", "a?b#c", "pause"])
   func `any name of a consumer has an address`(name: String) async throws {
-    let encoded = name.utf8.map { "%" + String($0 + 0x100, radix: 16).suffix(2) }.joined()
+    let encoded = name.utf8.map { "%" + String(Int($0) + 0x100, radix: 16).suffix(2) }.joined()
     try await TestServer.run { server async throws in
       server.host.consumers([reader(name)])
       #expect(try await receipt(server, "\(encoded)/pause").consumer == name)

@@ -40,6 +40,9 @@ struct SimulateCommand: ParsableCommand {
   @Flag(help: "Go on after a failure and list the seeds that fail.")
   var keepGoing = false
 
+  @Option(help: "How many of the last steps of a run that fails are printed.")
+  var trace = 30
+
   func validate() throws {
     if let bug, Bug(rawValue: bug) == nil { throw ValidationError("there is no bug \"\(bug)\"") }
     guard (1...256).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 256") }
@@ -53,9 +56,9 @@ struct SimulateCommand: ParsableCommand {
     let planted = bug.flatMap { Bug(rawValue: $0) }
     // Scripts want a stack of their own size.
     let threads = (0..<jobs).map { number in
-      NamedThread.start(name: "simulate-\(number)", stackBytes: 8 << 20) { [digests, keepGoing] in
+      NamedThread.start(name: "simulate-\(number)", stackBytes: 8 << 20) { [digests, keepGoing, trace] in
         while let seed = progress.take(keepGoing: keepGoing) {
-          let run = SimulatedRun.run(seed: seed, bug: planted)
+          let run = SimulatedRun.run(seed: seed, bug: planted, keeping: trace)
           if keepGoing, let broken = run.broken { print("seed \(seed): \(broken)") }
           progress.add(run, digests: digests)
         }

@@ -17,8 +17,9 @@ package struct SimulatedRun: Sendable {
   /// How often each kind of step was taken.
   package let counts: [String: Int]
 
-  package static func run(seed: UInt64, bug: Bug? = nil) -> SimulatedRun {
-    let simulator = Simulator(seed: seed, bug: bug)
+  /// - keeping: how many of the last steps are to be told.
+  package static func run(seed: UInt64, bug: Bug? = nil, keeping steps: Int = 30) -> SimulatedRun {
+    let simulator = Simulator(seed: seed, bug: bug, keeping: steps)
     var broken: Violation?
     do {
       try simulator.run()

@@ -14,7 +14,7 @@ final class Simulator {
   let machine: Machine
   var oracle: Oracle
   var ledger = Ledger()
-  var trace = Trace()
+  var trace: Trace
   /// The scripts in the handlers folder.
   var folder: [Behaviour]
   /// The first deploy of this life has been answered: the door is open.
@@ -32,7 +32,8 @@ final class Simulator {
   private var hasLeapt = false
   private(set) var counts: [String: Int] = [:]
 
-  init(seed number: UInt64, bug: Bug?) {
+  init(seed number: UInt64, bug: Bug?, keeping steps: Int) {
+    trace = Trace(keeping: steps)
     seed = Seed(number)
     swarm = Swarm(&seed)
     palette = Palette(&seed)
@@ -117,7 +118,10 @@ final class Simulator {
     } catch {
       if machine.files.isCrashed { return }
       note("the engine ends: \(error)")
-      try expect(machine.disk.failedSync != nil, .ends, "the engine ended without a fault: \(error)")
+      // An index file that cannot be read back is a fault of the disk too.
+      try expect(
+        machine.disk.failedSync != nil || "\(error)".contains("read data/log"), .ends,
+        "the engine ended without a fault: \(error)")
       return try recover(losing: loss())
     }
     if machine.files.isCrashed { return }

@@ -8,16 +8,19 @@ extension Array where Element: CustomStringConvertible {
 
 /// What a run did: the last steps in words, all of them as one number.
 struct Trace {
-  private static let kept = 30
+  /// How many of the last steps are kept.
+  private let kept: Int
 
   private(set) var lines: [String] = []
   private(set) var count = 0
   private(set) var digest: UInt64 = 0xCBF2_9CE4_8422_2325
 
+  init(keeping kept: Int) { self.kept = kept }
+
   mutating func note(_ line: String) {
     count += 1
     lines.append("\(count) \(line)")
-    if lines.count > Self.kept { lines.removeFirst() }
+    if lines.count > kept { lines.removeFirst() }
     mix(line.utf8)
   }
 

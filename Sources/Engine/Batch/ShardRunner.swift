@@ -69,7 +69,6 @@ package struct ShardRunner {
     let mark = shard.effects.mark
     var known = unit.entry
     do throws(CallError) {
-      if !batch.givenUp.isEmpty { try failGivenUp(unit, batch) }
       if shard.bytes > Self.bytesAtAnyCost / batch.shards.count {
         throw CallError(
           key: batch.storedKey(of: unit) ?? unit.entry.map { batch.key(of: unit, entry: $0) }, kind: .limit,
@@ -77,6 +76,7 @@ package struct ShardRunner {
       }
       let entry = try entry(of: unit, index, batch, shard)
       known = entry
+      if !batch.givenUp.isEmpty { try failGivenUp(unit, batch) }
       if batch.needsKeys {
         try computeKeys(of: unit, entry, index, batch, shard)
       } else {

@@ -63,12 +63,13 @@ package struct BlockedKey: Equatable, Sendable {
   }
 
   /// Adds a unit in log order. One that comes late goes before the later ones, but never before a head that was
-  /// called already.
-  mutating func enqueue(_ position: UInt64) {
+  /// called already. `failure`: its own last one.
+  mutating func enqueue(_ position: UInt64, failure: LetterID? = nil) {
     var index = queue.count
     let fixed = attempt > 0 || isDead ? 1 : 0
     while index > fixed, queue[index - 1] > position { index -= 1 }
     queue.insert(position, at: index)
+    if index == 0 { self.failure = failure }
   }
 
   /// The head goes; the next one is due at once.

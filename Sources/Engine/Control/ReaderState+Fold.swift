@@ -98,8 +98,7 @@ extension ReaderState {
             state.isDead = false
             state.beginAnew()
           } else {
-            if state.queue.isEmpty { state.failure = id }
-            state.enqueue(letter.position)
+            state.enqueue(letter.position, failure: id)
           }
         }
         letters.remove(id)

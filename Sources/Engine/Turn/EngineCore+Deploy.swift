@@ -38,7 +38,10 @@ extension EngineCore {
     if generation == nil {
       setRunning(job.scripts, number: control.generation)
     }
-    job.answer(.loaded(generation: control.generation, isNew: false, warnings: job.scripts.warnings))
+    let outcome = ReloadOutcome.loaded(generation: control.generation, isNew: false, warnings: job.scripts.warnings)
+    // The deploy that it repeats may not be durable yet.
+    if control.commit <= durableCommit { return job.answer(outcome) }
+    live.append((control.commit, job, outcome))
   }
 
   /// Whether a batch by an old `key` is still out or not yet committed: it may leave blocked keys, which forbid the deploy.

@@ -20,6 +20,7 @@ extension EngineCore {
 
   /// Comes back from the reader thread with what the log says of its identities.
   func resume(_ job: AppendJob) {
+    lookUps -= 1
     if let failure = job.readFailure { job.answer(.readFailed(failure)) } else { resumed.append(job) }
     guard let stream = job.stream else { return }
     stream.isLookingUp = false
@@ -148,6 +149,7 @@ extension EngineCore {
   }
 
   private func park(_ job: AppendJob, identities unsure: [Int], subjectHead: Bool, groupBegan: Position) {
+    lookUps += 1
     job.stream?.isLookingUp = true
     job.lookedUpIn = (identities.sealings, groupBegan)
     let asked = unsure.map { index in

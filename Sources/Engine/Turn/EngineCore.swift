@@ -40,6 +40,8 @@ package final class EngineCore {
   var appends: Deque<AppendJob> = []
   /// Came back from the reader thread in this turn; they are older than what waits in `appends`.
   var resumed: Deque<AppendJob> = []
+  /// Requests that are with the reader thread.
+  var lookUps = 0
   var finished: Deque<Batch> = []
   var deploys: Deque<DeployJob> = []
   /// Verbs that wait for their readers, and those that wait to be durable.
@@ -189,7 +191,8 @@ package final class EngineCore {
     // A deploy is decided on the state before this group, which verbs of the same group would change.
     let deploy = verbs.isEmpty ? frameDeploy() : nil
     let accepted = frameAppends()
-    let batches = frameFinished()
+    // Nor is a batch judged by the state before a deploy that it comes to lie behind: other code may be live by then.
+    let batches = deploy == nil ? frameFinished() : []
     let cursors = batches.isEmpty && accepted.isEmpty && frameCursors()
     guard framer.hasCommits else {
       framer.rollback()
@@ -299,7 +302,7 @@ package final class EngineCore {
     } else if runtimes.contains(where: { $0.out != nil }) || hasWorkToAppend || !wroteCursors {
       return
     }
-    guard unanswered.isEmpty, unsynced.isEmpty else { return }
+    guard lookUps == 0, unanswered.isEmpty, unsynced.isEmpty else { return }
     isStopped = true
   }
 }

@@ -88,6 +88,9 @@ package final class FileJournal: Journal, @unchecked Sendable {
 
   package var durable: DurablePoint { shared.withLock { $0.durable } }
 
+  /// Why it has ended; nil while it has not.
+  var ending: JournalError? { shared.withLock { $0.ended } }
+
   /// The first position of the segment that is being written. The engine's thread.
   package var activeFirstPosition: Position { active.segment.firstPosition }
 

@@ -116,7 +116,8 @@ struct LogOpening {
       snapshots: SnapshotStore(
         folder: folder, fileSystem: fileSystem, identity: identity, reader: reader,
         saved: { [weak journal] in journal?.requestWitness() },
-        failed: { [weak journal] in journal?.end(.failed($0)) }),
+        failed: { [weak journal] in journal?.end(.failed($0)) },
+        ended: { [weak journal] in journal?.ending }),
       lastCommitTime: next.number > 1 ? next.time : nil, report: report, lock: lock)
   }
 

@@ -19,6 +19,8 @@ package final class SnapshotStore: Sendable {
   private let saved: @Sendable () -> Void
   /// Writing failed in a way after which nothing may be written any more.
   private let failed: @Sendable (FileError) -> Void
+  /// Why nothing may be written any more; nil while it may.
+  private let ended: @Sendable () -> JournalError?
 
   static let suffix = ".snap"
   /// How many are kept.
@@ -26,7 +28,8 @@ package final class SnapshotStore: Sendable {
 
   init(
     folder: LogFolder, fileSystem: any FileSystem, identity: LogIdentity, reader: LogReader,
-    saved: @escaping @Sendable () -> Void, failed: @escaping @Sendable (FileError) -> Void
+    saved: @escaping @Sendable () -> Void, failed: @escaping @Sendable (FileError) -> Void,
+    ended: @escaping @Sendable () -> JournalError?
   ) {
     self.folder = folder
     self.fileSystem = fileSystem
@@ -34,12 +37,14 @@ package final class SnapshotStore: Sendable {
     self.reader = reader
     self.saved = saved
     self.failed = failed
+    self.ended = ended
   }
 
   /// Keeps a snapshot, durably, reads it back, and removes older ones but one. `point` must be durable. After an error
   /// with `isFinal` the journal has ended and the process must stop (L3); after others the older snapshots are as
-  /// before.
+  /// before. Once the journal has ended, by whatever fault, nothing is written.
   package func save(_ point: DurablePoint, version: UInt32, payload: UnsafeRawBufferPointer) throws(LogError) {
+    if let ended = ended() { throw LogError(.snapshot, "no snapshot is taken: \(ended)") }
     do throws(LogError) {
       try saveOrExplain(point, version, payload)
     } catch {

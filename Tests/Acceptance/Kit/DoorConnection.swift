@@ -30,7 +30,7 @@ final class DoorConnection: @unchecked Sendable {
   {
     var head = "\(method) \(path) HTTP/1.1\r\nhost: localhost\r\n"
     if let type { head += "content-type: \(type)\r\ncontent-length: \(body.count)\r\n" }
-    try send(Data((head + "\r\n").utf8) + body)
+    send(Data((head + "\r\n").utf8) + body)
     while true {
       let response = try receive()
       if response.status != 100 { return response }
@@ -41,8 +41,8 @@ final class DoorConnection: @unchecked Sendable {
     try request("POST", "/events", body: body, type: "application/cloudevents-batch+json")
   }
 
-  private func send(_ data: Data) throws {
-    try data.withUnsafeBytes { bytes in
+  private func send(_ data: Data) {
+    data.withUnsafeBytes { bytes in
       var sent = 0
       while sent < bytes.count {
         let count = Foundation.send(descriptor, bytes.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))

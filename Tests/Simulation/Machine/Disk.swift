@@ -26,12 +26,16 @@ final class Disk: @unchecked Sendable {
 
   init(_ seed: Seed) { self.seed = seed }
 
-  /// A new process, and a disk that does what it is told.
+  /// From now on it does what it is told.
   func heal() {
     callsUntilCrash = nil
     room = nil
     syncsUntilFailure = nil
     badReads = nil
+  }
+
+  /// The process that saw a sync fail is gone.
+  func forgetFailure() {
     failedSync = nil
     afterFailure = nil
   }

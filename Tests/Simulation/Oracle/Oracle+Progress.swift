@@ -139,7 +139,7 @@ extension Oracle {
 
     private mutating func add(_ position: UInt64, _ oracle: Oracle, isLate: Bool) throws(Violation) {
       guard let event = oracle.event(position), behaviour.hears(event.type) || isLate else { return }
-      guard let keys = behaviour.keys(of: event) else {
+      guard let keys = hasLostKeys(position) ? nil : behaviour.keys(of: event) else {
         try expect(!isLate, .deterministic, "\(place): the keys of \(position) were computed, which fails")
         incoming.append((.unkeyed(position), position))
         return
@@ -147,6 +147,14 @@ extension Oracle {
       // What waited for its keys and is not heard any more is done with.
       if isLate, !behaviour.hears(event.type) { return dropUnheard(position, keys) }
       for key in keys { incoming.append((key, position)) }
+    }
+
+    /// The keys were to be computed, and that failed by no fault of the script.
+    private func hasLostKeys(_ position: UInt64) -> Bool {
+      behaviour.key != .subject
+        && progress.failed.contains { unit in
+          WorkKey(unit.key.bytes) == .unkeyed(position) && (unit.kind == .host || unit.kind == .time)
+        }
     }
 
     /// It joins the queue of a blocked key all the same, and is passed over there.
@@ -161,7 +169,9 @@ extension Oracle {
       for unit in progress.failed { note(WorkKey(unit.key.bytes)) }
       for units in progress.unheard { note(WorkKey(units.key.bytes)) }
       for unit in incoming { note(unit.key) }
+      let open = reader.letters.count
       for key in keys { try settle(key, oracle) }
+      reader.letters[open...].sort { $0.name.index < $1.name.index }
       let new = handled.map(\.position).filter { $0 > from }
       try expect(new == new.sorted(), .orderPerKey, "\(place): effects are not in the order of their causes: \(new)")
     }

@@ -71,6 +71,8 @@ extension Simulator {
     folder = mended
     deploy(mended)
     try quiesce()
+    for name in Palette.names { order(.resume, name) }
+    try quiesce()
     for _ in 0..<200 {
       guard oracle.readers.contains(where: { !$0.isForgotten && !$0.letters.isEmpty }) else { return }
       order(seed.oneIn(3) ? .discard : .retry, .all(consumer: nil, key: nil))

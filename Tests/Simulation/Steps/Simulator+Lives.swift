@@ -38,6 +38,7 @@ extension Simulator {
     if let durable = machine.durable, machine.isOpen { durableCommit = max(durableCommit, durable.commit) }
     machine.die()
     machine.disk.heal()
+    machine.disk.forgetFailure()
     ledger.hostDied()
     streams = []
     (isServing, isStopping) = (false, false)
@@ -61,6 +62,7 @@ extension Simulator {
       left -= 1
       machine.die()
       machine.disk.heal()
+      machine.disk.forgetFailure()
       machine.files.restart(losing: loss())
     }
     machine.disk.callsUntilCrash = nil
