@@ -51,17 +51,22 @@ soak: build test-deps
 	MOONDANCE_ORDER_EVENTS=2000000 swift test --filter OrderAcceptance
 
 # Left out under the sanitizers: Acceptance runs the release binary, which no sanitizer watches; JournalBenchmark
-# measures; what limits a call to milliseconds or keeps a connection's deadlines measures too.
+# measures; what limits a call to milliseconds or keeps a connection's deadlines measures too; the simulator's lives are
+# many, and EngineTests go the same ways.
 ASAN := max_allocation_size_mb=256
 TSAN := second_deadlock_stack=1
-UNWATCHED := ^Acceptance\.|JournalBenchmark|HTTPAPITests\..*(Slow|Hostile)
+UNWATCHED := ^(Acceptance|SimulationTests)\.|JournalBenchmark|HTTPAPITests\..*(Slow|Hostile)
+# ThreadSanitizer gets the tests in which several threads meet. The others run the engine in one thread, in memory, where
+# it can find nothing and takes ten times as long.
+THREADED := ^(PlatformTests|HTTPAPITests|CommandTests|ClientTests)\.|ThreadsTests|ConcurrencyTests|WorkerPool|LostWorker|StuckEngine
 
 ## sanitize: the tests under AddressSanitizer and ThreadSanitizer, in builds of their own (docs/development.md)
 sanitize: sanitize-address sanitize-thread
 
 sanitize-address sanitize-thread: sanitize-%: deps
 	MOONDANCE_SLOWNESS=10 ASAN_OPTIONS=$(ASAN) TSAN_OPTIONS=$(TSAN) \
-	  swift test --sanitize=$* --scratch-path .build-$* --skip '$(UNWATCHED)'
+	  swift test --sanitize=$* --scratch-path .build-$* --skip '$(UNWATCHED)' \
+	  $(if $(filter thread,$*),--filter '$(THREADED)')
 
 SECONDS := $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
 
