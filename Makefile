@@ -55,6 +55,7 @@ soak: build test-deps
 # many, and EngineTests go the same ways.
 ASAN := max_allocation_size_mb=256
 TSAN := second_deadlock_stack=1
+LSAN := suppressions=$(CURDIR)/Tests/leaks.supp:print_suppressions=0
 UNWATCHED := ^(Acceptance|SimulationTests)\.|JournalBenchmark|HTTPAPITests\..*(Slow|Hostile)
 # ThreadSanitizer gets the tests in which several threads meet. The others run the engine in one thread, in memory, where
 # it can find nothing and takes ten times as long.
@@ -64,7 +65,7 @@ THREADED := ^(PlatformTests|HTTPAPITests|CommandTests|ClientTests)\.|ThreadsTest
 sanitize: sanitize-address sanitize-thread
 
 sanitize-address sanitize-thread: sanitize-%: deps
-	MOONDANCE_SLOWNESS=10 ASAN_OPTIONS=$(ASAN) TSAN_OPTIONS=$(TSAN) \
+	MOONDANCE_SLOWNESS=10 ASAN_OPTIONS=$(ASAN) TSAN_OPTIONS=$(TSAN) LSAN_OPTIONS=$(LSAN) \
 	  swift test --sanitize=$* --scratch-path .build-$* --skip '$(UNWATCHED)' \
 	  $(if $(filter thread,$*),--filter '$(THREADED)')
 
@@ -72,7 +73,7 @@ SECONDS := $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
 
 ## fuzz: new seeds for the fuzz targets for SECONDS each (TARGET=… one of them, SANITIZER=address finds more)
 fuzz: deps
-	MOONDANCE_FUZZ_SECONDS=$(SECONDS) MOONDANCE_SLOWNESS=10 ASAN_OPTIONS=$(ASAN) \
+	MOONDANCE_FUZZ_SECONDS=$(SECONDS) MOONDANCE_SLOWNESS=10 ASAN_OPTIONS=$(ASAN) LSAN_OPTIONS=$(LSAN) \
 	  swift test $(if $(SANITIZER),--sanitize=$(SANITIZER) --scratch-path .build-$(SANITIZER)) \
 	  --no-parallel --filter '$(TARGET)Fuzz/'
 
