@@ -8,7 +8,7 @@ BINARY := .build/release/moondance
 
 SIMULATE := .build/release/simulate
 
-.PHONY: run build test soak simulate simulate-test simulator bench format lint deps test-deps clean
+.PHONY: run build test soak simulate simulate-test simulator sanitize fuzz bench format lint deps test-deps clean
 
 ## run: build the release binary and start the daemon on handlers/ with its data in data/
 run: build
@@ -56,6 +56,33 @@ soak: build test-deps
 ## simulate-test: a thousand and more seeds, and the planted bugs
 simulate-test: simulator
 	swift test --no-parallel --filter '$(SEARCH)'
+
+# Left out under the sanitizers: Acceptance runs the release binary, which no sanitizer watches; JournalBenchmark
+# measures; what limits a call to milliseconds or keeps a connection's deadlines measures too; the simulator's lives are
+# many, and EngineTests go the same ways.
+# The leak check does not follow the tagged pointers of Swift, and takes constants behind them for leaks.
+ASAN := max_allocation_size_mb=256:detect_leaks=0
+TSAN := second_deadlock_stack=1
+UNWATCHED := ^(Acceptance|SimulationTests)\.|JournalBenchmark|HTTPAPITests\..*(Slow|Hostile)
+# ThreadSanitizer gets the tests in which several threads meet. The others run the engine in one thread, in memory, where
+# it can find nothing and takes ten times as long.
+THREADED := ^(PlatformTests|HTTPAPITests|CommandTests|ClientTests)\.|ThreadsTests|ConcurrencyTests|WorkerPool|LostWorker|StuckEngine
+
+## sanitize: the tests under AddressSanitizer and ThreadSanitizer, in builds of their own (docs/development.md)
+sanitize: sanitize-address sanitize-thread
+
+sanitize-address sanitize-thread: sanitize-%: deps
+	MOONDANCE_SLOWNESS=10 ASAN_OPTIONS=$(ASAN) TSAN_OPTIONS=$(TSAN) \
+	  swift test --sanitize=$* --scratch-path .build-$* --skip '$(UNWATCHED)' \
+	  $(if $(filter thread,$*),--filter '$(THREADED)')
+
+SECONDS := $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
+
+## fuzz: new seeds for the fuzz targets for SECONDS each (TARGET=… one of them, SANITIZER=address finds more)
+fuzz: deps
+	MOONDANCE_FUZZ_SECONDS=$(SECONDS) MOONDANCE_SLOWNESS=10 ASAN_OPTIONS=$(ASAN) \
+	  swift test $(if $(SANITIZER),--sanitize=$(SANITIZER) --scratch-path .build-$(SANITIZER)) \
+	  --no-parallel --filter '$(TARGET)Fuzz/'
 
 ## bench: the workloads of the performance budget on this machine, beside their floors
 bench: build

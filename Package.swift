@@ -72,14 +72,16 @@ let package = Package(
       ]),
     .executableTarget(name: "moondance", dependencies: ["Command"]),
 
-    .target(name: "TestKit", dependencies: ["Platform", "LogStorage", "Events"], path: "Tests/TestKit"),
-    .testTarget(name: "CloudEventsTests", dependencies: ["Events", "CBytes"]),
+    .target(name: "CThreadSanitizer", path: "Tests/CThreadSanitizer"),
+    .target(
+      name: "TestKit", dependencies: ["Platform", "LogStorage", "Events", "CThreadSanitizer"], path: "Tests/TestKit"),
+    .testTarget(name: "CloudEventsTests", dependencies: ["Events", "CBytes", "TestKit"]),
     .testTarget(name: "PlatformTests", dependencies: ["Platform", "TestKit"]),
     .testTarget(name: "LogStorageTests", dependencies: ["LogStorage", "Platform", "Events", "TestKit"]),
     .testTarget(
-      name: "LuaRuntimeTests", dependencies: ["LuaRuntime", "Events", "CLuaHost", "CLua"],
+      name: "LuaRuntimeTests", dependencies: ["LuaRuntime", "Events", "CLuaHost", "CLua", "CBytes", "TestKit"],
       resources: [.copy("Resources")]),
-    .testTarget(name: "ScriptsTests", dependencies: ["Scripts", "Events"]),
+    .testTarget(name: "ScriptsTests", dependencies: ["Scripts", "LuaRuntime", "Events", "TestKit"]),
     .testTarget(
       name: "EngineTests",
       dependencies: [
@@ -96,7 +98,7 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
-    .testTarget(name: "ClientTests", dependencies: ["Client", "Wire"]),
+    .testTarget(name: "ClientTests", dependencies: ["Client", "Wire", "TestKit"]),
     .testTarget(
       name: "CommandTests",
       dependencies: ["Command", "Client", "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
@@ -116,7 +118,7 @@ let package = Package(
   cxxLanguageStandard: .cxx17
 )
 
-let cTargets: Set = ["CLua", "CBytes", "CLuaHost", "CCurl"]
+let cTargets: Set = ["CLua", "CBytes", "CLuaHost", "CCurl", "CThreadSanitizer"]
 for target in package.targets where !cTargets.contains(target.name) {
   target.swiftSettings = [
     .swiftLanguageMode(.v6),

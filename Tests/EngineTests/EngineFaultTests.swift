@@ -210,7 +210,7 @@ struct EngineFaultTests {
         }
         position += 4000
         commit += 1
-        reader.apply(record, commit: commit)
+        try reader.apply(record, commit: commit)
       }
       let bytes = residentBytes() - before
       precondition(reader.blocked.unitCount == followers && reader.blocked.count == keys)
@@ -226,7 +226,7 @@ struct EngineFaultTests {
       for key in 0..<keys {
         var record = ProgressRecord(reader: 1, through: UInt64(key + 1))
         record.queued = [.init(key: KeyBytes("subject-\(key)"), positions: [UInt64(key + 1)])]
-        reader.apply(record, commit: UInt64(key + 1))
+        try reader.apply(record, commit: UInt64(key + 1))
       }
       let bytes = residentBytes() - before
       precondition(reader.blocked.count == keys)

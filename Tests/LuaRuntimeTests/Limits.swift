@@ -1,6 +1,7 @@
 import Events
 import Foundation
 import LuaRuntime
+import TestKit
 import Testing
 
 /// Memory, instructions and the clock.
@@ -207,7 +208,9 @@ import Testing
   }
 
   @Test func `what eats the memory has a traceback`() throws {
-    let state = try LuaState()
+    var limits = LuaLimits()
+    limits.nanoseconds *= .init(Slowness.factor)
+    let state = try LuaState(limits: limits)
     let source = "local function eat()\n  local t = {}\n  for i = 1, 1e9 do t[i] = {i} end\nend\neat() return 1"
     let chunk = try state.load(Array(source.utf8), name: "m.lua", environment: state.makeEnvironment())
     // On a busy machine the clock must not be what ends it.

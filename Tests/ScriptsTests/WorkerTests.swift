@@ -197,9 +197,12 @@ import Testing
   @Test func `a dead worker refuses without blaming the script`() throws {
     let stage = try stage("function() while true do end end")
     stage.handle(TestEvent("A", "s"))
-    let outcome = stage.worker.call(
-      consumer: 0, handler: 0, event: TestEvent("A").view, position: Position(1), recorded: 0, now: 0,
-      key: .init(start: nil, count: 0), readerNumber: 1, into: EntryBatch(hash: StableHash(seed: 7)))
+    let event = TestEvent("A")
+    let outcome = withExtendedLifetime(event) {
+      stage.worker.call(
+        consumer: 0, handler: 0, event: event.view, position: Position(1), recorded: 0, now: 0,
+        key: .init(start: nil, count: 0), readerNumber: 1, into: EntryBatch(hash: StableHash(seed: 7)))
+    }
     guard case .hostFault = outcome else {
       Issue.record("\(outcome)")
       return

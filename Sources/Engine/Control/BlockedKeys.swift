@@ -78,8 +78,9 @@ package struct BlockedKey: Equatable, Sendable {
     headChanged()
   }
 
-  /// Takes units out that are done.
+  /// Takes units out that are done. A head that stays is as it was.
   mutating func remove(_ positions: [UInt64]) {
+    let head = queue.first
     for position in positions {
       if queue.first == position {
         queue.removeFirst()
@@ -87,7 +88,7 @@ package struct BlockedKey: Equatable, Sendable {
         queue.remove(at: index)
       }
     }
-    headChanged()
+    if queue.first != head { headChanged() }
   }
 
   /// Drops every unit after `cursor`; true when the head was among them.

@@ -47,7 +47,9 @@ extension ControlState {
         files.append(DeployRecord.File(path: path, hash: hash, source: nil))
       case 7: sources[ContentHash(of: field.value)] = field.array
       case 8:
-        guard let reader = ReaderState(snapshot: field.fields) else { return nil }
+        guard let reader = ReaderState(snapshot: field.fields), Int(reader.number) == readers.count + 1 else {
+          return nil
+        }
         readers.append(reader)
       default: return nil
       }
@@ -107,16 +109,23 @@ extension ReaderState {
       case 6: hearing.append(field.text)
       case 7: keyRule = field.text
       case 8: scriptHash = ContentHash(bytes: field.array)
-      case 9: addBlocked(field.fields)
-      case 11: states.add(field.value)
-      case 12: states.addShared(field.value)
+      case 9: guard addBlocked(field.fields) else { return nil }
+      case 11: guard states.add(field.value) else { return nil }
+      case 12: guard states.addShared(field.value) else { return nil }
       case 10: guard addLetter(field.fields) else { return nil }
       default: return nil
       }
     }
+    var agrees = true
+    letters.forEach { letter in
+      if letter.isBlocking, !blocks(letter) { agrees = false }
+      return agrees
+    }
+    if !agrees { return nil }
   }
 
-  private mutating func addBlocked(_ fields: FieldReader) {
+  /// False when a blocked key has nothing that waits, or stands there twice.
+  private mutating func addBlocked(_ fields: FieldReader) -> Bool {
     var units = ProgressRecord.QueuedUnits(key: KeyBytes([]), positions: [])
     var read = BlockedKey(queue: [])
     for part in fields {
@@ -130,7 +139,9 @@ extension ReaderState {
       }
     }
     read.queue.append(contentsOf: units.positions)
+    if read.queue.isEmpty || blocked[units.key] != nil { return false }
     blocked.update(units.key) { $0 = read }
+    return true
   }
 
   /// False when the letters do not ascend.

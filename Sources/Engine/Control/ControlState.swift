@@ -60,7 +60,7 @@ package struct ControlState: Equatable, Sendable {
       guard let record = ProgressRecord(fields), readers.indices.contains(Int(record.reader) - 1) else {
         throw FoldError(commit: commit, what: "a progress record of no known reader")
       }
-      self[reader: record.reader].apply(record, commit: commit)
+      try self[reader: record.reader].apply(record, commit: commit)
     case .instance:
       guard let record = InstanceRecord(fields), readers.indices.contains(Int(record.reader) - 1) else {
         throw FoldError(commit: commit, what: "an instance record of no known reader")
@@ -70,7 +70,7 @@ package struct ControlState: Equatable, Sendable {
       guard let record = ResolvedRecord(fields), readers.indices.contains(Int(record.reader) - 1) else {
         throw FoldError(commit: commit, what: "a resolved record of no known reader")
       }
-      self[reader: record.reader].apply(record)
+      try self[reader: record.reader].apply(record, commit: commit)
     case .reader:
       guard let change = ReaderChange(fields) else {
         throw FoldError(commit: commit, what: "a reader record that makes no sense")

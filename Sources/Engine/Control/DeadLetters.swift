@@ -32,16 +32,12 @@ package struct DeadLetters: Equatable, Sendable {
 
   /// The letters after `id` in order, from the first when it is nil, until `body` returns false.
   package func forEach(after id: LetterID? = nil, _ body: (DeadLetter) -> Bool) {
-    var index = id.map { firstIndex(notBefore: LetterID(commit: $0.commit, index: $0.index + 1)) } ?? 0
+    var index = id.map { firstIndex(notBefore: $0) } ?? 0
+    if index < ids.count, ids[index] == id { index += 1 }
     while index < places.count {
       if let letter = places[index], !body(letter) { return }
       index += 1
     }
-  }
-
-  mutating func append(_ letter: DeadLetter) {
-    let isLater = appendIfLater(letter)
-    precondition(isLater, "letters come in the order of the log")
   }
 
   /// False, and nothing changes, when it does not come after all others.

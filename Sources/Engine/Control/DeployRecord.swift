@@ -59,6 +59,8 @@ package struct DeployRecord: Equatable, Sendable {
           }
         }
         guard let hash, !path.isEmpty else { return nil }
+        // Another file with this hash would get this source.
+        if let source, ContentHash(of: source) != hash { return nil }
         files.append(File(path: path, hash: hash, source: source))
       case 3: preludeLevel = UInt32(truncatingIfNeeded: field.integer)
       case 4: luaVersion = field.text

@@ -42,14 +42,19 @@ extension ReaderState {
     letters.removeAll { $0.position > cursor }
   }
 
-  mutating func apply(_ record: ProgressRecord, commit: UInt64) {
+  /// What the engine never writes is refused: followed, it would leave letters that block nothing.
+  mutating func apply(_ record: ProgressRecord, commit: UInt64) throws(ControlState.FoldError) {
     cursor = max(cursor, record.through)
     // Order matters: what was handled leaves the queues before the failures put their keys in order.
-    for units in record.handled + record.unheard where blocked[units.key] != nil {
+    for units in record.handled + record.unheard {
+      guard let state = blocked[units.key] else { continue }
+      if state.isDead, units.positions.contains(state.queue[0]) {
+        throw ControlState.FoldError(commit: commit, what: "position \(state.queue[0]) is handled and a dead letter")
+      }
       blocked.update(units.key) { $0.remove(units.positions) }
     }
     for (index, unit) in record.failed.enumerated() {
-      apply(unit, LetterID(commit: commit, index: UInt32(index)))
+      try apply(unit, LetterID(commit: commit, index: UInt32(index)))
     }
     for units in record.queued {
       blocked.update(units.key) { state in
@@ -58,7 +63,10 @@ extension ReaderState {
     }
   }
 
-  private mutating func apply(_ unit: ProgressRecord.FailedUnit, _ id: LetterID) {
+  private mutating func apply(_ unit: ProgressRecord.FailedUnit, _ id: LetterID) throws(ControlState.FoldError) {
+    if blocked[unit.key]?.isDead == true {
+      throw ControlState.FoldError(commit: id.commit, what: "position \(unit.position) fails behind a dead letter")
+    }
     blocked.update(unit.key) { state in
       if state.queue.first != unit.position { state.queue.prepend(unit.position) }
       state.attempt = unit.attempt
@@ -70,14 +78,19 @@ extension ReaderState {
       }
     }
     guard unit.disposition != .retry else { return }
-    letters.append(
-      DeadLetter(
-        id: id, position: unit.position, key: unit.key, isBlocking: unit.disposition == .deadAndBlocking))
+    let letter = DeadLetter(
+      id: id, position: unit.position, key: unit.key, isBlocking: unit.disposition == .deadAndBlocking)
+    if !letters.appendIfLater(letter) {
+      throw ControlState.FoldError(commit: id.commit, what: "the dead letter \(id) comes after a later one")
+    }
   }
 
-  mutating func apply(_ record: ResolvedRecord) {
+  mutating func apply(_ record: ResolvedRecord, commit: UInt64) throws(ControlState.FoldError) {
     for id in record.letters {
       guard let letter = letters[id] else { continue }
+      if letter.isBlocking, !blocks(letter) {
+        throw ControlState.FoldError(commit: commit, what: "the dead letter \(id) blocks no key")
+      }
       switch record.how {
       case .retried:
         blocked.update(letter.key) { state in
@@ -97,5 +110,11 @@ extension ReaderState {
         letters.remove(id)
       }
     }
+  }
+
+  /// Whether a blocking letter is what its key waits for.
+  func blocks(_ letter: DeadLetter) -> Bool {
+    guard let state = blocked[letter.key] else { return false }
+    return state.isDead && state.queue[0] == letter.position
   }
 }

@@ -37,17 +37,23 @@ package struct StatePlaces: Equatable, Sendable {
     for hash in shared.sorted() { writer.append(hash) }
   }
 
-  mutating func add(_ bytes: UnsafeRawBufferPointer) {
-    guard let base = bytes.baseAddress else { return }
-    for offset in stride(from: 0, through: bytes.count - 16, by: 16) {
+  /// False when the bytes are not what `encode` writes.
+  mutating func add(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard let base = bytes.baseAddress, bytes.count % 16 == 0, commits.isEmpty else { return bytes.isEmpty }
+    for offset in stride(from: 0, to: bytes.count, by: 16) {
       commits[base.integer(UInt64.self, at: offset)] = base.integer(UInt64.self, at: offset + 8)
     }
+    return commits.count == bytes.count / 16
   }
 
-  mutating func addShared(_ bytes: UnsafeRawBufferPointer) {
-    guard let base = bytes.baseAddress else { return }
-    for offset in stride(from: 0, through: bytes.count - 8, by: 8) {
-      shared.insert(base.integer(UInt64.self, at: offset))
+  /// False when the bytes are not what `encodeShared` writes of the places that were added before.
+  mutating func addShared(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard let base = bytes.baseAddress, bytes.count % 8 == 0 else { return bytes.isEmpty }
+    for offset in stride(from: 0, to: bytes.count, by: 8) {
+      let hash = base.integer(UInt64.self, at: offset)
+      if commits[hash] == nil { return false }
+      shared.insert(hash)
     }
+    return true
   }
 }

@@ -88,6 +88,9 @@ extension CommitHeader {
     if header.storedLength == 0 || header.storedLength > limits.maxGroupBytes - size
       || header.plainLength != header.storedLength
       || header.positionCount > header.plainLength / RecordHeader.size
+      // What follows the last commit and the last position must be a number too.
+      || header.number == .max || header.firstPosition == .start
+      || header.firstPosition.rawValue > .max - UInt64(header.positionCount)
     {
       return .length
     }

@@ -28,17 +28,21 @@ final class IndexFile: Sendable {
       header.logIDLow == segment.header.identity.id.low, header.first == segment.firstPosition,
       header.sealOffset == end, header.chain == next.chain,
       UInt64(header.count) == next.position.rawValue - segment.firstPosition.rawValue,
-      try file.size() >= Self.size(header)
+      Self.fits(header, fileBytes: try file.size())
     else { return nil }
     self.header = header
   }
 
-  private static func size(_ header: IndexHeader) -> Int {
-    var blocks = 1
-    for run in header.runs { blocks = max(blocks, run.firstBlock + run.blocks(of: IndexBlock.pairsPerBlock)) }
-    blocks = max(blocks, header.places.firstBlock + header.places.blocks(of: IndexBlock.placesPerBlock))
-    return max(
-      blocks * IndexHeader.blockBytes, header.filter.firstBlock * IndexHeader.blockBytes + header.filter.count * 2)
+  /// Whether everything that the header names lies in the file.
+  private static func fits(_ header: IndexHeader, fileBytes: Int) -> Bool {
+    let blocks = fileBytes / IndexHeader.blockBytes
+    func fits(_ run: IndexHeader.Run, _ each: Int) -> Bool {
+      run.count <= fileBytes && run.firstBlock <= blocks && run.blocks(of: each) <= blocks - run.firstBlock
+    }
+    let filter = header.filter
+    return header.runs.allSatisfy { fits($0, IndexBlock.pairsPerBlock) }
+      && fits(header.places, IndexBlock.placesPerBlock) && filter.count <= fileBytes && filter.firstBlock <= blocks
+      && filter.count * 2 <= fileBytes - filter.firstBlock * IndexHeader.blockBytes
   }
 
   private static func read(into bytes: inout [UInt8], of file: any File, at offset: Int) throws(FileError) {
@@ -63,7 +67,7 @@ final class IndexFile: Sendable {
     return filter
   }
 
-  /// Where commits begin, ascending.
+  /// Where commits begin, ascending; the first is the segment's.
   func places() throws -> [CommitPlace] {
     var places: [CommitPlace] = []
     places.reserveCapacity(header.places.count)
@@ -81,6 +85,9 @@ final class IndexFile: Sendable {
         }
       }
     }
+    let isInside = places.allSatisfy { $0.offset >= SegmentHeader.size && $0.offset < header.sealOffset }
+    guard isInside, zip(places, places.dropFirst()).allSatisfy({ $0.offset < $1.offset && $0.number < $1.number })
+    else { throw Damaged() }
     return places
   }
 

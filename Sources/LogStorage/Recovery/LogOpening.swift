@@ -79,7 +79,7 @@ struct LogOpening {
     if !report.isNew { report.warnings += survey.warnings }
     let identity = survey.identity
     let next = survey.next
-    let epoch = max(next.epoch, survey.witness?.epoch ?? 0) + 1
+    let epoch = try epoch(after: max(next.epoch, survey.witness?.epoch ?? 0))
     try removeTemporaryFiles()
     try cutTail(survey, epoch: epoch)
 
@@ -104,7 +104,7 @@ struct LogOpening {
     }
 
     let witness = Witness(
-      logID: identity.id, sequence: (survey.witness?.sequence ?? 0) + 1, point: next.point, chain: next.chain,
+      logID: identity.id, sequence: (survey.witness?.sequence ?? 0) &+ 1, point: next.point, chain: next.chain,
       epoch: epoch)
     let witnessWriter = try WitnessWriter(witness, at: folder.witness, in: fileSystem)
     let catalog = LogCatalog(segments)
@@ -122,6 +122,12 @@ struct LogOpening {
         failed: { [weak journal] in journal?.end(.failed($0)) },
         ended: { [weak journal] in journal?.ending }),
       lastCommitTime: next.number > 1 ? next.time : nil, report: report, lock: lock)
+  }
+
+  /// No log is opened four thousand million times: such an epoch was never written by this program.
+  private func epoch(after last: UInt32) throws(LogError) -> UInt32 {
+    if last < .max { return last + 1 }
+    throw LogError(.corrupt, "\(folder.root): the log claims to be in its last epoch, \(last); \(Advice.damage)")
   }
 
   private func removeTemporaryFiles() throws(FileError) {

@@ -82,6 +82,8 @@ struct LogSurveyor {
         .segmentMissing,
         "\(path) begins at position \(header.first.position): the segments before it are missing; "
           + "restore them from a backup")
+    } else if header.first.time != CommitExpectation.start.time {
+      throw LogError(.chain, "\(path): the log's first segment names a commit before it; \(Advice.damage)")
     }
     return (header, file)
   }

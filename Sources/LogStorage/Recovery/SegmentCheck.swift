@@ -53,7 +53,13 @@ struct SegmentCheck {
     if seal.logIDLow != header.identity.id.low { return "it belongs to another log" }
     if seal.offset != offset { return "it belongs to offset \(seal.offset)" }
     if seal.firstPosition != header.first.position { return "it belongs to another segment" }
-    if seal.next.number != header.first.number + seal.commits { return "it counts \(seal.commits) commits" }
+    if seal.next.number < header.first.number || seal.next.number - header.first.number != seal.commits {
+      return "it counts \(seal.commits) commits"
+    }
+    let (first, next) = (header.first.position.rawValue, seal.next.position.rawValue)
+    if next < first || next - first > UInt64(seal.offset / RecordHeader.size) {
+      return "it ends before position \(next)"
+    }
     return nil
   }
 

@@ -122,7 +122,7 @@ struct WitnessWriter {
   /// Writes what is durable now into the older slot; durable on return.
   mutating func write(_ point: DurablePoint, _ chain: CommitChain) throws(FileError) {
     var next = last
-    next.sequence += 1
+    next.sequence &+= 1
     next.point = point
     next.chain = chain
     var bytes = [UInt8](repeating: 0, count: Witness.slotBytes)

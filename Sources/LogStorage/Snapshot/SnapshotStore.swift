@@ -165,7 +165,7 @@ extension SnapshotStore {
       case .newer(let version): return .newer("snapshot format \(version)")
       }
     }
-    if try file.size() != SnapshotHeader.size + header.payloadBytes { return .bad("its length is wrong") }
+    if try file.size() - SnapshotHeader.size != header.payloadBytes { return .bad("its length is wrong") }
     if !wantsPayload { return .good(header, payload: []) }
     let payload = try read(header.payloadBytes, of: file, at: SnapshotHeader.size)
     if payload.count != header.payloadBytes || payload.withUnsafeBytes({ crc32c($0) }) != header.payloadCRC {

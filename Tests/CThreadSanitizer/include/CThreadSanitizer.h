@@ -1,0 +1,2 @@
+// Nothing to call: linking this target tells ThreadSanitizer about the locks of the Swift library.
+#pragma once

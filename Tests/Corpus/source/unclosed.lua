@@ -1,0 +1,2 @@
+consumer "a" { on = { T = function(e) if x then [[ 
+ "a\
