@@ -169,7 +169,32 @@ import Testing
     let copy = files.copy()
     copy.drop(segments[3])
     copy.drop("data/witness")
-    copy.put(copy.contents(segments[2])! + [0], at: segments[2])
+    copy.put(copy.contents(segments[2])! + [0, 1], at: segments[2])
     #expect(logError { try TestLog(files: copy).open() }?.code == .corrupt)
+  }
+
+  @Test func `row 20: zeros that a crash leaves behind the last seal are cut off, and behind any other are damage`()
+    throws
+  {
+    let (files, _, segments, entries) = try Self.rolled()
+    let sealed = files.contents(segments[2])!
+    let refused = files.copy()
+    refused.put(sealed + [UInt8](repeating: 0, count: 2832), at: segments[2])
+    #expect(logError { try TestLog(files: refused).open() }?.code == .corrupt)
+    #expect(try !LogVerifier.verify(folder: "data", fileSystem: refused).isGood)
+
+    files.drop(segments[3])
+    files.drop("data/witness")
+    files.put(sealed + [UInt8](repeating: 0, count: 2832), at: segments[2])
+    #expect(try LogVerifier.verify(folder: "data", fileSystem: files).isGood)
+    let test = TestLog(files: files)
+    try test.open()
+    #expect(files.contents(segments[2]) == sealed)
+    let left = try test.entries()
+    #expect(entries.starts(with: left) && !left.isEmpty)
+    try test.append(test.batch(1))
+    test.sync()
+    try test.log.close()
+    #expect(try LogVerifier.verify(folder: "data", fileSystem: files).isGood)
   }
 }

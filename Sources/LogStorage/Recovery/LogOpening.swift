@@ -90,7 +90,7 @@ struct LogOpening {
     for segment in segments.dropLast() { try loadIndex(of: segment, builder, &identities) }
     var growing: [Segment] = []
     let active: SegmentWriter
-    if survey.tail == .sealed {
+    if case .sealed = survey.tail {
       survey.last.wasSealed()
       if try !writeIndex(of: survey.last, builder, &identities) { growing.append(survey.last) }
       var first = next
@@ -143,11 +143,12 @@ struct LogOpening {
 
   /// Keeps what a crash has torn as a `.broken` file, and cuts the segment after its last whole commit (O4).
   private mutating func cutTail(_ survey: LogSurvey, epoch: UInt32) throws(FileError) {
-    let end = survey.last.end
+    var end = survey.last.end
     let path = survey.last.path
     switch survey.tail {
-    case .end, .sealed: return
+    case .end, .sealed(zeros: 0): return
     case .zeros: break
+    case .sealed: end += SegmentSeal.size
     case .torn(let bytes, let problem):
       let kept = "\(path).\(end).\(epoch)\(SegmentName.brokenSuffix)"
       try Self.copy(bytes, of: path, from: end, to: kept, in: fileSystem)

@@ -16,8 +16,9 @@ struct LogSurvey {
     case end
     /// Zeros, which go when the log is opened for writing.
     case zeros
-    /// The segment is sealed.
-    case sealed
+    /// The segment is sealed. A crash may have kept the seal and lost that the file was cut there: so many zeros follow,
+    /// which go when the log is opened for writing.
+    case sealed(zeros: Int)
     /// Bytes that a crash has torn: nobody was told that they are in the log.
     case torn(bytes: Int, problem: CommitProblem)
   }
@@ -126,8 +127,7 @@ struct LogSurveyor {
         case .commit: continue
         case .end: return .end
         case .seal(let seal, let offset):
-          try accept(seal, at: offset, size: size, segment)
-          return .sealed
+          return .sealed(zeros: try accept(seal, at: offset, file, size: size, segment))
         case .bad(let problem, let offset):
           let durable = durableCommit(claims)
           let judge = TailJudge(
@@ -142,16 +142,22 @@ struct LogSurveyor {
     }
   }
 
-  private func accept(_ seal: SegmentSeal, at offset: Int, size: Int, _ segment: Segment) throws(LogError) {
+  /// How many zeros follow a seal that is in order.
+  private func accept(
+    _ seal: SegmentSeal, at offset: Int, _ file: any File, size: Int, _ segment: Segment
+  ) throws -> Int {
+    let end = offset + SegmentSeal.size
+    let excess = try file.lastByteSet(from: end, to: size) - end
     let wrong =
       SegmentCheck.problem(of: seal, at: offset, segment.header)
       ?? (seal.next == segment.next ? nil : "it does not follow the last commit")
-      ?? (size == offset + SegmentSeal.size ? nil : "\(size - offset - SegmentSeal.size) bytes follow it")
+      ?? (excess == 0 ? nil : "\(excess) bytes follow it")
     if let wrong {
       throw LogError(
         .corrupt,
         "\(segment.path) at offset \(offset): the seal at the end of the segment is bad: \(wrong); \(Advice.damage)")
     }
+    return size - end
   }
 
   private func compareWithWitness(_ commit: CommitHeader, _ segment: Segment) throws(LogError) {

@@ -27,7 +27,7 @@ struct TailJudge {
   func judge() throws(LogError) -> Verdict {
     if let refusal = refusal { throw refusal }
     return try explaining("reading the tail of the log") {
-      let bad = try extent()
+      let bad = try file.lastByteSet(from: offset, to: size) - offset
       if bad == 0 { return .clean }
       if let witness = try laterWitness(end: offset + bad) { throw corrupt("it had been acknowledged: \(witness)") }
       if let durable, durable.commit >= number {
@@ -58,20 +58,6 @@ struct TailJudge {
   private func corrupt(_ why: String) -> LogError {
     LogError(
       .corrupt, "\(path) at offset \(offset): commit \(number) is damaged (\(problem)) and \(why); \(Advice.damage)")
-  }
-
-  /// How many bytes from `offset` to the last one that is not zero.
-  private func extent() throws(FileError) -> Int {
-    let block = ChunkMemory(capacity: Self.blockBytes)
-    var end = size
-    while end > offset {
-      let start = max(offset, end - Self.blockBytes)
-      let buffer = UnsafeMutableRawBufferPointer(start: block.base, count: end - start)
-      let count = try file.read(into: buffer, at: start)
-      if let last = buffer.prefix(count).lastIndex(where: { $0 != 0 }) { return start + last + 1 - offset }
-      end = start
-    }
-    return 0
   }
 
   /// A later commit that says that `number` was durable when it was written, or a seal, which says it of everything
@@ -110,5 +96,21 @@ struct TailJudge {
       return "the segment was sealed at offset \(place)"
     }
     return nil
+  }
+}
+
+extension File {
+  /// Behind the last byte between the two offsets that is not zero; `offset` when all are.
+  func lastByteSet(from offset: Int, to size: Int) throws(FileError) -> Int {
+    let block = ChunkMemory(capacity: 1 << 20)
+    var end = size
+    while end > offset {
+      let start = max(offset, end - (1 << 20))
+      let buffer = UnsafeMutableRawBufferPointer(start: block.base, count: end - start)
+      let count = try read(into: buffer, at: start)
+      if let last = buffer.prefix(count).lastIndex(where: { $0 != 0 }) { return start + last + 1 }
+      end = start
+    }
+    return offset
   }
 }

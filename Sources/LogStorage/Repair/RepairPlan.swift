@@ -124,8 +124,9 @@ struct RepairPlanner {
       case .end(let offset):
         if !isLast { stop("the segment is followed by another but is not sealed", file.path, offset, size) }
       case .seal(let seal, let offset):
-        if let problem = SegmentCheck.problem(of: seal, at: offset, header)
-          ?? (size == offset + SegmentSeal.size ? nil : "bytes follow it")
+        let end = offset + SegmentSeal.size
+        if let problem = try SegmentCheck.problem(of: seal, at: offset, header)
+          ?? ((isLast ? file.lastByteSet(from: end, to: size) : size) == end ? nil : "bytes follow it")
         {
           stop("the seal is bad: \(problem)", file.path, offset, size)
         }

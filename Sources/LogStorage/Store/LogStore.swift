@@ -40,7 +40,7 @@ package enum LogStore {
       }
       let builder = IndexBuilder(cache: FileCache(fileSystem), identity: survey.identity, isReadOnly: true)
       for segment in survey.segments.dropLast() { _ = try builder.open(segment) }
-      if survey.tail == .sealed { survey.last.wasSealed() }
+      if case .sealed = survey.tail { survey.last.wasSealed() }
       var report = RecoveryReport()
       report.warnings = survey.warnings
       if case .torn(let bytes, let problem) = survey.tail {

@@ -47,7 +47,7 @@ struct SegmentScrub {
         }
       case .end: break scan
       case .seal(let seal, let offset):
-        checkSeal(seal, at: offset, &verifier)
+        try checkSeal(seal, at: offset, &verifier)
         break scan
       case .bad(let problem, let offset):
         guard try handle(problem, at: offset, &scanner, &verifier) else { break scan }
@@ -62,12 +62,15 @@ struct SegmentScrub {
     if isSealed && isWhole { try checkIndex(pairs, &verifier) }
   }
 
-  private mutating func checkSeal(_ seal: SegmentSeal, at offset: Int, _ verifier: inout LogVerifier) {
+  private mutating func checkSeal(_ seal: SegmentSeal, at offset: Int, _ verifier: inout LogVerifier) throws {
     isSealed = true
+    let end = offset + SegmentSeal.size
+    // Behind the last seal a crash may leave zeros, which the next start cuts off.
+    let excess = try (isLast ? file.lastByteSet(from: end, to: size) : size) - end
     let wrong =
       SegmentCheck.problem(of: seal, at: offset, segment.header)
       ?? (!isWhole || seal.next == segment.next ? nil : "it does not follow the last commit")
-      ?? (size == offset + SegmentSeal.size ? nil : "\(size - offset - SegmentSeal.size) bytes follow it")
+      ?? (excess == 0 ? nil : "\(excess) bytes follow it")
     if let wrong { verifier.problem(.corrupt, segment.path, at: offset, "the seal is bad: \(wrong)") }
   }
 
