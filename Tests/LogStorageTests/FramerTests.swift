@@ -74,6 +74,20 @@ import Testing
     #expect(try test.subjects() == ["a", "b", "a", "b", "order-0"])
   }
 
+  @Test func `a small group takes a small piece of memory, whatever was reserved for it`() throws {
+    let test = try opened()
+    let batch = test.batch(1)
+    for number in 1...3 {
+      test.log.framer.beginGroup(reserving: 1 << 16)
+      test.log.framer.beginCommit(producer: .door, generation: 1, time: 10, durable: 0)
+      test.log.framer.append(batch)
+      test.log.framer.endCommit()
+      let group = test.log.framer.endGroup()
+      #expect(group.footprint < 2 * group.byteCount + 512)
+      #expect(group.firstPosition == Position(UInt64(number)) && group.entry(group.firstPosition).subject.text == "order-0")
+    }
+  }
+
   @Test func `a group says what still fits and is never longer than the limit`() throws {
     let test = try opened { $0.limits = LogLimits(maxGroupBytes: 4096, maxUnsyncedBytes: 8192) }
     for size in [1, 50, 333] {

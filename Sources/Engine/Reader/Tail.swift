@@ -12,7 +12,7 @@ struct Tail {
   private(set) var first: UInt64
   private(set) var last: UInt64
 
-  /// `limit`: bytes to keep. `last`: the log's last position when the host started.
+  /// `limit`: bytes of memory to keep. `last`: the log's last position when the host started.
   init(limit: Int, last: UInt64) {
     self.limit = limit
     self.last = last
@@ -22,10 +22,10 @@ struct Tail {
   mutating func append(_ chunk: LogChunk, durable: UInt64) {
     guard chunk.count > 0 else { return }
     chunks.append(chunk)
-    bytes += chunk.byteCount
+    bytes += chunk.footprint
     last = chunk.lastPosition.rawValue
     while bytes > limit, chunks.count > 1, chunks[0].lastPosition.rawValue <= durable {
-      bytes -= chunks.removeFirst().byteCount
+      bytes -= chunks.removeFirst().footprint
       first = chunks[0].firstPosition.rawValue
     }
   }

@@ -36,11 +36,18 @@ final class ChunkMemory: @unchecked Sendable {
   private(set) var capacity: Int
 
   init(capacity: Int) {
-    self.capacity = max(capacity, 4096)
+    self.capacity = max(capacity, 64)
     base = .allocate(byteCount: self.capacity, alignment: 64)
   }
 
   deinit { base.deallocate() }
+
+  /// The first bytes of it, in memory of just that size.
+  func copy(of count: Int) -> ChunkMemory {
+    let copy = ChunkMemory(capacity: count)
+    copy.base.copyMemory(from: base, byteCount: count)
+    return copy
+  }
 
   func grow(to needed: Int, keeping count: Int) {
     let larger = max(needed, capacity * 2)
@@ -86,6 +93,15 @@ package final class LogChunk: @unchecked Sendable {
     firstPosition = first.firstPosition
     lastCommit = CommitHeader(base + lastCommitOffset).number
   }
+
+  /// The bytes of memory that it takes, places and all.
+  package var footprint: Int {
+    memory.capacity + placeList.capacity * MemoryLayout<EntryPlace>.stride
+      + identities.capacity * MemoryLayout<IdentityPlace>.stride + Self.overhead
+  }
+
+  /// The objects and arrays around what is counted, roughly.
+  private static var overhead: Int { 256 }
 
   /// How many entries there are.
   @inlinable package var count: Int { placeList.count }

@@ -14,6 +14,8 @@ package struct CommitFramer {
   private var atGroupStart: CommitExpectation
 
   private var memory: ChunkMemory?
+  /// Of a group that was small, for the next one.
+  private var spare: ChunkMemory?
   /// Bytes of the group so far, an open commit included.
   package private(set) var byteCount = 0
   private var places: ContiguousArray<EntryPlace> = []
@@ -49,7 +51,8 @@ package struct CommitFramer {
     precondition(memory == nil, "a group is ended before the next one begins")
     atGroupStart = next
     groupFirst = next.position
-    memory = ChunkMemory(capacity: capacity)
+    if let spare, spare.capacity >= capacity { memory = spare } else { memory = ChunkMemory(capacity: capacity) }
+    spare = nil
     byteCount = 0
     places = []
     identities = []
@@ -153,8 +156,11 @@ package struct CommitFramer {
   /// The group as it goes to the journal. It must have at least one commit.
   package mutating func endGroup() -> LogChunk {
     guard let memory, open == nil, hasCommits else { preconditionFailure("a group of whole commits is ended") }
+    // Chunks stay in memory for a while: a small one does not keep room for a large one.
+    let isSmall = byteCount <= memory.capacity / 2
+    if isSmall { spare = memory }
     let chunk = LogChunk(
-      memory: memory, byteCount: byteCount, places: places, identities: identities,
+      memory: isSmall ? memory.copy(of: byteCount) : memory, byteCount: byteCount, places: places, identities: identities,
       lastCommitOffset: lastCommitOffset)
     self.memory = nil
     byteCount = 0
