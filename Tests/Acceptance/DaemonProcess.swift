@@ -73,21 +73,21 @@ struct Terminal {
   }
 }
 
-/// Gathers what a process prints while it runs.
+/// Gathers what a process prints while it runs, on a thread of its own: a handle's readability handler may miss the end.
 final class Collector: Sendable {
   let pipe = Pipe()
   private let text = Mutex("")
   private let ended = DispatchSemaphore(value: 0)
 
   init() {
-    pipe.fileHandleForReading.readabilityHandler = { [self] handle in
-      let data = handle.availableData
-      if data.isEmpty {
-        handle.readabilityHandler = nil
-        ended.signal()
-      } else {
+    let reading = pipe.fileHandleForReading
+    Thread.detachNewThread { [self] in
+      while true {
+        let data = reading.availableData
+        if data.isEmpty { break }
         text.withLock { $0 += String(decoding: data, as: UTF8.self) }
       }
+      ended.signal()
     }
   }
 
