@@ -48,9 +48,10 @@ struct Tracer {
     fileprivate let process: Process
     fileprivate let err: Collector
 
-    /// Lets go of the daemon.
+    /// Lets go of the daemon: the kernel does, when who traces is gone. A milder signal may be blocked in it, as in the
+    /// thread that started it.
     func detach() {
-      process.interrupt()
+      Foundation.kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
     }
   }
