@@ -27,6 +27,7 @@ final class World: EngineHands {
   private(set) var mostShards = 0
   private(set) var logged: [String] = []
   private(set) var warnings: [String] = []
+  private(set) var isFull = false
   private(set) var failures: [ProgressRecord.FailedUnit] = []
 
   /// Inputs put by callbacks that may come from anywhere.
@@ -256,6 +257,7 @@ final class World: EngineHands {
     logged += lines.map { "\(consumer): \($0.text)" }
   }
   func failed(_ unit: ProgressRecord.FailedUnit, consumer: String) { failures.append(unit) }
+  func diskIsFull(_ isFull: Bool) { self.isFull = isFull }
   func warn(_ message: String) { warnings.append(message) }
 }
 

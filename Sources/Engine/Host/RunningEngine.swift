@@ -112,7 +112,6 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
         running.withLock { $0 = current.scripts.contracts }
       }
       signal.advance(to: core.durablePosition)
-      outOfSpace.store(core.appendAgainAt != nil, ordering: .relaxed)
       if core.isStopped { return didEnd(.success(())) }
     }
   }
@@ -256,6 +255,7 @@ extension RunningEngine: EngineHands {
     observer.log(lines, consumer: consumer, position: position)
   }
   package func failed(_ unit: ProgressRecord.FailedUnit, consumer: String) { observer.failed(unit, consumer: consumer) }
+  package func diskIsFull(_ isFull: Bool) { outOfSpace.store(isFull, ordering: .relaxed) }
   package func warn(_ message: String) { observer.warn(message) }
 }
 

@@ -180,6 +180,7 @@ package final class EngineCore {
       throw error
     }
     wasDiskFull = false
+    hands.diskIsFull(false)
     hands.warn("there is room on the disk again: appends go on")
     return true
   }
@@ -256,6 +257,7 @@ package final class EngineCore {
   private func outOfSpace(deploy: DeployJob?, accepted: [AcceptedAppend], finished batches: [Batch]) {
     hands.warn("the disk is full: appends are refused until there is room")
     wasDiskFull = true
+    hands.diskIsFull(true)
     eventClock = framer.lastTime
     for append in accepted { append.job.answer(.noSpace) }
     refuseForSpace()

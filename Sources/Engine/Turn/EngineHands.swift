@@ -15,6 +15,8 @@ package protocol EngineHands: AnyObject {
   func log(_ lines: [LogLine], consumer: String, position: Position)
   /// A call failed; its commit is appended.
   func failed(_ unit: ProgressRecord.FailedUnit, consumer: String)
+  /// The disk is full from now on, or not any more. Comes before anybody is refused for it.
+  func diskIsFull(_ isFull: Bool)
   /// Something an operator should read in the daemon's log.
   func warn(_ message: String)
 }

@@ -50,6 +50,9 @@ extension FileJournal {
       precondition(writers.count > 1, "what is appended lies in one of the segments being written")
       try seal(first, written)
       try name(writers[1].writer, writers[1].written)
+      // Only now: the index file syncs the same folder, and nothing may sync it after a sync of it has failed (L3).
+      first.segment.wasSealed()
+      indexer.sealed()
     }
     return true
   }
@@ -60,8 +63,6 @@ extension FileJournal {
     try writer.file.syncData()
     try writer.file.close()
     writer.isSealed = true
-    writer.segment.wasSealed()
-    indexer.sealed()
   }
 
   /// Gives a segment its name, after which commits in it may be reported. The segment before it is sealed.

@@ -17,6 +17,7 @@ extension Machine: EngineHands {
     for _ in lines { told.append((consumer, position.rawValue)) }
   }
   func failed(_ unit: ProgressRecord.FailedUnit, consumer: String) {}
+  func diskIsFull(_ isFull: Bool) {}
   func warn(_ message: String) {}
 }
 
