@@ -34,18 +34,16 @@ simulate: simulator
 	@$(SIMULATE) $(if $(SEED),--seed $(SEED)) $(if $(filter command line,$(origin SECONDS)),--seconds $(SECONDS)) \
 	  $(if $(RUNS),--runs $(RUNS)) $(if $(BUG),--bug $(BUG))
 
-# What talks to a server over sockets keeps deadlines: those tests run one after the other.
-TIMED := ^(Acceptance|HTTPAPITests)\.
-
-# The simulator's suite is a search: it still ends at seeds that are not explained, so it is run by itself.
-SEARCH := ^SimulationTests\.
+# What talks to a server over sockets keeps deadlines, and so do stops that wait for threads; the simulator's suite uses all
+# cores by itself: those tests run one after the other.
+TIMED := ^(Acceptance|HTTPAPITests|SimulationTests)\.|WorkerPoolTests|StuckEngineTests
 
 ## test: every test (FILTER=… runs some)
-test: build test-deps
+test: build simulator test-deps
 ifdef FILTER
 	swift test --filter $(FILTER)
 else
-	swift test --skip '$(TIMED)' --skip '$(SEARCH)'
+	swift test --skip '$(TIMED)'
 	swift test --skip-build --no-parallel --filter '$(TIMED)'
 endif
 
@@ -55,7 +53,7 @@ soak: build test-deps
 
 ## simulate-test: a thousand and more seeds, and the planted bugs
 simulate-test: simulator
-	swift test --no-parallel --filter '$(SEARCH)'
+	swift test --no-parallel --filter '^SimulationTests\.'
 
 # Left out under the sanitizers: Acceptance runs the release binary, which no sanitizer watches; JournalBenchmark
 # measures; what limits a call to milliseconds or keeps a connection's deadlines measures too; the simulator's lives are
