@@ -14,8 +14,8 @@ import Testing
     let interpreter = try Interpreter(logName: "x")
     try interpreter.seal()
     let words = Set(Words.all.map { String($0.name.split(separator: ".")[0]) })
-    // `consumer` and `require` come from the loader.
-    #expect(interpreter.known.globals.union(["consumer", "require"]) == words.union(Self.lua))
+    // These come from the loader.
+    #expect(interpreter.known.globals.union(["consumer", "projection", "require"]) == words.union(Self.lua))
     for table in ["log", "json"] {
       let members = Words.all.filter { $0.name.hasPrefix(table + ".") }.map {
         String($0.name.dropFirst(table.count + 1))

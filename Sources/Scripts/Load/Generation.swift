@@ -5,6 +5,7 @@ package import LuaRuntime
 package final class Generation: Sendable {
   package let files: [SourceFile]
   package let consumers: [ConsumerDeclaration]
+  package let projections: [ProjectionDeclaration]
   /// What is probably wrong although it loads, one `file:line: what` each.
   package let warnings: [String]
   /// Of all paths and contents: equal fingerprints, equal generations.
@@ -22,6 +23,7 @@ package final class Generation: Sendable {
     self.limits = limits
     self.warnings = warnings
     consumers = loaded.consumers.map(\.declaration)
+    projections = loaded.projections.map(\.declaration)
     emits = loaded.emits
     fingerprint = Self.fingerprint(of: files)
     circle = TypeCircle(

@@ -5,6 +5,7 @@ internal import LuaRuntime
 struct LoadedScripts {
   let interpreter: Interpreter
   var consumers: [LoadedConsumer] = []
+  var projections: [LoadedProjection] = []
   /// Types that a file emits literally.
   var emits: [String: [SourceFacts.Emit]] = [:]
 }
@@ -16,22 +17,16 @@ struct LoadedConsumer {
   let key: KeyFunctions
 
   /// Every function that the engine may call.
-  var functions: [LuaRef] {
-    switch key {
-    case .none: handlers
-    case .one(let function): handlers + [function]
-    case .perType(_, let functions): handlers + functions.compactMap { $0 }
-    }
-  }
+  var functions: [LuaRef] { handlers + key.all }
+}
 
-  /// The function that computes the keys of an event of this type; nil: the key is the subject.
-  func keyFunction(for type: UnsafeRawBufferPointer) -> LuaRef? {
-    switch key {
-    case .none: return nil
-    case .one(let function): return function
-    case .perType(let hearing, let functions): return hearing.index(forType: type).flatMap { functions[$0] }
-    }
-  }
+struct LoadedProjection {
+  let declaration: ProjectionDeclaration
+  /// In the order of the declaration's handlers.
+  let handlers: [LuaRef]
+  let key: KeyFunctions
+
+  var functions: [LuaRef] { handlers + key.all }
 }
 
 enum KeyFunctions {
@@ -39,4 +34,21 @@ enum KeyFunctions {
   case one(LuaRef)
   /// A function for each pattern; nil stands for the subject.
   case perType(Hearing, [LuaRef?])
+
+  var all: [LuaRef] {
+    switch self {
+    case .none: []
+    case .one(let function): [function]
+    case .perType(_, let functions): functions.compactMap { $0 }
+    }
+  }
+
+  /// The function that computes the keys of an event of this type; nil: the key is the subject.
+  func function(for type: UnsafeRawBufferPointer) -> LuaRef? {
+    switch self {
+    case .none: return nil
+    case .one(let function): return function
+    case .perType(let hearing, let functions): return hearing.index(forType: type).flatMap { functions[$0] }
+    }
+  }
 }

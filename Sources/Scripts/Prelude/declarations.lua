@@ -16,3 +16,4 @@ local function declaration(word)
 end
 
 declaration "consumer"
+declaration "projection"

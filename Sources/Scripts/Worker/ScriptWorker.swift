@@ -6,6 +6,9 @@ internal import LuaRuntime
 package final class ScriptWorker {
   let interpreter: Interpreter
   let consumers: [LoadedConsumer]
+  let projections: [LoadedProjection]
+  /// The prelude's function that calls a projection's.
+  let fold: LuaRef
   let fields: EventFields
   /// The handlers of all consumers one after the other, and where each consumer's begin: flat, so that finding one
   /// counts no references.
@@ -22,6 +25,10 @@ package final class ScriptWorker {
   init(_ loaded: LoadedScripts, hash: StableHash, logID: (UInt64, UInt64), circle: TypeCircle) throws {
     interpreter = loaded.interpreter
     consumers = loaded.consumers
+    projections = loaded.projections
+    let fold = interpreter.state.with(interpreter.prelude) { $0.withField("fold") { $0.hold() } }
+    guard let fold else { throw LuaError(.host, "there is no memory for the prelude") }
+    self.fold = fold
     handlers = loaded.consumers.flatMap(\.handlers)
     firstHandler = loaded.consumers.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.handlers.count) }
     self.hash = hash
@@ -50,7 +57,13 @@ package final class ScriptWorker {
     if case .returned = outcome, !returnsValue { return .done(log: call.lines) }
     call.rollBack(effects)
     if case .host(let error) = outcome { return .hostFault(error.message) }
-    return .failed(failure(outcome, in: consumers[consumer].declaration, line: { $0.handlers[handler].line }))
+    let declaration = consumers[consumer].declaration
+    return .failed(
+      failure(outcome)
+        ?? HandlerFailure(
+          kind: .error,
+          message: "\(declaration.file):\(declaration.handlers[handler].line): a handler returns nothing: effects are "
+            + "calls, such as emit(…)", traceback: "", log: call.lines))
   }
 
   /// What `random` and `uuid` give follows from the log, the unit and the reader, and from nothing else.
@@ -60,9 +73,8 @@ package final class ScriptWorker {
       logID.1 ^ position.rawValue)
   }
 
-  func failure(
-    _ outcome: LuaOutcome, in consumer: ConsumerDeclaration, line: (ConsumerDeclaration) -> Int
-  ) -> HandlerFailure {
+  /// Nil when the call returned.
+  func failure(_ outcome: LuaOutcome) -> HandlerFailure? {
     let lines = interpreter.call.lines
     func failure(_ kind: HandlerFailure.Kind, _ error: LuaError) -> HandlerFailure {
       HandlerFailure(kind: kind, message: error.message, traceback: error.traceback, log: lines)
@@ -75,11 +87,7 @@ package final class ScriptWorker {
     case .time(let error): return failure(.time, error)
     case .memory(let error): return failure(.memory, error)
     case .failed(let error), .host(let error): return failure(.error, error)
-    case .returned:
-      let place = "\(consumer.file):\(line(consumer))"
-      return HandlerFailure(
-        kind: .error, message: "\(place): a handler returns nothing: effects are calls, such as emit(…)", traceback: "",
-        log: lines)
+    case .returned: return nil
     }
   }
 }
