@@ -67,11 +67,16 @@ let package = Package(
     .target(
       name: "Daemon",
       dependencies: [
-        "HTTPAPI", "Engine", "Scripts", "LogStorage", "Platform", "Events",
+        "HTTPAPI", "Views", "Engine", "Scripts", "LogStorage", "Platform", "Events", "Wire",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
-    .target(name: "Benchmarks", dependencies: ["Engine", "Scripts", "LogStorage", "Platform", "Events"]),
+    .target(
+      name: "Benchmarks",
+      dependencies: [
+        "Views", "Engine", "Scripts", "LogStorage", "Platform", "Events",
+        .product(name: "GRDBSQLite", package: "GRDB.swift"),
+      ]),
     .target(
       name: "Command",
       dependencies: [
@@ -94,6 +99,9 @@ let package = Package(
         "Engine", "Scripts", "LogStorage", "Platform", "Events", "TestKit",
         .product(name: "DequeModule", package: "swift-collections"),
       ]),
+    .testTarget(
+      name: "ViewsTests",
+      dependencies: ["Views", "Engine", "Scripts", "LogStorage", "Platform", "Events", "TestKit"]),
     .testTarget(
       name: "HTTPAPITests",
       dependencies: [

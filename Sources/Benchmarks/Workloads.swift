@@ -6,12 +6,14 @@ import Foundation
 package enum Workload: String, CaseIterable, Sendable {
   case w1 = "W1"
   case w2 = "W2"
+  case w3 = "W3"
   case chain
 
   package var summary: String {
     switch self {
     case .w1: "append 200-byte events, durable"
     case .w2: "consume, run Lua, emit, durable"
+    case .w3: "fold events into documents in SQLite"
     case .chain: "five reactions in a row on an idle host, durable"
     }
   }
@@ -21,6 +23,7 @@ package enum Workload: String, CaseIterable, Sendable {
     switch self {
     case .w1: try await Self.append(rounds, folder, workers)
     case .w2: try await Self.react(rounds, folder, workers)
+    case .w3: try await Self.project(rounds, folder, workers)
     case .chain: try await Self.chain(rounds, folder, workers)
     }
   }
@@ -71,6 +74,17 @@ package enum Workload: String, CaseIterable, Sendable {
     return .rate(
       "W2", w2.summary, unit: "reactions/s", rounds: rates,
       floorWhat: "decode + handler + encode in a loop, no log, one core", floors: floors, atLeast: 0.7)
+  }
+
+  private static func project(_ rounds: Int, _ folder: String, _ workers: Int) async throws -> BenchResult {
+    var (rates, floors): ([Double], [Double]) = ([], [])
+    for _ in 0..<rounds {
+      floors.append(try Projecting.floor(in: folder))
+      rates.append(try await Projecting.folds(in: folder, workers: workers))
+    }
+    return .rate(
+      "W3", w3.summary, unit: "folds/s", rounds: rates, floorWhat: "a row for each event by a prepared statement",
+      floors: floors, atLeastInAll: 100_000)
   }
 
   private static func chain(_ rounds: Int, _ folder: String, _ workers: Int) async throws -> BenchResult {

@@ -73,7 +73,7 @@ package final class Client {
     }
   }
 
-  private func reply<Value: Decodable & Sendable>(_ response: Response) throws -> Reply<Value> {
+  func reply<Value: Decodable & Sendable>(_ response: Response) throws -> Reply<Value> {
     let response = try checked(response)
     do {
       return Reply(value: try JSONDecoder().decode(Value.self, from: Data(response.body)), json: response.body)

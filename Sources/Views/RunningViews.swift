@@ -13,6 +13,7 @@ package final class RunningViews: Sendable {
   let log: LogReader
   let identity: LogIdentity
   let settings: ViewSettings
+  let pastViews = PastViews()
 
   package init(settings: ViewSettings, log: LogReader, identity: LogIdentity, clock: any HostClock) {
     board = ViewBoard()
@@ -20,18 +21,29 @@ package final class RunningViews: Sendable {
     thread = ViewThread(settings: settings, log: log, identity: identity, clock: clock, board: board)
   }
 
+  /// How many documents a transaction writes when there is much to do.
+  package static let documentsPerTransaction = ViewThread.batchDocuments
+
   /// Starts the thread. Nothing is folded before the first `deploy`.
   package func start() {
     running.withLock { $0 = NamedThread.start(name: "views", stackBytes: 4 << 20) { self.thread.run() } }
   }
 
   /// Ends the batch under way and the thread, and closes the file.
-  package func stop() {
+  package func stop() async {
     thread.inbox.put(.stop)
-    running.withLock { thread in
+    let running = running.withLock { thread in
       defer { thread = nil }
       return thread
-    }?.join()
+    }
+    guard let running else { return }
+    // Waiting blocks, so not on the cooperative pool.
+    await withCheckedContinuation { continuation in
+      _ = NamedThread.start(name: "views end") {
+        running.join()
+        continuation.resume()
+      }
+    }
   }
 
   /// The log is durable up to here: views may read it. Any thread.

@@ -1,3 +1,4 @@
+internal import Scripts
 import Synchronization
 
 /// What the views' thread tells everybody else: how far each view is. Others read it, and wait for a view to get on.
@@ -5,6 +6,8 @@ final class ViewBoard: Sendable {
   private struct State {
     /// Nil until views.db is open for the first time.
     var views: [ViewStatus]?
+    /// The code that folds each of them.
+    var codes: [Generation] = []
     var nextID = 0
     var waiters: [Int: Waiter] = [:]
     var hasEnded = false
@@ -25,10 +28,19 @@ final class ViewBoard: Sendable {
     views?.first { $0.name.utf8.elementsEqual(name.utf8) }
   }
 
-  /// The views' thread.
-  func publish(_ views: [ViewStatus]) {
+  /// The code by which the documents of a view are what they are.
+  func code(of name: String) -> Generation? {
+    state.withLock { state in
+      let index = state.views?.firstIndex { $0.name.utf8.elementsEqual(name.utf8) }
+      return index.map { state.codes[$0] }
+    }
+  }
+
+  /// The views' thread. `codes`: one for each of `views`.
+  func publish(_ views: [ViewStatus], codes: [Generation]) {
     let ready = state.withLock { state in
       state.views = views
+      state.codes = codes
       if state.waiters.isEmpty { return [CheckedContinuation<Void, Never>]() }
       let positions = Dictionary(views.map { (Array($0.name.utf8), $0.position) }) { first, _ in first }
       let ready = state.waiters.filter { positions[$0.value.name, default: .max] >= $0.value.position }

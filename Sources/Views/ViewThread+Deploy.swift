@@ -1,6 +1,7 @@
 internal import Events
 internal import GRDB
 internal import LogStorage
+internal import Platform
 internal import Scripts
 
 /// What a deploy, a start and a rebuild make of what is in views.db. Doing it again changes nothing.
@@ -25,9 +26,10 @@ extension ViewThread {
       }
       rows.removeAll { row in !generation.projections.contains { row.isOf($0.name) } }
     }
-    let current = try folds.first { $0.worker.generation === generation }?.worker
+    let current =
+      try folds.first { $0.worker.generation === generation }?.worker
       ?? FoldWorker(generation, log: identity)
-    let store = FoldStore(database: database)
+    let store = FoldStore(database: database.pool)
     var new: [Fold] = []
     for declaration in generation.projections {
       let own = rows.filter { $0.isOf(declaration.name) }
@@ -58,7 +60,8 @@ extension ViewThread {
     }
     if let live {
       if live.isComplete {
-        settings.note("warning", "the old code of the view \"\(live.name)\" cannot be had: it begins again by the new one")
+        settings.note(
+          "warning", "the old code of the view \"\(live.name)\" cannot be had: it begins again by the new one")
       }
       try database.pool.write { db in try live.drop(db) }
       try kept.map { kept in try database.pool.write { db in try kept.drop(db) } }
@@ -95,7 +98,8 @@ extension ViewThread {
 
   /// Begins to fold a view anew beside itself, by the running code. What was given up is begun again.
   func rebuild(_ name: String, in database: ViewDatabase) throws {
-    guard let generation, let declaration = generation.projections.first(where: { $0.name.utf8.elementsEqual(name.utf8) }),
+    guard let generation,
+      let declaration = generation.projections.first(where: { $0.name.utf8.elementsEqual(name.utf8) }),
       folds.contains(where: { $0.row.role == .live && $0.row.isOf(name) })
     else { return }
     for next in folds where next.row.role == .next && next.row.isOf(name) {
@@ -108,7 +112,7 @@ extension ViewThread {
 
   /// Tries the events of frozen keys again, each key up to the first that fails again.
   func retryFrozen(_ fold: Fold, in database: ViewDatabase) throws {
-    let store = FoldStore(database: database)
+    let store = FoldStore(database: database.pool)
     for key in fold.frozen.keys.sorted(by: { $0.lexicographicallyPrecedes($1) }) where !key.isEmpty {
       let thaw = try Thaw(fold: fold, key: key, store: store).run(log: log)
       try store.commit(thaw, of: fold, now: clock.wallMicroseconds())

@@ -88,7 +88,8 @@ final class ViewThread: @unchecked Sendable {
   }
 
   private var nextAttempt: UInt64? {
-    let pauses = folds.compactMap { $0.pause?.until } + (rest.map { [$0.until] } ?? [])
+    let now = clock.monotonicNanoseconds()
+    let pauses = folds.compactMap { $0.pause?.until }.filter { $0 > now } + (rest.map { [$0.until] } ?? [])
     return pauses.min()
   }
 
@@ -151,7 +152,7 @@ final class ViewThread: @unchecked Sendable {
   /// so several that begin together read the log once.
   private func foldBatch(_ group: [Fold], through end: UInt64) throws {
     guard let database = database.withLock({ $0 }) else { return }
-    let store = FoldStore(database: database)
+    let store = FoldStore(database: database.pool)
     var group = group
     var from = group.map(\.row.position).min() ?? end
     let began = clock.monotonicNanoseconds()
@@ -236,13 +237,15 @@ final class ViewThread: @unchecked Sendable {
     do {
       let result = try body()
       if rest != nil {
-        settings.note("info", "the views go on")
+        if rest?.reason.isEmpty == false { settings.note("info", "the views go on") }
         rest = nil
         publish()
       }
       return result
     } catch let error as DatabaseError where error.isDamage {
+      // The next step makes the file anew; not at once, so that a disk that damages everything is not worked without end.
       isDamaged = true
+      rest = (clock.monotonicNanoseconds() + 100_000_000, "")
       return nil
     } catch {
       let reason = Self.text(error)
@@ -268,19 +271,17 @@ final class ViewThread: @unchecked Sendable {
   func publish() {
     guard let generation, database.withLock({ $0 }) != nil || board.views != nil else { return }
     let end = durable.load(ordering: .relaxed)
-    board.publish(
-      generation.projections.compactMap { declaration in
-        guard let live = folds.first(where: { $0.row.role == .live && $0.row.isOf(declaration.name) }) else {
-          return nil
-        }
-        return status(of: live, declaration, end)
-      })
+    let live = generation.projections.compactMap { declaration in
+      folds.first { $0.row.role == .live && $0.row.isOf(declaration.name) }.map { (declaration, $0) }
+    }
+    board.publish(live.map { status(of: $1, $0, end) }, codes: live.map(\.1.worker.generation))
   }
 
   private func status(of live: Fold, _ declaration: ProjectionDeclaration, _ end: UInt64) -> ViewStatus {
-    let reason = rest?.reason ?? live.pause?.reason
+    let reason = rest.flatMap { $0.reason.isEmpty ? nil : $0.reason } ?? live.pause?.reason
     let state: ViewStatus.State =
-      reason != nil ? .waiting : live.isFull ? .full : live.row.isComplete ? .live : .building
+      reason != nil
+      ? .waiting : live.isFull ? .full : live.row.isComplete || live.row.position >= end ? .live : .building
     func left(_ fold: Fold) -> Double? { fold.pace.seconds(for: end - min(end, fold.row.position)) }
     var status = ViewStatus(
       name: declaration.name, script: declaration.file, state: state, note: reason, position: live.row.position,

@@ -61,6 +61,8 @@ package enum ProblemKind: String, Sendable, CaseIterable {
   case notLoaded = "not-loaded"
   case headersTooLarge = "headers-too-large"
   case readFailed = "read-failed"
+  case notReady = "not-ready"
+  case viewBehind = "view-behind"
   case overloaded = "overloaded"
   case stopping = "stopping"
   case outOfSpace = "out-of-space"
@@ -81,7 +83,8 @@ package enum ProblemKind: String, Sendable, CaseIterable {
     case .notLoaded: 422
     case .headersTooLarge: 431
     case .readFailed: 500
-    case .overloaded, .stopping: 503
+    case .overloaded, .stopping, .notReady: 503
+    case .viewBehind: 504
     case .outOfSpace: 507
     }
   }
@@ -106,6 +109,8 @@ package enum ProblemKind: String, Sendable, CaseIterable {
     case .notLoaded: "The handlers do not load"
     case .headersTooLarge: "The headers are too large"
     case .readFailed: "The log could not be read"
+    case .notReady: "The views are not there at the moment"
+    case .viewBehind: "The view has not come so far"
     case .overloaded: "Too much is under way"
     case .stopping: "The daemon is stopping"
     case .outOfSpace: "The disk is full"

@@ -188,12 +188,14 @@ struct FirstMistake: CustomStringConvertible, Sendable {
       "script.lua:1: index is a list; \"status\" is a name in it\n  write index = { \"status\", \"address.city\" }"),
     .init(
       "`index = { \"a..b\" }`", "projection \"x\" { index = { \"a..b\" }, on = { A = function() end } }",
-      "script.lua:1: index has \"a..b\", which is no field of a document\n  write index = { \"status\", \"address.city\" }"),
+      "script.lua:1: index has \"a..b\", which is no field of a document\n  write index = { \"status\", \"address.city\" }"
+    ),
     .init(
       "`index = { \"key\" }`", "projection \"x\" { index = { \"key\" }, on = { A = function() end } }",
       "script.lua:1: index has \"key\", which every document has beside its fields\n  give the field another name"),
     .init(
-      "`function(event)` in a projection", "projection \"x\" { on = {\n  A = function(event) local n = event.data.n end } }",
+      "`function(event)` in a projection",
+      "projection \"x\" { on = {\n  A = function(event) local n = event.data.n end } }",
       "script.lua:2: event.data looks at the document, which comes first in a projection: function(document, event)",
       isWarning: true),
     .init(

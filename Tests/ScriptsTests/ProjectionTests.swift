@@ -98,7 +98,8 @@ final class DocumentStage {
     #expect(projection.name == "orders" && projection.file == "script.lua" && projection.line == 1)
     #expect(projection.initial == Array(#"{"picked":0}"#.utf8))
     #expect(projection.index.map(\.description) == ["status", "total"])
-    #expect(projection.handlers.map(\.pattern.description) == ["ItemPicked", "OrderDropped", "OrderPlaced", "OrderRedone"])
+    #expect(
+      projection.handlers.map(\.pattern.description) == ["ItemPicked", "OrderDropped", "OrderPlaced", "OrderRedone"])
     #expect(projection.files == ["script.lua"] && projection.key == .subject)
   }
 
@@ -114,7 +115,8 @@ final class DocumentStage {
 
   @Test func `every fold begins with the same initial document`() throws {
     let stage = try DocumentStage(
-      "projection \"x\" { initial = { list = array {} }, on = { A = function(d, e) d.list[#d.list + 1] = e.data.n end } }")
+      "projection \"x\" { initial = { list = array {} }, on = { A = function(d, e) d.list[#d.list + 1] = e.data.n end } }"
+    )
     stage.fold(TestEvent("A", "a", data: #"{"n":1}"#))
     stage.fold(TestEvent("A", "a", data: #"{"n":2}"#))
     stage.fold(TestEvent("A", "b", data: #"{"n":3}"#))
@@ -164,7 +166,8 @@ final class DocumentStage {
 
   @Test(arguments: [
     (
-      "return 1", "script.lua:1: a projection's function returns nothing, a table that becomes the document, or remove(); "
+      "return 1",
+      "script.lua:1: a projection's function returns nothing, a table that becomes the document, or remove(); "
         + "this is a number"
     ),
     ("d.x = 1 / 0", "script.lua:1: document.x is infinite, which JSON cannot express"),
@@ -200,7 +203,8 @@ final class DocumentStage {
 
   @Test func `the document comes first, which is told to who forgets it`() throws {
     let generation = try Stage(
-      "projection \"x\" { on = {\n  A = function(event) local n = event.data.n end } }").generation
+      "projection \"x\" { on = {\n  A = function(event) local n = event.data.n end } }"
+    ).generation
     #expect(
       generation.warnings == [
         "script.lua:2: event.data looks at the document, which comes first in a projection: function(document, event)"

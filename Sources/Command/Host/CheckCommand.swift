@@ -8,7 +8,7 @@ struct CheckCommand: ParsableCommand {
     commandName: "check",
     abstract: "Load the scripts as the daemon would, and print what they declare.",
     discussion: """
-      Prints every consumer with what it hears and emits. Exits with 1 and file:line of every error when the folder \
+      Prints every consumer with what it hears and emits, and every projection with what it hears. Exits with 1 and file:line of every error when the folder \
       does not load; nothing runs and no data is touched.
 
       EXAMPLES
@@ -58,10 +58,14 @@ struct CheckCommand: ParsableCommand {
         text += "  hears \(handler.pattern)\(effect)\n"
       }
     }
-    let files = scripts.files.count
-    let consumers = scripts.consumers.count
-    return text
-      + "\(files) file\(files == 1 ? "" : "s"), \(consumers) consumer\(consumers == 1 ? "" : "s"), no errors\n"
+    for projection in scripts.projections {
+      text += "projection \"\(projection.name)\"  \(projection.file):\(projection.line)\n"
+      for handler in projection.handlers { text += "  hears \(handler.pattern)\n" }
+    }
+    func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+    var counts = [counted(scripts.files.count, "file"), counted(scripts.consumers.count, "consumer")]
+    if !scripts.projections.isEmpty { counts.append(counted(scripts.projections.count, "projection")) }
+    return text + counts.joined(separator: ", ") + ", no errors\n"
   }
 
   private struct Report: Encodable {
@@ -76,8 +80,20 @@ struct CheckCommand: ParsableCommand {
       var line: Int
       var on: [Handler]
     }
+    struct Projection: Encodable {
+      struct Handler: Encodable {
+        var hears: String
+        var line: Int
+      }
+      var name: String
+      var file: String
+      var line: Int
+      var on: [Handler]
+      var index: [String]
+    }
     var files: [String]
     var consumers: [Consumer]
+    var projections: [Projection]
     var warnings: [String]
   }
 
@@ -89,10 +105,17 @@ struct CheckCommand: ParsableCommand {
           .init(hears: $0.pattern.description, emits: scripts.emitted(by: consumer, $0), line: $0.line)
         })
     }
+    let projections = scripts.projections.map { projection in
+      Report.Projection(
+        name: projection.name, file: projection.file, line: projection.line,
+        on: projection.handlers.map { .init(hears: $0.pattern.description, line: $0.line) },
+        index: projection.index.map(\.description))
+    }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let data = try encoder.encode(
-      Report(files: scripts.files.map(\.path), consumers: consumers, warnings: scripts.warnings))
+      Report(
+        files: scripts.files.map(\.path), consumers: consumers, projections: projections, warnings: scripts.warnings))
     return String(decoding: data, as: UTF8.self) + "\n"
   }
 

@@ -28,7 +28,7 @@ enum EventLine {
   }
 
   /// Without the characters by which a text could steer a terminal.
-  private static func harmless(_ text: String) -> String {
+  static func harmless(_ text: String) -> String {
     var result = String.UnicodeScalarView()
     for scalar in text.unicodeScalars {
       let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
@@ -38,7 +38,7 @@ enum EventLine {
     return String(line.reversed().drop { $0 == " " }.reversed())
   }
 
-  private static func shortened(_ text: String, to width: Int?) -> String {
+  static func shortened(_ text: String, to width: Int?) -> String {
     guard let width, text.count > width else { return text }
     return text.prefix(max(0, width - 1)) + "…"
   }

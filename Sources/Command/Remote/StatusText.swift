@@ -18,6 +18,7 @@ enum StatusText {
     }
     lines.append("")
     lines += report.consumers.isEmpty ? ["no readers"] : table(report.consumers)
+    if !report.views.isEmpty { lines += ["", ViewText.list(report.views)] }
     return lines.joined(separator: "\n")
   }
 

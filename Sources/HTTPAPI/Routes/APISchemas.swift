@@ -47,7 +47,9 @@ enum APISchemas {
   static var all: [String: Schema] {
     [
       "CloudEvent": event, "Events": events, "AppendReceipt": receipt, "Problem": problem, "Status": status,
-      "ReloadReceipt": reload, "Health": .object(["status": .string()], required: ["status"]),
+      "Views": .object(["views": .array(.reference("View"))], required: ["views"]), "View": view, "ViewPage": viewPage,
+      "ViewDocument": viewDocument, "ReloadReceipt": reload,
+      "Health": .object(["status": .string()], required: ["status"]),
     ]
   }
 
@@ -105,7 +107,6 @@ enum APISchemas {
         ])),
       "outbox": .array(
         .object(["destination": .string(), "pending": .integer(), "failed": .integer(), "state": .string()])),
-      "views": .array(
-        .object(["name": .string(), "position": .integer(), "lag": .integer(), "rebuilding": .boolean])),
+      "views": .array(.reference("View")),
     ], required: ["version", "generation", "log", "consumers", "outbox", "views"])
 }

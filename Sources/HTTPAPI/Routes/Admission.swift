@@ -7,6 +7,7 @@ enum Admission {
   case refused(Answer)
   case follow(EventQuery)
   case append(EventForm)
+  case view(ViewRequest)
   case other(Operation, [UInt8], EventQuery)
 
   init(_ head: HTTPRequest, _ services: DoorServices) {
@@ -35,6 +36,13 @@ enum Admission {
     case .otherMethods(let methods):
       throw Problem(.methodNotAllowed, "This address takes \(methods.joined(separator: " and ")).")
     case .operation(let operation, let parameter):
+      if let request = try ViewRequest(operation, target) {
+        if operation.method == .post {
+          try checkEncoding(head)
+          try checkType(head)
+        }
+        return .view(request)
+      }
       let accepted = head.headerFields[.accept].map(EventForm.media)
       let follows = operation == .listEvents && accepted == "text/event-stream"
       var query = EventQuery()

@@ -14,7 +14,10 @@ extension DoorResponder {
       query.filter.subject = try EventQuery.subject(parameter)
       return try await events(query)
     case .getEvent: return try await event(parameter)
-    case .status: return Answer(.ok, StatusReport(await services.host.status(), logName: services.host.logName))
+    case .status:
+      var report = StatusReport(await services.host.status(), logName: services.host.logName)
+      report.views = await services.views?.list() ?? []
+      return Answer(.ok, report)
     case .reload: return try await reload()
     case .live: return Answer(.ok, HealthReport(status: "live"))
     case .ready:
@@ -22,6 +25,7 @@ extension DoorResponder {
       return Answer(.ok, HealthReport(status: "ready"))
     case .describe: return Answer(.ok, body: description)
     case .append: preconditionFailure("appending has routes of its own, since it reads a body")
+    case .listViews, .queryView, .getDocument, .rebuildView: preconditionFailure("views have routes of their own")
     }
   }
 

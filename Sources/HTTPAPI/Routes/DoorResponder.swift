@@ -38,6 +38,14 @@ struct DoorResponder: Sendable {
         ? try await StreamRoute(services: services).answer(request)
         : try await AppendRoute(services: services).answer(request, form)
       try await Self.write(answer, writer)
+    case .view(let request):
+      var answer: Answer
+      do throws(Problem) {
+        answer = try await self.answer(request)
+      } catch {
+        answer = .problem(error)
+      }
+      try await Self.write(answer, writer)
     case .other(let operation, let parameter, let query):
       var answer: Answer
       do throws(Problem) {

@@ -12,6 +12,8 @@ final class DoorServices: Sendable {
   let limits: DoorLimits
   let access: AccessRule
   let page: EventPage
+  /// Nil: this host has none.
+  let views: (any ViewReading)?
   let version: String
   /// Where the log is read: reads block.
   let readers: NIOThreadPool
@@ -19,8 +21,9 @@ final class DoorServices: Sendable {
 
   init(
     configuration: DoorConfiguration, host: any EventHost, reading: any EventReading, version: String,
-    readers: NIOThreadPool
+    readers: NIOThreadPool, views: (any ViewReading)? = nil
   ) {
+    self.views = views
     (self.host, self.version, self.readers) = (host, version, readers)
     limits = configuration.limits
     access = AccessRule(configuration)

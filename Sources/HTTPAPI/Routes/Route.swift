@@ -9,6 +9,10 @@ enum Operation: String, CaseIterable, Sendable {
   case getEvent
   case listSubject
   case status
+  case listViews
+  case queryView
+  case getDocument
+  case rebuildView
   case reload
   case live
   case ready
@@ -16,7 +20,7 @@ enum Operation: String, CaseIterable, Sendable {
 
   var method: HTTPRequest.Method {
     switch self {
-    case .append, .reload: .post
+    case .append, .reload, .rebuildView: .post
     default: .get
     }
   }
@@ -28,6 +32,10 @@ enum Operation: String, CaseIterable, Sendable {
     case .getEvent: "/events/{position}"
     case .listSubject: "/subjects/{subject}"
     case .status: "/status"
+    case .listViews: "/views"
+    case .queryView: "/views/{name}"
+    case .getDocument: "/views/{name}/{key}"
+    case .rebuildView: "/views/{name}/rebuild"
     case .reload: "/reload"
     case .live: "/health/live"
     case .ready: "/health/ready"
@@ -40,7 +48,8 @@ enum Operation: String, CaseIterable, Sendable {
     switch self {
     case .append: .append
     case .listEvents, .getEvent, .listSubject, .status, .describe: .read
-    case .reload: .admin
+    case .listViews, .queryView, .getDocument: .read
+    case .reload, .rebuildView: .admin
     case .live, .ready: nil
     }
   }
@@ -49,6 +58,8 @@ enum Operation: String, CaseIterable, Sendable {
     switch self {
     case .listEvents: EventQuery.names
     case .listSubject: EventQuery.names.filter { $0 != "subject" }
+    case .queryView: ViewRequest.names
+    case .getDocument: ViewRequest.documentNames
     default: []
     }
   }
@@ -67,7 +78,8 @@ enum Destination: Equatable {
   init(_ method: HTTPRequest.Method, path: Substring) {
     var methods: [String] = []
     for operation in Operation.allCases {
-      guard let rest = Self.match(path, operation.path) else { continue }
+      let match = operation == .getDocument ? ViewRequest.document(path) : Self.match(path, operation.path)
+      guard let rest = match else { continue }
       guard operation.method == method else {
         methods.append(operation.method.rawValue)
         continue
@@ -82,11 +94,18 @@ enum Destination: Equatable {
     self = methods.isEmpty ? .nowhere : .otherMethods(methods)
   }
 
-  /// The variable part of `path`, empty when there is none; nil when it is another path. A subject may contain slashes.
+  /// The variable part of `path`, empty when there is none; nil when it is another path. A subject may contain slashes,
+  /// other variable parts end with one.
   private static func match(_ path: Substring, _ pattern: String) -> Substring? {
-    guard let brace = pattern.utf8.firstIndex(of: UInt8(ascii: "{")) else { return path == pattern ? "" : nil }
-    let prefix = pattern.utf8[..<brace]
-    guard path.utf8.count > prefix.count, path.utf8.starts(with: prefix) else { return nil }
-    return Substring(path.utf8.dropFirst(prefix.count))
+    guard let brace = pattern.utf8.firstIndex(of: UInt8(ascii: "{")),
+      let end = pattern.utf8[brace...].firstIndex(of: UInt8(ascii: "}"))
+    else { return path == pattern ? "" : nil }
+    let (prefix, suffix) = (pattern.utf8[..<brace], pattern.utf8[pattern.utf8.index(after: end)...])
+    guard path.utf8.count > prefix.count + suffix.count, path.utf8.starts(with: prefix),
+      path.utf8.suffix(suffix.count).elementsEqual(suffix)
+    else { return nil }
+    let part = path.utf8.dropFirst(prefix.count).dropLast(suffix.count)
+    let takesSlashes = pattern.utf8[brace...end].elementsEqual("{subject}".utf8)
+    return takesSlashes || !part.contains(UInt8(ascii: "/")) ? Substring(part) : nil
   }
 }

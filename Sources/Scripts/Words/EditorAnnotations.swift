@@ -12,7 +12,9 @@ package enum EditorAnnotations {
       "---@class Removal What `remove()` gives.",
       "",
     ]
-    for shape in [Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.projection] { lines += classLines(shape) }
+    for shape in [Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.projection] {
+      lines += classLines(shape)
+    }
     for table in ["log", "json"] {
       lines += ["---@class \(table)lib", "\(table) = {}", ""]
     }

@@ -32,6 +32,8 @@ extension ScriptWorker {
     let call = interpreter.call
     call.beginFolding(event, position, recorded: recorded)
     fields.set(event, position, recorded: recorded, key: key)
+    // Lua's own generator is there in a projection too, and must not remember what was folded before.
+    seed(position, key, 0)
     var result: Result<FoldOutcome, LuaError> = .success(.document)
     let outcome = interpreter.state.call(
       fold, .ref(projections[projection].handlers[handler]), .json(document), .record(fields.shape)
@@ -40,7 +42,7 @@ extension ScriptWorker {
     }
     call.end()
     if case .host(let error) = outcome { return .hostFault(error.message) }
-    if let failure = failure(outcome) { return .failed(failure) }
+    if let failure = failure(outcome) { return .failed(failure.withoutPrelude) }
     switch result {
     case .success(let outcome): return outcome
     case .failure(let error):
@@ -71,5 +73,13 @@ extension ScriptWorker {
     } catch {
       return .failure(error)
     }
+  }
+}
+
+extension HandlerFailure {
+  /// Without the frames of the host's own Lua code.
+  fileprivate var withoutPrelude: HandlerFailure {
+    let frames = traceback.split(separator: "\n").filter { !$0.hasPrefix("prelude/") }
+    return HandlerFailure(kind: kind, message: message, traceback: frames.joined(separator: "\n"), log: log)
   }
 }

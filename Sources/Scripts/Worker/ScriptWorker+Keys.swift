@@ -6,7 +6,8 @@ extension ScriptWorker {
   package func keys(consumer: Int, event: EntryView, position: Position, recorded: Int64) -> KeysOutcome {
     let declaration = consumers[consumer].declaration
     return keys(
-      by: consumers[consumer].key, of: (declaration.name, declaration.file, declaration.line), event, position, recorded)
+      by: consumers[consumer].key, of: (declaration.name, declaration.file, declaration.line), event, position, recorded
+    )
   }
 
   /// Computes the keys of an event for a projection whose key is not the default.

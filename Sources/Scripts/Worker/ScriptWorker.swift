@@ -67,7 +67,7 @@ package final class ScriptWorker {
   }
 
   /// What `random` and `uuid` give follows from the log, the unit and the reader, and from nothing else.
-  private func seed(_ position: Position, _ key: UnsafeRawBufferPointer, _ readerNumber: UInt32) {
+  func seed(_ position: Position, _ key: UnsafeRawBufferPointer, _ readerNumber: UInt32) {
     interpreter.state.seed(
       logID.0 ^ hash(key) ^ UInt64(readerNumber) &* 0x9E37_79B9_7F4A_7C15,
       logID.1 ^ position.rawValue)

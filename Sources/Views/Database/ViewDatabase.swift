@@ -70,7 +70,7 @@ final class ViewDatabase: Sendable {
     guard id == log.id.description else { throw Unusable.otherLog }
   }
 
-  private static func makeTables(_ db: Database, _ log: LogIdentity) throws {
+  static func makeTables(_ db: Database, _ log: LogIdentity) throws {
     try db.execute(
       sql: """
         PRAGMA application_id = \(application);

@@ -38,7 +38,7 @@ struct ViewTable: Sendable, Equatable {
       let extract = "json_extract(document, \(Self.literal(Self.path(field))))"
       sql += ", \(Self.quoted(field.description)) GENERATED ALWAYS AS (\(extract)) VIRTUAL"
     }
-    sql += ") WITHOUT ROWID;\n"
+    sql += ");\n"
     for (number, field) in fields.enumerated() {
       let index = Self.quoted("moondance_index_\(id)_\(number + 1)")
       sql += "CREATE INDEX \(index) ON \(quoted)(\(Self.quoted(field.description)), key);\n"

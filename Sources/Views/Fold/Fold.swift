@@ -156,6 +156,17 @@ final class Fold {
     foldCount += 1
   }
 
+  /// Whether an event changes the document of `key`. What has no key that can be computed changes none.
+  func hasKey(_ key: [UInt8], _ event: EntryView, _ position: UInt64, time: Int64) throws(Stop) -> Bool {
+    if declaration.key.isDefault { return key.withUnsafeBytes { $0.equals(event.subject) } }
+    try renew()
+    switch worker.scripts.keys(projection: index, event: event, position: Position(position), recorded: time) {
+    case .keys(let keys): return key.withUnsafeBytes { key in keys.contains { $0.equals(key) } }
+    case .failed: return false
+    case .hostFault(let message): throw .host(message)
+    }
+  }
+
   /// Folds one event into a document; the new one is `lastWritten`.
   func fold(
     _ event: EntryView, _ position: UInt64, time: Int64, handler: Int, key: [UInt8], document: [UInt8]?

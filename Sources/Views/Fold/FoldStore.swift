@@ -4,12 +4,12 @@ internal import GRDB
 /// The database as a batch of folds uses it: one look for the documents that are missing, one transaction for all that
 /// has changed and how far each has come.
 struct FoldStore {
-  let database: ViewDatabase
+  let database: any DatabaseWriter
 
   /// Fills the caches.
   func load(_ folds: [Fold]) throws {
     guard folds.contains(where: { !$0.cache.missing.isEmpty }) else { return }
-    try database.pool.writeWithoutTransaction { db in
+    try database.writeWithoutTransaction { db in
       for fold in folds where !fold.cache.missing.isEmpty {
         let statement = try RawStatement(db, fold.row.table.read)
         for index in fold.cache.missing { try load(index, fold, statement) }
@@ -35,7 +35,7 @@ struct FoldStore {
 
   /// - durable: who has read so far has caught up. - now: µs since 1970.
   func commit(_ folds: [Fold], durable: UInt64, now: Int64) throws {
-    try database.pool.write { db in
+    try database.write { db in
       for fold in folds {
         try writeDocuments(db, fold)
         try writeFrozen(db, fold, now: now)
@@ -91,7 +91,7 @@ struct FoldStore {
 
   /// Frozen keys of a fold and how many events of each wait, the failed one included.
   func frozen(_ row: StoredProjection) throws -> [[UInt8]: Int] {
-    try database.pool.writeWithoutTransaction { db in
+    try database.writeWithoutTransaction { db in
       let rows = try Row.fetchCursor(
         db,
         sql: """
@@ -107,7 +107,7 @@ struct FoldStore {
   /// Notes why a fold by new code was given up.
   func fail(_ row: inout StoredProjection, _ failure: StoredProjection.Failure) throws {
     row.failure = failure
-    try database.pool.write { [id = row.id] db in
+    try database.write { [id = row.id] db in
       try db.execute(
         sql: """
           UPDATE moondance_projections SET error = ?, error_key = ?, error_position = ?, error_since = ? WHERE id = ?

@@ -49,7 +49,7 @@ struct Thaw {
 
 extension FoldStore {
   func document(of key: [UInt8], _ row: StoredProjection) throws -> [UInt8]? {
-    try database.pool.writeWithoutTransaction { db in
+    try database.writeWithoutTransaction { db in
       try String.fetchOne(
         db, sql: "SELECT document FROM \(row.table.quoted) WHERE key = ?",
         arguments: [String(decoding: key, as: UTF8.self)]
@@ -59,7 +59,7 @@ extension FoldStore {
 
   /// The positions of the events that wait for a frozen key, in order; the failed one is the first.
   func waiting(_ key: [UInt8], _ row: StoredProjection) throws -> [UInt64] {
-    try database.pool.writeWithoutTransaction { db in
+    try database.writeWithoutTransaction { db in
       try Int64.fetchAll(
         db,
         sql: """
@@ -74,7 +74,7 @@ extension FoldStore {
   func commit(_ thaw: Thaw.Result, of fold: Fold, now: Int64) throws {
     let key = String(decoding: thaw.key, as: UTF8.self)
     let (id, table) = (fold.row.id, fold.row.table)
-    try database.pool.write { db in
+    try database.write { db in
       if thaw.hasChanged {
         if let document = thaw.document {
           try db.execute(
