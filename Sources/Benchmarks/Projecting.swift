@@ -1,3 +1,4 @@
+import Engine
 import Events
 import Foundation
 import GRDBSQLite
@@ -36,9 +37,8 @@ enum Projecting {
     let scripts = try Generation.load([SourceFile(path: "bench.lua", text: source)]).get()
     let (time, _) = try await seconds {
       views.start()
-      views.deploy(scripts)
+      await views.deploy(scripts)
       views.durableAdvanced(to: host.engine.durable)
-      while (try? views.list())?.isEmpty ?? true { try await Task.sleep(for: .milliseconds(1)) }
       try await views.wait(for: "subjects", toRead: Position(UInt64(count)), timeout: .seconds(120))
     }
     await views.stop()

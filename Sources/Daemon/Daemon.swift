@@ -31,12 +31,14 @@ package struct Daemon: Sendable {
     let engine = makeEngine(opened, control)
     engine.start()
     let views = makeViews(opened, control)
+    views.start()
     let loader = ScriptLoader(folder: configuration.handlers, engine: engine, views: views, console: console)
     engine.setReloader { await loader.reload() }
     do {
       try await loadFirst(loader, engine, control, views)
       try await serve(engine, door, loader, snapshots, views)
     } catch {
+      await views.stop()
       _ = try? await engine.stop()
       try? opened.close()
       throw error as? DaemonError ?? DaemonError("\(error)")
@@ -93,7 +95,7 @@ package struct Daemon: Sendable {
         """)
     case .success(let scripts):
       _ = await engine.deploy(scripts)
-      views.deploy(scripts)
+      await views.deploy(scripts)
       engine.noteLoadErrors(errors)
       console.write(
         "error", "scripts",

@@ -61,7 +61,7 @@ actor ScriptLoader {
         let outcome = await engine.deploy(
           scripts, starts: try starts(of: scripts, in: engine.reader), passed: passed)
         // Equal files make no deploy, and nothing to try again.
-        if case .loaded(_, let isNew, _) = outcome, isNew || control != nil { views.deploy(scripts) }
+        if case .loaded(_, let isNew, _) = outcome, isNew || control != nil { await views.deploy(scripts) }
         return outcome
       } catch {
         return .refused(errors: ["the log cannot be read to find where a consumer begins: \(error)"])

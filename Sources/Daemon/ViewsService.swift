@@ -9,7 +9,6 @@ struct ViewsService: Service {
   let host: RunningEngine
 
   func run() async throws {
-    views.start()
     await cancelWhenGracefulShutdown {
       var durable = host.durable
       views.durableAdvanced(to: durable)

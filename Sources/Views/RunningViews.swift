@@ -24,7 +24,7 @@ package final class RunningViews: Sendable {
   /// How many documents a transaction writes when there is much to do.
   package static let documentsPerTransaction = ViewThread.batchDocuments
 
-  /// Starts the thread. Nothing is folded before the first `deploy`.
+  /// Starts the thread; before anything else. Nothing is folded before the first `deploy`.
   package func start() {
     running.withLock { $0 = NamedThread.start(name: "views", stackBytes: 4 << 20) { self.thread.run() } }
   }
@@ -49,8 +49,14 @@ package final class RunningViews: Sendable {
   /// The log is durable up to here: views may read it. Any thread.
   package func durableAdvanced(to position: Position) { thread.durableAdvanced(to: position.rawValue) }
 
-  /// These scripts are the running generation from now on. Views whose code has changed are folded anew.
-  package func deploy(_ scripts: Generation) { thread.inbox.put(.deploy(scripts)) }
+  /// These scripts are the running generation from now on. Views whose code has changed are folded anew. Returns when the
+  /// views are those that the scripts declare, or when that has to wait for views.db.
+  package func deploy(_ scripts: Generation) async {
+    if board.hasEnded { return }
+    await withCheckedContinuation { continuation in
+      thread.inbox.put(.deploy(scripts) { continuation.resume() })
+    }
+  }
 
   /// How every view is.
   /// - Throws: `ViewError.notReady` before views.db was opened for the first time.

@@ -24,6 +24,8 @@ final class ViewBoard: Sendable {
   /// Nil until views.db has been opened.
   var views: [ViewStatus]? { state.withLock { $0.views } }
 
+  var hasEnded: Bool { state.withLock { $0.hasEnded } }
+
   func view(named name: String) -> ViewStatus? {
     views?.first { $0.name.utf8.elementsEqual(name.utf8) }
   }

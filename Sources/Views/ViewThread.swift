@@ -10,7 +10,8 @@ import Synchronization
 /// `@unchecked Sendable`: everything but the inbox, the board, `durable` and `database` belongs to the thread.
 final class ViewThread: @unchecked Sendable {
   enum Command: Sendable {
-    case deploy(Generation)
+    /// `taken` is called once, when it is done or when it has to wait.
+    case deploy(Generation, taken: @Sendable () -> Void)
     case rebuild(String)
     /// Somebody who reads has found the file damaged.
     case damaged
@@ -66,19 +67,21 @@ final class ViewThread: @unchecked Sendable {
     while !isStopping {
       inbox.takeAll(into: &commands)
       for command in commands { take(command) }
-      if isStopping { break }
-      let hasWorked = attempt { try step() } ?? false
-      if !hasWorked { inbox.bell.wait(until: nextAttempt) }
+      let hasWorked = isStopping ? false : attempt { try step() } ?? false
+      for command in commands { if case .deploy(_, let taken) = command { taken() } }
+      if !hasWorked && !isStopping { inbox.bell.wait(until: nextAttempt) }
     }
     folds = []
     board.end()
+    inbox.takeAll(into: &commands)
+    for command in commands { if case .deploy(_, let taken) = command { taken() } }
     database.withLock { $0 }?.close()
     database.withLock { $0 = nil }
   }
 
   private func take(_ command: Command) {
     switch command {
-    case .deploy(let scripts):
+    case .deploy(let scripts, _):
       generation = scripts
       isDeployed = true
     case .rebuild(let name): rebuilds.append(name)

@@ -103,7 +103,10 @@ struct `The views of the API` {
         #expect(answer.status == status && (status == 503) == (answer.headers["retry-after"] != nil))
       }
     }
-    try await TestServer.run { server in #expect(try await server.get("/views").status == 404) }
+    try await TestServer.run { server in
+      let answer = try await server.get("/views")
+      #expect(answer.status == 404)
+    }
   }
 
   @Test func `are folded anew for an operator, and nobody else`() async throws {
@@ -119,9 +122,10 @@ struct `The views of the API` {
     let tokens = try TokenList(text: "read aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nadmin bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n")
     try await TestServer.run(tokens: tokens, views: views) { server in
       let reader = [("Authorization", "Bearer aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")]
-      #expect(try await server.request("POST", "/views/o/rebuild", reader).status == 403)
-      #expect(try await server.get("/views/o", reader).status == 200)
-      #expect(try await server.get("/views/o").status == 401)
+      let refused = try await server.request("POST", "/views/o/rebuild", reader)
+      let allowed = try await server.get("/views/o", reader)
+      let unknown = try await server.get("/views/o")
+      #expect(refused.status == 403 && allowed.status == 200 && unknown.status == 401)
     }
     #expect(views.rebuilds == ["by day"])
   }

@@ -170,9 +170,9 @@ final class DocumentStage {
       "script.lua:1: a projection's function returns nothing, a table that becomes the document, or remove(); "
         + "this is a number"
     ),
-    ("d.x = 1 / 0", "script.lua:1: document.x is infinite, which JSON cannot express"),
+    ("d.x = 1 / 0", "script.lua:1: document.x is infinite"),
     ("d.x = d", "script.lua:1: document.x contains itself"),
-    ("d.x = function() end", "script.lua:1: document.x is a function, which JSON cannot express"),
+    ("d.x = function() end", "script.lua:1: document.x is a function: it cannot be kept as JSON"),
     ("error('no')", "script.lua:1: no"),
   ])
   func `a fold that fails leaves the document`(body: String, message: String) throws {

@@ -81,7 +81,9 @@ import Testing
     try await world.emit("ItemPicked k1 {}")
     try await world.settle()
     #expect(try Self.total(world) == 2001)
-    #expect(try world.sqlite("SELECT count(*) FROM orders") == "100")
+    let count = try world.sqlite("SELECT count(*) FROM orders")
+    let rows = try world.sqlite("SELECT * FROM moondance_projections")
+    #expect(count == "100", "\(world.notes.all) \(rows)")
     #expect(world.notes.all.contains { $0.contains("has been deleted") })
     try await world.stop()
   }
@@ -157,7 +159,7 @@ import Testing
       let position = try #require(UInt64(try ViewWorld.sqlite(path, "SELECT position FROM moondance_projections")))
       let rows = try ViewWorld.sqlite(path, "SELECT key || document FROM orders ORDER BY key")
       let past = try world.views.page(
-        of: "orders", ViewQuery(), at: .position(position), durable: world.engine.durable)
+        of: "orders", ViewQuery(), at: .position(position), durable: world.durable)
       #expect(rows == past.page.documents.map { $0.key + $0.text }.joined(separator: "\n"), "at \(position)")
       try await world.restart { database in
         try ViewDatabase.delete(path: database)
@@ -165,7 +167,7 @@ import Testing
           try FileManager.default.copyItem(atPath: path + suffix, toPath: database + suffix)
         }
       }
-      world.views.deploy(scripts)
+      await world.views.deploy(scripts)
       try await world.settle()
       #expect(try world.documents("orders") == end)
       _ = folder

@@ -55,7 +55,7 @@ let ordersSource = """
     try await world.emit("ItemPicked a {}", "ItemPicked a {}")
     try await world.settle()
     try await world.restart()
-    world.views.deploy(scripts)
+    await world.views.deploy(scripts)
     try await world.emit("ItemPicked a {}")
     try await world.settle()
     #expect(try world.documents("orders") == ["a": #"{"picked":3}"#])
@@ -85,7 +85,7 @@ let ordersSource = """
       if random.oneIn(15) {
         let scripts = try await world.deploy(ordersSource)
         try await world.restart()
-        world.views.deploy(scripts)
+        await world.views.deploy(scripts)
       }
     }
     try await world.settle()
@@ -161,7 +161,7 @@ let ordersSource = """
     for _ in 0..<200 {
       try await world.emit("ItemPicked a {}")
       let page = try? world.views.page(of: "orders", ViewQuery())
-      #expect((page?.position ?? 0) <= world.engine.durable.rawValue)
+      #expect((page?.position ?? 0) <= world.durable.rawValue)
     }
     try await world.settle()
     #expect(try world.documents("orders") == ["a": #"{"picked":200}"#])

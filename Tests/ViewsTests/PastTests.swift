@@ -44,7 +44,7 @@ import Testing
       sent.append(package)
     }
     try await world.settle()
-    let durable = world.engine.durable
+    let durable = world.durable
     for position in stride(from: 0, through: 120, by: 7) {
       for key in ["k0", "k1", "k2", "k3", "k9", "never"] {
         let order = try? world.views.document(of: "orders", key: key, at: .position(UInt64(position)), durable: durable)
@@ -72,7 +72,7 @@ import Testing
       "ItemPicked a {}", "ItemPicked b {}", "ItemPicked a {}", #"Sent p {"orders":["a"]}"#, "ItemPicked a {}",
       #"Sent p {"orders":["a"]}"#)
     try await world.settle()
-    let durable = world.engine.durable
+    let durable = world.durable
     func found(_ view: String, _ key: String, _ position: UInt64) throws -> String {
       try world.views.document(of: view, key: key, at: .position(position), durable: durable).found
     }
@@ -102,7 +102,7 @@ import Testing
     try await world.deploy(Self.source)
     for day in 1...5 { try await world.emit(["ItemPicked a {}"], time: "2019-06-0\(day)T12:00:00Z") }
     try await world.settle()
-    let durable = world.engine.durable
+    let durable = world.durable
     for (time, count) in [("2019-06-03", 2), ("2019-06-03T12:00:00Z", 3), ("2019-06-09", 5)] {
       let moment = RunningViews.Moment.time(try #require(Timestamp.microseconds(time)))
       let found = try world.views.document(of: "orders", key: "a", at: moment, durable: durable)
@@ -120,7 +120,7 @@ import Testing
     try await world.deploy(Self.source)
     try await world.emit("ItemPicked a {}", #"Bad a {"n":1}"#, "ItemPicked a {}", "ItemPicked b {}")
     try await world.settle()
-    let durable = world.engine.durable
+    let durable = world.durable
     let before = try world.views.document(of: "orders", key: "a", at: .position(1), durable: durable)
     #expect(before.page.documents.first?.frozen == nil && before.page.documents.first?.text == #"{"picked":1}"#)
     for position: UInt64 in [2, 3, 4] {

@@ -77,7 +77,7 @@ import Testing
         do {
           let page = try world.views.page(of: "things", query)
           #expect(order ? page.documents.count == Self.values.count : page.documents.isEmpty, "\(field)")
-        } catch let error as ViewError {
+        } catch {
           #expect(error.code == .badQuery, "\(field)")
         }
       }

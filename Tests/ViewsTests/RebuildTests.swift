@@ -99,7 +99,7 @@ private let doubling = """
 
     // Also after a restart: the old code comes from the log.
     try await world.restart()
-    world.views.deploy(scripts)
+    await world.views.deploy(scripts)
     try await world.emit("A b {}")
     try await world.settle()
     #expect(try world.documents("count") == ["a": #"{"n":2}"#, "b": #"{"n":2}"#])
@@ -127,7 +127,7 @@ private let doubling = """
       return rebuild.position > 0 ? nil : "\(rebuild)"
     }
     try await world.restart()
-    world.views.deploy(scripts)
+    await world.views.deploy(scripts)
     try await eventually(within: 60) {
       try? world.documents("count") == ["a": #"{"n":120000}"#] ? nil : "\(try world.views.list())"
     }

@@ -19,6 +19,8 @@ final class ViewWorld {
   let notes: Notes
   private var isRunning = false
   private var sources: [ContentHash: [UInt8]] = [:]
+  /// Up to where the log is acknowledged, and so durable.
+  private(set) var durable = Position(0)
 
   /// What the views told the daemon's log.
   final class Notes: Sendable {
@@ -63,7 +65,7 @@ final class ViewWorld {
   func start() {
     views.start()
     isRunning = true
-    views.durableAdvanced(to: engine.durable)
+    views.durableAdvanced(to: max(durable, engine.durable))
   }
 
   /// Stops the views and makes new ones on the same file, as a restart of the daemon does; `change` sees the file.
@@ -91,7 +93,7 @@ final class ViewWorld {
     let scripts = try Generation.load(files.sorted { $0.path < $1.path }).get()
     if case .refused(let errors) = await engine.deploy(scripts) { throw Failure("\(errors)") }
     for file in files { sources[file.hash] = file.bytes }
-    views.deploy(scripts)
+    await views.deploy(scripts)
     return scripts
   }
 
@@ -119,7 +121,8 @@ final class ViewWorld {
     guard case .appended(_, let last, _, _) = await engine.append(batch, expecting: nil, stream: nil) else {
       throw Failure("not appended")
     }
-    views.durableAdvanced(to: engine.durable)
+    durable = last
+    views.durableAdvanced(to: last)
     return last
   }
 
@@ -127,8 +130,7 @@ final class ViewWorld {
 
   /// Waits until every view has read to the end of the log and none is being folded anew.
   func settle(within seconds: Double = 30) async throws {
-    let end = engine.durable.rawValue
-    views.durableAdvanced(to: Position(end))
+    let end = durable.rawValue
     try await eventually(within: seconds) {
       guard let views = try? self.views.list(), !views.isEmpty else { return "\(self.notes.all)" }
       let isDone = views.allSatisfy { view in

@@ -1,4 +1,4 @@
-package import Events
+internal import Events
 
 extension ViewPage {
   /// `{"view":{"name","position"},"documents":[{"key","position","document"}],"next"}`; documents stand as they were
