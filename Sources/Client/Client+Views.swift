@@ -6,6 +6,7 @@ package struct ViewSelection: Sendable, Equatable {
   package var key: String?
   /// Each `FIELD=VALUE`.
   package var conditions: [String] = []
+  package var isFrozenOnly = false
   package var order: String?
   package var limit: Int?
   package var after: String?
@@ -22,6 +23,7 @@ package struct ViewSelection: Sendable, Equatable {
     func add(_ name: String, _ value: String?) {
       if let value { parts.append((name, value)) }
     }
+    add("frozen", isFrozenOnly ? "true" : nil)
     add("order", order)
     add("limit", limit.map { "\($0)" })
     add("after", after)

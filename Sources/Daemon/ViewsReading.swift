@@ -35,6 +35,10 @@ struct ViewsReading: ViewReading {
   }
 
   private func read(_ question: ViewQuestion) throws(ViewError) -> ViewAnswer {
+    if question.isFrozenOnly {
+      let page = try views.frozen(of: question.view, limit: question.limit ?? ViewQuery.standardLimit)
+      return ViewAnswer(position: page.position, json: page.json(view: question.view))
+    }
     if let moment = question.moment { return try read(question, at: RunningViews.Moment(moment)) }
     if let key = question.key {
       let page = try views.document(of: question.view, key: key)

@@ -24,16 +24,23 @@ extension RunningViews {
     var query = ViewQuery()
     query.conditions = [.init(field: "key", value: key)]
     let page = try page(of: name, query)
-    if page.documents.isEmpty { throw Self.noDocument(name, key, page.position) }
-    return page
+    if !page.documents.isEmpty { return page }
+    if let frozen = try read(name, { db, row throws in try Self.frozen(db, row, key: key) }) {
+      throw ViewError(
+        .noDocument,
+        "The view \"\(name)\" has no document \"\(key)\": its first event, at position \(frozen.position), could not be "
+          + "folded: \(frozen.error)")
+    }
+    throw Self.noDocument(name, key, page.position)
   }
 
   static func noDocument(_ name: String, _ key: String, _ position: UInt64) -> ViewError {
     ViewError(.noDocument, "The view \"\(name)\" has no document \"\(key)\" at position \(position).")
   }
 
-  /// Keys whose documents stay as they are, and why, the longest first; at most `limit`.
-  package func frozen(of name: String, limit: Int) throws(ViewError) -> [ViewDocument] {
+  /// Keys whose documents stay as they are, and why, the longest first; at most `limit`. The document of a key that has
+  /// none is `null`. The empty key is that of events whose key could not be computed.
+  package func frozen(of name: String, limit: Int) throws(ViewError) -> ViewPage {
     let view = try view(named: name)
     return try read(view.name) { db, row throws in
       let rows = try Row.fetchAll(
@@ -42,12 +49,13 @@ extension RunningViews {
           SELECT f.key, d.document, d.position FROM moondance_frozen f LEFT JOIN \(row.table.quoted) d ON d.key = f.key
           WHERE f.projection = ? ORDER BY f.since, f.key LIMIT ?
           """, arguments: [row.id, limit])
-      return try rows.map { found in
+      let documents = try rows.map { found in
         let key: String = found[0]
         return ViewDocument(
           key: key, document: Array((found[1] as String? ?? "null").utf8),
           position: UInt64(clamping: found[2] as Int64? ?? 0), frozen: try Self.frozen(db, row, key: key))
       }
+      return ViewPage(documents: documents, next: nil, position: row.position)
     }
   }
 

@@ -26,7 +26,7 @@ import Testing
     #expect(frozen.position == 3 && frozen.error == "script.lua:8: no such order" && frozen.waiting == 3)
     #expect(frozen.traceback.contains("script.lua:8") && frozen.since > 0)
     #expect(try world.views.document(of: "orders", key: "b").documents.first?.frozen == nil)
-    #expect(try world.views.frozen(of: "orders", limit: 10).map(\.key) == ["a"])
+    #expect(try world.views.frozen(of: "orders", limit: 10).documents.map(\.key) == ["a"])
     try await world.stop()
   }
 

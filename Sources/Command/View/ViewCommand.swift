@@ -48,6 +48,9 @@ struct ViewCommand: ParsableCommand {
     help: ArgumentHelp("Wait until the view has read this event.", valueName: "position"))
   var position: UInt64?
 
+  @Flag(help: "Only keys that stay as they are since folding failed, and why.")
+  var frozen = false
+
   @Flag(help: "Fold the view anew from the start of the log, beside the one that answers.")
   var rebuild = false
 
@@ -63,6 +66,9 @@ struct ViewCommand: ParsableCommand {
     }
     if key != nil && (!conditions.isEmpty || order != nil || limit != nil) {
       throw ValidationError("with KEY there is one document: --where, --order and --limit choose among all")
+    }
+    if frozen && (name == nil || key != nil || !conditions.isEmpty || order != nil || at != nil) {
+      throw ValidationError("--frozen takes the name of a view, and perhaps --limit")
     }
     if name?.isEmpty ?? false || key?.isEmpty ?? false { throw ValidationError("names and keys are not empty") }
     if name == nil, !conditions.isEmpty || order != nil || limit != nil || at != nil {
@@ -93,7 +99,7 @@ struct ViewCommand: ParsableCommand {
   var selection: ViewSelection {
     var selection = ViewSelection()
     (selection.key, selection.conditions, selection.order, selection.moment) = (key, conditions, order, at)
-    selection.position = position
+    (selection.position, selection.isFrozenOnly) = (position, frozen)
     return selection
   }
 

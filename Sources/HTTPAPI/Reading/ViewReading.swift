@@ -26,6 +26,8 @@ package struct ViewQuestion: Sendable, Equatable {
   package var key: String?
   /// Each `FIELD=VALUE`.
   package var conditions: [String] = []
+  /// Only keys that stay as they are since folding failed.
+  package var isFrozenOnly = false
   package var order: String?
   package var limit: Int?
   package var after: String?

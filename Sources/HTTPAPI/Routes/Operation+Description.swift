@@ -88,6 +88,7 @@ extension Operation {
       case "order": (.string(), "A field, or - and a field from the largest on; by key when it is not given.")
       case "limit":
         (.integer(), "At most so many documents, up to \(ViewRequest.maximumLimit); 100 when it is not given.")
+      case "frozen": (.boolean, "true: only keys that stay as they are since folding failed, and why.")
       case "after": (.string(), "What the page before gave as next.")
       case "at": (.string(), "A position or a time: the documents as they were then.")
       case "after-position": (.integer(), "Answer when the view has read this position.")

@@ -9,7 +9,7 @@ enum ViewRequest: Sendable {
   case ask(ViewQuestion)
   case rebuild(String)
 
-  static let names = ["where", "order", "limit", "after", "at", "after-position", "wait"]
+  static let names = ["where", "order", "limit", "after", "frozen", "at", "after-position", "wait"]
   static let documentNames = ["at", "after-position", "wait"]
   /// Documents of one page, at most.
   static let maximumLimit: UInt64 = 1000
@@ -62,6 +62,14 @@ enum ViewRequest: Sendable {
     question.conditions = query.all("where")
     for condition in question.conditions where !condition.utf8.contains(UInt8(ascii: "=")) {
       throw Problem(.badRequest, "The query's where is FIELD=VALUE, like status=placed.")
+    }
+    if let frozen = query.text("frozen") {
+      guard frozen == "true" else { throw Problem(.badRequest, "The query's frozen is true, or it is left out.") }
+      let others = [query["where"], query["order"], query["after"], query["at"]]
+      guard question.conditions.isEmpty, others.allSatisfy({ $0 == nil }) else {
+        throw Problem(.badRequest, "The query's frozen lists all frozen keys: only limit goes with it.")
+      }
+      question.isFrozenOnly = true
     }
     question.order = query.text("order")
     question.after = query.text("after")
