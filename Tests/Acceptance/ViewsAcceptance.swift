@@ -7,10 +7,7 @@ import Testing
 struct ViewsAcceptance {
   private static let source = """
     projection "orders" {
-      key = {
-        PackageCreated = "data.orders", PackageSent = "data.orders", PackageDelivered = "data.orders",
-        DeliveryFailed = "data.orders",
-      },
+      key = { PackageCreated = "data.orders", PackageDelivered = "data.orders" },
       initial = { picked = 0, packages = array {}, delivered = 0 },
       on = {
         OrderPlaced    = function(order, event)
