@@ -180,14 +180,8 @@ struct ViewsAcceptance {
     var daemon = try DaemonProcess(handlers: handlers, data: data, arguments: ["--clock", "events"])
 
     // Killed in the middle of folding, three times; what was not acknowledged is sent again, and counts once.
-    for _ in 0..<3 {
-      let victim = daemon
-      let killer = Task.detached {
-        try await Task.sleep(for: .milliseconds(150))
-        victim.kill()
-      }
-      _ = try? daemon.run("emit", "--file", file.path)
-      try await killer.value
+    for round in 1...3 {
+      try await Self.killFolding(daemon, file, input.count, past: input.count * round / 5)
       daemon = try DaemonProcess(handlers: handlers, data: data)
     }
     let emitted = try daemon.run("emit", "--file", file.path)
@@ -238,6 +232,28 @@ struct ViewsAcceptance {
     #expect(daemon.stop() == 0)
   }
 
+  /// Streams the file into a daemon and kills it when its views have read past a position. The last tenth of the file is
+  /// held back until then, so neither the stream nor the folding is at its end.
+  private static func killFolding(_ daemon: DaemonProcess, _ file: URL, _ count: Int, past: Int) async throws {
+    let sender = Process()
+    sender.executableURL = URL(filePath: "/bin/sh")
+    sender.arguments = [
+      "-c", "(head -n \"$1\" \"$2\"; cat) | \"$3\" emit --file - --server \"$4\"", "sh", "\(count * 9 / 10)", file.path,
+      Binary.url.path, "http://127.0.0.1:\(daemon.port)",
+    ]
+    let (input, quiet) = (Pipe(), FileHandle.nullDevice)
+    (sender.standardInput, sender.standardOutput, sender.standardError) = (input, quiet, quiet)
+    try sender.run()
+    try await eventually(within: 60, "views past position \(past)") {
+      let views = try await daemon.get("/views").json["views"] as? [[String: Any]] ?? []
+      return !views.isEmpty && views.allSatisfy { $0.position > past } ? nil : "\(views)"
+    }
+    daemon.kill()
+    try? input.fileHandleForWriting.close()
+    sender.waitUntilExit()
+    #expect(sender.terminationStatus != 0)
+  }
+
   /// Anyone may read the file.
   private static func checkSQL(_ path: String, _ model: Model) throws {
     func sqlite(_ sql: String) throws -> String {
@@ -282,6 +298,15 @@ struct ViewsAcceptance {
     #expect(found.err.contains("found by"))
     let all = try daemon.run("view", "packages", "--at", "\(middle)")
     #expect(all.out.split(separator: "\n").count == half.packages.count)
+
+    // By time: what was committed up to then, which in an imported history is what had happened.
+    let day = try #require(events[events.count / 3].text("time").split(separator: "T").first.map(String.init))
+    let before = Model(events.filter { $0.text("time") < day })
+    let order = try #require(before.orders.keys.sorted().last)
+    let then = try daemon.run("view", "orders", order, "--at", day)
+    #expect(then.out.contains("\"picked\":\(before.orders[order]?.picked ?? -1)"), "\(then.out)\(then.err)")
+    let count = try daemon.run("view", "orders", "--at", day).out.split(separator: "\n").count
+    #expect(count == before.orders.count, "\(day)")
   }
 
   @Test func `a fold that fails freezes its key, is told in status, and a better one thaws it`() async throws {

@@ -113,6 +113,56 @@ final class DocumentStage {
     #expect(one.files == ["script.lua", "lib/m.lua"])
   }
 
+  private static let sales =
+    "projection \"sales\" { key = \"data.who\", on = { Order = function(d, e) "
+    + "d.total, d.currency = e.data.total, e.data.currency end } }"
+  private static func contract(_ currency: String, type: String = "Order") -> String {
+    """
+    contract "\(type)" { version = 3, upcast = {
+      [1] = function(data) data.currency = "\(currency)" return data end,
+      [2] = function(data) return { total = data.price, currency = data.currency, who = data.customer } end,
+    } }
+    """
+  }
+
+  @Test func `older events are folded as their contract makes them, and so are their keys`() throws {
+    let stage = try DocumentStage(Stage([("c.lua", Self.contract("EUR")), ("script.lua", Self.sales)]).generation)
+    let second = TestEvent("Order", "o", data: #"{"price":6,"currency":"CHF","customer":"bob"}"#)
+    second.batch.setContractVersion(2, ofEntry: 0)
+    let new = TestEvent("Order", "o", data: #"{"total":7,"currency":"USD","who":"cid"}"#)
+    new.batch.setContractVersion(3, ofEntry: 0)
+    for event in [TestEvent("Order", "o", data: #"{"price":5,"customer":"ann"}"#), second, new] {
+      #expect(stage.fold(event) == [])
+    }
+    #expect(
+      stage.documents["sales"] == [
+        "ann": #"{"currency":"EUR","total":5}"#, "bob": #"{"currency":"CHF","total":6}"#,
+        "cid": #"{"currency":"USD","total":7}"#,
+      ])
+  }
+
+  @Test func `an upcast that fails leaves the document, and says where`() throws {
+    let broken = "contract \"A\" { version = 2, upcast = { [1] = function(data)\n  return data.x.y\nend } }"
+    let source = "projection \"p\" { on = { A = function(d, e) d.n = e.data end } }"
+    let stage = try DocumentStage(Stage([("c.lua", broken), ("script.lua", source)]).generation)
+    #expect(stage.fold(TestEvent("A", "s", data: "{}")).first?.hasPrefix("c.lua:2: ") == true)
+    #expect(stage.documents["p"] == nil)
+  }
+
+  @Test func `the hash changes with a contract that makes what is heard newer, and with no other`() throws {
+    func projection(_ contract: String?) throws -> ProjectionDeclaration {
+      let files = (contract.map { [("c.lua", $0)] } ?? []) + [("script.lua", Self.sales)]
+      return try #require(Stage(files).generation.projections.first)
+    }
+    let (none, euro, franc) = (
+      try projection(nil), try projection(Self.contract("EUR")), try projection(Self.contract("CHF"))
+    )
+    #expect(Set([none.scriptHash, euro.scriptHash, franc.scriptHash]).count == 3)
+    #expect(euro.files == ["script.lua", "c.lua"])
+    #expect(try projection(Self.contract("EUR", type: "Other")).scriptHash == none.scriptHash)
+    #expect(try projection("contract \"Order\" { schema = {} }").scriptHash == none.scriptHash)
+  }
+
   @Test func `every fold begins with the same initial document`() throws {
     let stage = try DocumentStage(
       "projection \"x\" { initial = { list = array {} }, on = { A = function(d, e) d.list[#d.list + 1] = e.data.n end } }"

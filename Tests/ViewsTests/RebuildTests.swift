@@ -36,6 +36,39 @@ private let doubling = """
     try await world.stop()
   }
 
+  @Test func `is one whose events a new contract makes newer, also after a restart and at past moments`() async throws {
+    let source = "projection \"sum\" { initial = { n = 0 }, on = { A = function(d, e) d.n = d.n + e.data.n end } }"
+    func contract(_ factor: Int) -> [(String, String)] {
+      [
+        (
+          "contract.lua",
+          "contract \"A\" { version = 2, upcast = { [1] = function(data) return { n = data.n * \(factor) } end } }"
+        )
+      ]
+    }
+    let world = try ViewWorld()
+    world.start()
+    try await world.deploy(source)
+    try await world.emit(#"A a {"n":1}"#, #"A a {"n":2}"#)
+    try await world.settle()
+    #expect(try world.documents("sum") == ["a": #"{"n":3}"#])
+    for factor in [10, 100] {
+      try await world.deploy(source, contract(factor))
+      try await eventually {
+        let documents = try world.documents("sum")
+        return documents == ["a": "{\"n\":\(3 * factor)}"] ? nil : "\(documents) \(world.notes.all)"
+      }
+      let first = try world.views.document(of: "sum", key: "a", at: .position(1), durable: world.durable)
+      #expect(first.page.documents.first?.text == "{\"n\":\(factor)}")
+    }
+    // The same code is not folded again.
+    try await world.restart()
+    try await world.deploy(source, contract(100))
+    try await world.settle()
+    #expect(try world.sqlite("SELECT max(id) FROM moondance_projections") == "3")
+    try await world.stop()
+  }
+
   @Test func `answers from the old documents under load until the new ones have caught up`() async throws {
     let world = try ViewWorld()
     world.start()

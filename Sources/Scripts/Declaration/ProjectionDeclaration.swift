@@ -5,10 +5,11 @@ package struct ProjectionDeclaration: Sendable {
   package let name: String
   package let file: String
   package let line: Int
-  /// Of its file and every module that the file requires: equal hashes, equal folds.
-  package let scriptHash: ContentHash
+  /// Of its file, of those whose contracts make older events that it hears like newer ones, and of every module that
+  /// these require: equal hashes, equal folds.
+  package internal(set) var scriptHash: ContentHash
   /// The files that the hash is of, the declaring one first.
-  package let files: [String]
+  package internal(set) var files: [String]
   package let key: KeyRule
   /// In the order of their patterns' bytes; an index into them is what `handler(forType:)` gives.
   package let handlers: [HandlerDeclaration]

@@ -24,7 +24,7 @@ struct LoadedConsumer {
 }
 
 struct LoadedProjection {
-  let declaration: ProjectionDeclaration
+  var declaration: ProjectionDeclaration
   /// In the order of the declaration's handlers.
   let handlers: [LuaRef]
   let key: KeyFunctions

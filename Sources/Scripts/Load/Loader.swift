@@ -55,6 +55,7 @@ struct Loader {
       load(file, into: &loaded)
     }
     errors += run.errors
+    addUpcasts(to: &loaded.projections, by: loaded.contracts.map(\.declaration))
     settle(loaded)
     loaded.emits = texts.mapValues(\.facts.emits)
     return errors.isEmpty ? loaded : nil
@@ -171,6 +172,28 @@ struct Loader {
     return LoadError(
       file: file.path, what: "declares nothing",
       hint: "a handler belongs to a consumer: write consumer \"name\" { on = { \(entry) } }")
+  }
+
+  /// Older events reach a projection as its contracts make them, so those are part of the code that folds it.
+  private func addUpcasts(to projections: inout [LoadedProjection], by contracts: [ContractDeclaration]) {
+    let upcasting = contracts.filter { $0.version > 1 }
+    for index in projections.indices {
+      let own = projections[index].declaration
+      let heard = upcasting.filter { contract in
+        contract.file != own.file && Array(contract.type.utf8).withUnsafeBytes { own.handler(forType: $0) != nil }
+      }
+      let others = Set(heard.map(\.file)).sorted().compactMap { path in files.first { $0.path == path } }
+      if others.isEmpty { continue }
+      var writer = ByteWriter(capacity: 128)
+      writer.append(own.scriptHash.bytes)
+      for file in others {
+        writer.append(scriptHash(of: file).bytes)
+        let known = projections[index].declaration.files
+        let paths = [file.path] + run.requirements(of: file.path)
+        projections[index].declaration.files += paths.filter { !known.contains($0) }
+      }
+      projections[index].declaration.scriptHash = ContentHash(of: writer.bytes)
+    }
   }
 
   /// Of the file and of every module that it requires, however deep.

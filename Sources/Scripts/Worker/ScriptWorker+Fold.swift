@@ -29,9 +29,16 @@ extension ScriptWorker {
           document: $0, into: &writer)
       }
     }
+    let upcast = upcast(event, position, recorded: recorded)
+    switch upcast.ended {
+    case nil, .done?: break
+    case .failed(let failure)?: return .failed(failure)
+    case .hostFault(let message)?: return .hostFault(message)
+    }
     let call = interpreter.call
     call.beginFolding(event, position, recorded: recorded)
     fields.set(event, position, recorded: recorded, key: key)
+    if upcast.isOlder { fields.setData(json: upcastBytes.bytes) }
     // Lua's own generator is there in a projection too, and must not remember what was folded before.
     seed(position, key, 0)
     var result: Result<FoldOutcome, LuaError> = .success(.document)
