@@ -102,7 +102,11 @@ final class ViewThread: @unchecked Sendable {
   private func step() throws -> Bool {
     let now = clock.monotonicNanoseconds()
     if let rest, rest.until > now { return false }
-    guard generation != nil else { return false }
+    guard let generation else { return false }
+    if generation.projections.isEmpty, hasNoDatabase {
+      takeOverNothing()
+      return false
+    }
     let database = try keepDatabase()
     try obey(in: database)
     let end = durable.load(ordering: .acquiring)
@@ -113,6 +117,19 @@ final class ViewThread: @unchecked Sendable {
     if !near.isEmpty { try foldBatch(near, through: end) }
     if !behind.isEmpty { try foldBatch(behind, through: end) }
     return true
+  }
+
+  /// Whether there is no views.db, neither open nor on the disk.
+  private var hasNoDatabase: Bool {
+    database.withLock { $0 == nil } && (!isDeployed || FileIdentity(path: settings.path) == nil)
+  }
+
+  /// Scripts without projections need no file. One that is there from before is opened, so that it is tidied.
+  private func takeOverNothing() {
+    guard isDeployed else { return }
+    isDeployed = false
+    rebuilds = []
+    board.publish([], codes: [])
   }
 
   /// Opens views.db, and again when it was deleted or has turned out to be damaged.

@@ -23,7 +23,7 @@ struct OrderAcceptance {
           """
           consumer "c\(number)" {
             from = "start",
-            retry = { attempts = 10000, first = "20ms", factor = 2, cap = "500ms" },
+            retry = { attempts = 1000, first = "20ms", factor = 2, cap = "500ms" },
             on = { Ping = function(event)
               local fails = event.data.fails
               local late = now() - event.recorded

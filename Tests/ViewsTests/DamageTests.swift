@@ -75,6 +75,26 @@ import Testing
     try await world.stop()
   }
 
+  @Test func `is not made for scripts without projections, and is made with the first`() async throws {
+    let world = try ViewWorld()
+    world.start()
+    try await world.deploy("consumer \"c\" { on = { A = function() end } }")
+    try await world.emit("A a {}")
+    #expect(try world.views.list().isEmpty)
+    #expect(!FileManager.default.fileExists(atPath: world.database))
+    try await world.deploy(Self.source)
+    try await world.emit("ItemPicked k1 {}")
+    try await world.settle()
+    #expect(try Self.total(world) == 1)
+    try await world.deploy("consumer \"c\" { on = { A = function() end } }")
+    #expect(try world.views.list().isEmpty)
+    // What is left of the projection goes when the file is opened again.
+    try await world.restart()
+    try await world.deploy("consumer \"c\" { on = { A = function() end } }")
+    #expect(try world.sqlite("SELECT name FROM sqlite_master WHERE name = 'orders'") == "")
+    try await world.stop()
+  }
+
   @Test func `that is deleted while it is open is made anew`() async throws {
     let world = try await Self.filled()
     for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: world.database + suffix) }
