@@ -14,6 +14,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
     .systemLibrary(name: "CLua", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
@@ -39,6 +40,13 @@ let package = Package(
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "HeapModule", package: "swift-collections"),
       ]),
+    .target(
+      name: "Views",
+      dependencies: [
+        "Scripts", "LogStorage", "Platform", "Events",
+        .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "GRDBSQLite", package: "GRDB.swift"),
+      ]),
     .target(name: "Wire"),
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .target(name: "Client", dependencies: ["Wire", "CCurl"]),
@@ -59,11 +67,16 @@ let package = Package(
     .target(
       name: "Daemon",
       dependencies: [
-        "HTTPAPI", "Engine", "Scripts", "LogStorage", "Platform", "Events",
+        "HTTPAPI", "Views", "Engine", "Scripts", "LogStorage", "Platform", "Events", "Wire",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
-    .target(name: "Benchmarks", dependencies: ["Engine", "Scripts", "LogStorage", "Platform", "Events"]),
+    .target(
+      name: "Benchmarks",
+      dependencies: [
+        "Views", "Engine", "Scripts", "LogStorage", "Platform", "Events",
+        .product(name: "GRDBSQLite", package: "GRDB.swift"),
+      ]),
     .target(
       name: "Command",
       dependencies: [
@@ -88,6 +101,9 @@ let package = Package(
         "Engine", "Scripts", "LogStorage", "Platform", "Events", "TestKit",
         .product(name: "DequeModule", package: "swift-collections"),
       ]),
+    .testTarget(
+      name: "ViewsTests",
+      dependencies: ["Views", "Engine", "Scripts", "LogStorage", "Platform", "Events", "TestKit"]),
     .testTarget(
       name: "HTTPAPITests",
       dependencies: [

@@ -26,6 +26,17 @@ package struct BenchResult: Sendable, Codable {
       floorRounds: floors, ratio: value / floor, target: "≥ \(part) of the floor", meetsTarget: value / floor >= part)
   }
 
+  /// A rate of which the budget says how large it must be, whatever its floor.
+  static func rate(
+    _ name: String, _ what: String, unit: String, rounds: [Double], floorWhat: String, floors: [Double],
+    atLeastInAll wanted: Double
+  ) -> BenchResult {
+    let (value, floor) = (median(rounds), median(floors))
+    return BenchResult(
+      name: name, what: what, unit: unit, value: value, rounds: rounds, floorWhat: floorWhat, floor: floor,
+      floorRounds: floors, ratio: value / floor, target: "≥ \(Int(wanted)) \(unit)", meetsTarget: value >= wanted)
+  }
+
   /// A time: the less the better; the budget says how many floors it may take.
   static func time(
     _ name: String, _ what: String, rounds: [Double], floorWhat: String, floors: [Double], atMost times: Double

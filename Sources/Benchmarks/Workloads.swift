@@ -8,6 +8,8 @@ package enum Workload: String, CaseIterable, Sendable {
   case w2 = "W2"
   case blocked
   case manyBlocked = "many-blocked"
+  case w3 = "W3"
+  case rebuild
   case chain
 
   package var summary: String {
@@ -16,6 +18,8 @@ package enum Workload: String, CaseIterable, Sendable {
     case .w2: "consume, run Lua, emit, durable"
     case .blocked: "W2 with 100 of 10,000 keys blocked, and tried again meanwhile"
     case .manyBlocked: "W2 with 10,000 of 1,000,000 keys blocked"
+    case .w3: "fold events into documents in SQLite"
+    case .rebuild: "fold three changed projections anew beside the old ones, in one pass over the log"
     case .chain: "five reactions in a row on an idle host, durable"
     }
   }
@@ -27,6 +31,8 @@ package enum Workload: String, CaseIterable, Sendable {
     case .w2: try await Self.react(rounds, folder, workers)
     case .blocked: try await BlockedKeysLoad.few.run(rounds, folder, workers)
     case .manyBlocked: try await BlockedKeysLoad.many.run(rounds, folder, workers)
+    case .w3: try await Self.project(rounds, folder, workers)
+    case .rebuild: try await Self.rebuild(rounds, folder, workers)
     case .chain: try await Self.chain(rounds, folder, workers)
     }
   }
@@ -77,6 +83,29 @@ package enum Workload: String, CaseIterable, Sendable {
     return .rate(
       "W2", w2.summary, unit: "reactions/s", rounds: rates,
       floorWhat: "decode + handler + encode in a loop, no log, one core", floors: floors, atLeast: 0.7)
+  }
+
+  private static func project(_ rounds: Int, _ folder: String, _ workers: Int) async throws -> BenchResult {
+    var (rates, floors): ([Double], [Double]) = ([], [])
+    for _ in 0..<rounds {
+      floors.append(try Projecting.floor(in: folder))
+      rates.append(try await Projecting.folds(in: folder, workers: workers))
+    }
+    return .rate(
+      "W3", w3.summary, unit: "folds/s", rounds: rates, floorWhat: "a row for each event by a prepared statement",
+      floors: floors, atLeastInAll: 100_000)
+  }
+
+  private static func rebuild(_ rounds: Int, _ folder: String, _ workers: Int) async throws -> BenchResult {
+    var (rates, floors): ([Double], [Double]) = ([], [])
+    for _ in 0..<rounds {
+      let (together, apart) = try await Rebuilding.folds(in: folder, workers: workers)
+      rates.append(together)
+      floors.append(apart)
+    }
+    return .rate(
+      "rebuild", rebuild.summary, unit: "folds/s", rounds: rates, floorWhat: "the same three one after the other",
+      floors: floors, atLeastInAll: 100_000)
   }
 
   private static func chain(_ rounds: Int, _ folder: String, _ workers: Int) async throws -> BenchResult {

@@ -16,7 +16,8 @@ struct MoondanceCommand: AsyncParsableCommand {
     version: Version.text,
     groupedSubcommands: [
       CommandGroup(name: "Daemon", subcommands: [RunCommand.self, CheckCommand.self]),
-      CommandGroup(name: "Events", subcommands: [EmitCommand.self, TailCommand.self, HistoryCommand.self]),
+      CommandGroup(
+        name: "Events", subcommands: [EmitCommand.self, TailCommand.self, HistoryCommand.self, ViewCommand.self]),
       CommandGroup(
         name: "Operation",
         subcommands: [StatusCommand.self, DeadLettersCommand.self, ConsumersCommand.self, ReloadCommand.self]),

@@ -8,6 +8,7 @@ import Platform
 import Scripts
 import ServiceLifecycle
 internal import UnixSignals
+import Views
 
 /// The whole host in one process: log, engine, scripts, HTTP, started in the order of their dependence and stopped in
 /// the other.
@@ -31,12 +32,15 @@ package struct Daemon: Sendable {
     let snapshots = Snapshotter(store: opened.snapshots, log: opened.reader, control: control, console: console)
     let engine = makeEngine(opened, control)
     engine.start()
-    let loader = ScriptLoader(folder: configuration.handlers, engine: engine, console: console)
+    let views = makeViews(opened, control)
+    views.start()
+    let loader = ScriptLoader(folder: configuration.handlers, engine: engine, views: views, console: console)
     engine.setReloader { await loader.reload() }
     do {
-      try await loadFirst(loader, engine, control)
-      try await serve(engine, door, loader, snapshots)
+      try await loadFirst(loader, engine, control, views)
+      try await serve(engine, door, loader, snapshots, views)
     } catch {
+      await views.stop()
       _ = try? await engine.stop()
       try? opened.close()
       throw error as? DaemonError ?? DaemonError("\(error)")
@@ -62,9 +66,19 @@ package struct Daemon: Sendable {
       clock: SystemClock(), observer: ConsoleObserver(console: console))
   }
 
+  private func makeViews(_ opened: OpenedLog, _ control: ControlState) -> RunningViews {
+    let sources = control.sources
+    let settings = ViewSettings(path: configuration.viewsPath) {
+      sources[$0]
+    } note: { [console] level, message in
+      console.write(level, "views", message)
+    }
+    return RunningViews(settings: settings, log: opened.reader, identity: opened.identity, clock: SystemClock())
+  }
+
   /// The scripts of the folder; when they do not load, those of the last generation that did (design, section 8).
   private func loadFirst(
-    _ loader: ScriptLoader, _ engine: RunningEngine, _ control: ControlState
+    _ loader: ScriptLoader, _ engine: RunningEngine, _ control: ControlState, _ views: RunningViews
   ) async throws(DaemonError) {
     guard case .refused(let errors) = await loader.reload(after: control) else { return }
     guard control.generation > 0, let files = control.runningSources else {
@@ -83,6 +97,7 @@ package struct Daemon: Sendable {
         """)
     case .success(let scripts):
       _ = await engine.deploy(scripts)
+      await views.deploy(scripts)
       engine.noteLoadErrors(errors)
       console.write(
         "error", "scripts",
@@ -92,7 +107,8 @@ package struct Daemon: Sendable {
   }
 
   private func serve(
-    _ engine: RunningEngine, _ door: DoorConfiguration, _ loader: ScriptLoader, _ snapshots: Snapshotter
+    _ engine: RunningEngine, _ door: DoorConfiguration, _ loader: ScriptLoader, _ snapshots: Snapshotter,
+    _ views: RunningViews
   ) async throws {
     var logger = Logger(label: "moondance") { [console] in ConsoleLogHandler(label: $0, console: console) }
     logger.logLevel = .warning
@@ -100,7 +116,10 @@ package struct Daemon: Sendable {
       Task { await loader.reload() }
     }
     let reading = LogReading(log: engine.reader) { engine.durablePoint.commit }
-    let server = HTTPDoor(door, host: engine, reading: reading, version: Version.text, logger: logger) { address in
+    let server = HTTPDoor(
+      door, host: engine, reading: reading, views: ViewsReading(views: views, host: engine), version: Version.text,
+      logger: logger
+    ) { address in
       console.write("info", "moondance", await greeting(engine, address))
     }
     let group = ServiceGroup(
@@ -108,6 +127,7 @@ package struct Daemon: Sendable {
         services: [
           .init(service: EngineService(engine: engine) { snapshots.finish(with: $0) }),
           .init(service: SnapshotService(snapshots: snapshots, host: engine)),
+          .init(service: ViewsService(views: views, host: engine)),
           .init(service: WatcherService(watcher: watcher)),
           .init(service: server),
         ],
@@ -143,6 +163,7 @@ extension Daemon {
     var options = LogOptions()
     options.clockMode = configuration.clock ?? .host
     options.syncSpacing = UInt64(configuration.syncEvery) * 1_000_000
+    options.claims = ViewClaim.of(configuration.viewsPath).map { [$0] } ?? []
     do {
       let opened = try LogStore.open(
         folder: configuration.data, fileSystem: LocalFileSystem(), options: options, clock: SystemClock(),

@@ -20,6 +20,9 @@ package struct RunConfiguration: Sendable {
   package var logFormat = LogFormat.text
   package var tokenFile: String?
 
+  /// Where the documents of projections are kept.
+  var viewsPath: String { data + "/views.db" }
+
   package init() {}
 }
 

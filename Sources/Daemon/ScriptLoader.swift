@@ -4,18 +4,21 @@ import LogStorage
 import Platform
 import Scripts
 import Synchronization
+import Views
 
 /// Loads the handlers folder and hands what is good to the engine, one load after the other.
 actor ScriptLoader {
   private let folder: FolderReader
   private let engine: RunningEngine
+  private let views: RunningViews
   private let console: Console
   /// Loads queue behind each other although each of them waits for the engine.
   private var last: Task<ReloadOutcome, Never>?
 
-  init(folder: String, engine: RunningEngine, console: Console) {
+  init(folder: String, engine: RunningEngine, views: RunningViews, console: Console) {
     self.folder = FolderReader(folder: folder)
     self.engine = engine
+    self.views = views
     self.console = console
   }
 
@@ -23,9 +26,9 @@ actor ScriptLoader {
   /// `control`: at the start of the daemon, what the log says.
   func reload(after control: ControlState? = nil) async -> ReloadOutcome {
     let previous = last
-    let task = Task { [folder, engine, console] in
+    let task = Task { [folder, engine, views, console] in
       _ = await previous?.value
-      let outcome = await Self.load(folder, engine, control, console)
+      let outcome = await Self.load(folder, engine, views, control, console)
       Self.tell(outcome, console)
       return outcome
     }
@@ -34,7 +37,8 @@ actor ScriptLoader {
   }
 
   private static func load(
-    _ folder: FolderReader, _ engine: RunningEngine, _ control: ControlState?, _ console: Console
+    _ folder: FolderReader, _ engine: RunningEngine, _ views: RunningViews, _ control: ControlState?,
+    _ console: Console
   ) async -> ReloadOutcome {
     let (reading, loaded) = await onThread {
       let reading = folder.read()
@@ -54,7 +58,11 @@ actor ScriptLoader {
     case .success(let scripts):
       do {
         let passed = try control?.cursorsPassingUnheard(with: scripts, in: engine.reader) ?? [:]
-        return await engine.deploy(scripts, starts: try starts(of: scripts, in: engine.reader), passed: passed)
+        let outcome = await engine.deploy(
+          scripts, starts: try starts(of: scripts, in: engine.reader), passed: passed)
+        // Equal files make no deploy, and nothing to try again.
+        if case .loaded(_, let isNew, _) = outcome, isNew || control != nil { await views.deploy(scripts) }
+        return outcome
       } catch {
         return .refused(errors: ["the log cannot be read to find where a consumer begins: \(error)"])
       }

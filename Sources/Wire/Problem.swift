@@ -65,6 +65,8 @@ package enum ProblemKind: String, Sendable, CaseIterable {
   case contractBroken = "contract-broken"
   case headersTooLarge = "headers-too-large"
   case readFailed = "read-failed"
+  case notReady = "not-ready"
+  case viewBehind = "view-behind"
   case overloaded = "overloaded"
   case stopping = "stopping"
   case outOfSpace = "out-of-space"
@@ -85,7 +87,8 @@ package enum ProblemKind: String, Sendable, CaseIterable {
     case .notLoaded, .contractBroken: 422
     case .headersTooLarge: 431
     case .readFailed: 500
-    case .overloaded, .stopping: 503
+    case .overloaded, .stopping, .notReady: 503
+    case .viewBehind: 504
     case .outOfSpace: 507
     }
   }
@@ -112,6 +115,8 @@ package enum ProblemKind: String, Sendable, CaseIterable {
     case .contractBroken: "The data do not keep to their contract"
     case .headersTooLarge: "The headers are too large"
     case .readFailed: "The log could not be read"
+    case .notReady: "The views are not there at the moment"
+    case .viewBehind: "The view has not come so far"
     case .overloaded: "Too much is under way"
     case .stopping: "The daemon is stopping"
     case .outOfSpace: "The disk is full"

@@ -74,13 +74,6 @@ package struct StatusReport: Codable, Sendable, Equatable {
     package var state: String
   }
 
-  package struct View: Codable, Sendable, Equatable {
-    package var name: String
-    package var position: UInt64
-    package var lag: UInt64
-    package var rebuilding: Bool
-  }
-
   package var version: String
   package var generation: Generation
   package var log: Log

@@ -65,6 +65,48 @@ struct DiskErrorAcceptance {
     #expect(number > 2, "nothing was injected")
   }
 
+  private static let views = """
+    projection "pings" {
+      initial = { count = 0 },
+      on = { Ping = function(subject) subject.count = subject.count + 1 end },
+    }
+    """
+
+  @Test(.timeLimit(.minutes(3)), arguments: ["pwrite64", "fdatasync", "ftruncate"])
+  func `an error at a call for views.db keeps the views waiting and nobody else, and the next start makes them whole`(
+    call: String
+  ) async throws {
+    let folder = TemporaryFolder()
+    let handlers = try folder.write(Pings.handlers.merging(["views.lua": Self.views]) { $1 }, below: "handlers")
+    var (number, step) = (1, 1)
+    var injected = 0
+    var isTold = false
+    while true {
+      let data = folder.path + "/data-\(number)"
+      let tracer = Tracer(
+        file: folder.path + "/trace-\(number)", only: ["", "-wal", "-shm"].map { data + "/views.db" + $0 })
+      let (acknowledged, code, output) = try await life(
+        handlers, data, tracer, fault: "\(call):error=EIO:when=\(number)")
+      #expect(acknowledged == [0, 1, 2] && code == 0, "\(call) \(number): \(output)")
+      isTold = isTold || output.contains("the views wait: views.db cannot be written: disk I/O error")
+      let isInjected = try await tracer.calls().contains { $0.isInjected }
+      let daemon = try DaemonProcess(handlers: handlers, data: data)
+      try await daemon.settle()
+      try await eventually("the view") {
+        let found = try await daemon.get("/views/pings").json["documents"] as? [[String: Any]] ?? []
+        let counts = found.compactMap { ($0["document"] as? [String: Any])?["count"] as? Int }
+        return counts == [1, 1, 1] ? nil : "\(call) \(number): \(found) \(daemon.output)"
+      }
+      #expect(daemon.stop() == 0)
+      guard isInjected else { break }
+      injected += 1
+      // Every call at the beginning, and then fewer and fewer of them.
+      (number, step) = (number + step, step + (injected > 5 ? 1 : 0))
+    }
+    #expect(injected > 0, "nothing was injected")
+    if call == "pwrite64" { #expect(isTold) }
+  }
+
   @Test(.enabled(if: Tracer.mayAttach, Comment(rawValue: Tracer.attachNeeds)))
   func `a sync that fails once stops a busy daemon with exit code 74, and nobody was told what it held (fault 31)`()
     async throws

@@ -21,7 +21,7 @@ struct `The API's description` {
         for method in methods.keys {
           // Each is served: whatever it answers, it is neither unknown nor of another method.
           let concrete = path.replacing("{position}", with: "1").replacing("{subject}", with: "s")
-            .replacing("{name}", with: "hello").replacing("{id}", with: "1")
+            .replacing("{name}", with: "hello").replacing("{id}", with: "1").replacing("{key}", with: "k")
           let answer = try await server.request(method.uppercased(), concrete)
           #expect(answer.status != 405, "\(method) \(path)")
           let problem = try? answer.decoded(Problem.self)

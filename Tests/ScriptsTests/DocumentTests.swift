@@ -22,7 +22,7 @@ import Testing
     let text = document("docs/handlers.md")
     let names =
       Words.all.map(\.name)
-      + [Words.consumer, Words.retry, Words.emitOptions, Words.event].flatMap { $0.keys.map(\.name) }
+      + [Words.consumer, Words.retry, Words.emitOptions, Words.event, Words.projection].flatMap { $0.keys.map(\.name) }
     for name in names where !text.contains(name) { Issue.record("\(name) is not in docs/handlers.md") }
   }
 
@@ -37,16 +37,27 @@ import Testing
       #expect(example.errors == [], "\(example.place) loads")
       #expect(generation.warnings == example.warnings, "\(example.place)")
       let stage = try Stage(generation)
-      for step in example.steps { check(step, stage, example.place) }
+      let documents = try DocumentStage(generation)
+      for (number, step) in example.steps.enumerated() {
+        let event = TestEvent(step.event.type, step.event.subject, data: step.event.data)
+        let failures = documents.fold(event, at: UInt64(number + 1))
+        check(step, stage, failures, example.place)
+        for (view, key, json) in step.documents {
+          let document = documents.documents[view]?[key]
+          #expect(
+            json == nil ? document == nil : Example.same("T s \(json!)", "T s \(document ?? "null")"),
+            "\(example.place): \(document ?? "none")")
+        }
+      }
     }
   }
 
-  private func check(_ step: Example.Step, _ stage: Stage, _ place: String) {
+  private func check(_ step: Example.Step, _ stage: Stage, _ folding: [String], _ place: String) {
     let reaction = stage.handle(TestEvent(step.event.type, step.event.subject, data: step.event.data))
     let what: Comment = "\(place): \(step.event.type)"
     if let keys = step.keys { #expect(reaction.keys == keys, what) }
     #expect(reaction.logs == step.logs, what)
-    #expect(reaction.failures == step.fails, what)
+    #expect(reaction.failures + folding == step.fails, what)
     #expect(reaction.emits.count == step.emits.count, what)
     for (expected, actual) in zip(step.emits, reaction.emits) {
       #expect(Example.same(expected, actual), "\(place): \(actual) instead of \(expected)")

@@ -8,6 +8,8 @@ struct Example: CustomStringConvertible {
     var emits: [String] = []
     var logs: [String] = []
     var fails: [String] = []
+    /// Documents after it: view, key, JSON; no JSON: there is none.
+    var documents: [(view: String, key: String, json: String?)] = []
   }
 
   let place: String
@@ -71,7 +73,11 @@ struct Example: CustomStringConvertible {
       let last = steps.count - 1
       if let text = line.after("-- emits: ") { steps[last].emits.append(text) }
       if let text = line.after("-- logs: ") { steps[last].logs.append(text) }
-      if let text = line.after("-- fails: ") { steps[last].fails.append(text) }
+      if let text = line.after("-- fails: ") { steps[last].fails.append(text.replacing("\\n", with: "\n")) }
+      if let text = line.after("-- document: ") {
+        let parts = text.split(separator: " ", maxSplits: 2).map(String.init)
+        steps[last].documents.append((parts[0], parts[1], parts[2] == "none" ? nil : parts[2]))
+      }
       if let text = line.after("-- keys:") {
         steps[last].keys = text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
       }

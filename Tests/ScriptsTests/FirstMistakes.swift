@@ -31,7 +31,7 @@ struct FirstMistake: CustomStringConvertible, Sendable {
     return "| \(tried.replacing("|", with: "\\|")) | \(what)\(lines.joined(separator: "<br>")) |"
   }
 
-  static let all = words + declarations + keys + syntax + effects + state + remembering
+  static let all = words + declarations + keys + projections + syntax + effects + state + remembering
 
   static let words: [FirstMistake] = [
     .init(
@@ -48,8 +48,8 @@ struct FirstMistake: CustomStringConvertible, Sendable {
       "`emitt(…)`", "consumer \"x\" { on = { A = function(event)\n  emitt(\"B\")\nend } }",
       "script.lua:2: there is no word \"emitt\"\n  did you mean emit?"),
     .init(
-      "`projection \"orders\" { … }`, a word of another version", "projection \"orders\" { }",
-      "script.lua:1: there is no word \"projection\""),
+      "`saga \"orders\" { … }`, a word of another language", "saga \"orders\" { }",
+      "script.lua:1: there is no word \"saga\""),
     .init(
       "`OrderPlaced = function() … event.data`",
       "consumer \"x\" { on = { OrderPlaced = function()\n  emit(\"A\", event.data)\nend } }",
@@ -146,6 +146,62 @@ struct FirstMistake: CustomStringConvertible, Sendable {
       "`key = { \"data.order\" }`", "consumer \"x\" { key = { \"data.order\" }, on = { A = function() end } }",
       "script.lua:1: \"1\" in key is no event type\n"
         + "  a type has letters, digits, \".\", \"_\" and \"-\"; a \"*\" may stand at the end only"),
+  ]
+
+  static let projections: [FirstMistake] = [
+    .init(
+      "`emit`, `now`, `log` in a projection, at load",
+      "projection \"x\" { initial = { at = now() }, on = { A = function() end } }",
+      "script.lua:1: now works in a handler, not while the file loads\n  a script only declares; effects are made in a handler"
+    ),
+    .init(
+      "`projection \"orders\"` without a body", "projection \"orders\"",
+      "script.lua:1: projection \"orders\" has no body\n  write projection \"orders\" { on = { … } }"),
+    .init(
+      "two projections with one name",
+      "projection \"x\" { on = { A = function() end } }\nprojection \"x\" { on = { B = function() end } }",
+      "script.lua:2: there is another projection \"x\": script.lua:1\n  each has a name of its own"),
+    .init(
+      "event types beside a projection's `on`", "projection \"x\" {\n  OrderPlaced = function(order) end,\n}",
+      "script.lua:2: projection \"x\" has no key \"OrderPlaced\"\n  event types go into on = { OrderPlaced = function(document, event) … end }"
+    ),
+    .init(
+      "`from = \"start\"` in a projection",
+      "projection \"x\" {\n  from = \"start\",\n  on = { A = function() end } }",
+      "script.lua:2: projection \"x\" has no key \"from\"\n  a projection is folded from the start of the log: leave from out"
+    ),
+    .init(
+      "`retry = …` in a projection", "projection \"x\" {\n  retry = false,\n  on = { A = function() end } }",
+      "script.lua:2: projection \"x\" has no key \"retry\"\n  a fold that fails keeps its key as it was until the next deploy: leave retry out"
+    ),
+    .init(
+      "`intial = …`", "projection \"x\" {\n  intial = {},\n  on = { A = function() end } }",
+      "script.lua:2: projection \"x\" has no key \"intial\"\n  did you mean initial?"),
+    .init(
+      "`initial = 0`", "projection \"x\" { initial = 0, on = { A = function() end } }",
+      "script.lua:1: initial is a number; a table is wanted\n  write initial = { count = 0 }"),
+    .init(
+      "`index = \"status\"`", "projection \"x\" {\n  index = \"status\",\n  on = { A = function() end } }",
+      "script.lua:2: index is text; a list of fields is wanted\n  write index = { \"status\", \"address.city\" }"),
+    .init(
+      "`index = { status = true }`", "projection \"x\" { index = { status = true }, on = { A = function() end } }",
+      "script.lua:1: index is a list; \"status\" is a name in it\n  write index = { \"status\", \"address.city\" }"),
+    .init(
+      "`index = { \"a..b\" }`", "projection \"x\" { index = { \"a..b\" }, on = { A = function() end } }",
+      "script.lua:1: index has \"a..b\", which is no field of a document\n  write index = { \"status\", \"address.city\" }"
+    ),
+    .init(
+      "`index = { \"key\" }`", "projection \"x\" { index = { \"key\" }, on = { A = function() end } }",
+      "script.lua:1: index has \"key\", which every document has beside its fields\n  give the field another name"),
+    .init(
+      "`function(event)` in a projection",
+      "projection \"x\" { on = {\n  A = function(event) local n = event.data.n end } }",
+      "script.lua:2: event.data looks at the document, which comes first in a projection: function(document, event)",
+      isWarning: true),
+    .init(
+      "a file's local assigned in a projection",
+      "local count = 0\nprojection \"x\" { on = { A = function()\n  count = count + 1\nend } }",
+      "script.lua:3: \"count\" belongs to the file and would be lost\n  what a projection remembers is its document"),
   ]
 
   static let syntax: [FirstMistake] = [

@@ -14,8 +14,9 @@ import Testing
     let interpreter = try Interpreter(logName: "x")
     try interpreter.seal()
     let words = Set(Words.all.map { String($0.name.split(separator: ".")[0]) })
-    // `consumer`, `contract` and `require` come from the loader.
-    #expect(interpreter.known.globals.union(["consumer", "contract", "require"]) == words.union(Self.lua))
+    // These come from the loader.
+    #expect(
+      interpreter.known.globals.union(["consumer", "contract", "projection", "require"]) == words.union(Self.lua))
     for table in ["log", "json"] {
       let members = Words.all.filter { $0.name.hasPrefix(table + ".") }.map {
         String($0.name.dropFirst(table.count + 1))

@@ -4,6 +4,7 @@
 
 ---@alias Span string A span of time: digits and a unit (ms s m h d w), "15m".
 ---@alias Key "subject"|string|fun(event: Event): string|integer|(string|integer)[]|nil
+---@class Removal What `remove()` gives.
 
 ---@class Event
 ---@field id string As its producer gave it; an event made here has its position as text.
@@ -39,6 +40,12 @@
 ---@field retry? Retry|false How often and when a failed call is made again; `false`: never.
 ---@field exhausted? "block"|"skip" After the last attempt the events behind it wait for an operator (`"block"`, default) or go on (`"skip"`).
 
+---@class ProjectionBody
+---@field on table<string, fun(document: table, event: Event): table|Removal|nil> A function for each event type, as in a consumer. It changes the document that it is given; what it returns replaces it.
+---@field key? Key|table<string, Key> Whose document an event changes: `"subject"` (default), a path, a function, or a table with one of these per type. Several keys: several documents.
+---@field initial? table What the document of a new key begins with; default: nothing.
+---@field index? string[] Fields of the document, `"status"` or `"address.city"`, that become indexed columns of the view.
+
 ---@class loglib
 log = {}
 
@@ -50,6 +57,12 @@ json = {}
 ---@overload fun(name: string, body: ConsumerBody)
 ---@return fun(body: ConsumerBody) declare
 function consumer(name) end
+
+---Declares documents that are folded from events, one for each key.
+---@param name string Its name for good: its documents are found under it.
+---@overload fun(name: string, body: ProjectionBody)
+---@return fun(body: ProjectionBody) declare
+function projection(name) end
 
 ---Gives what the module `lib/….lua` returns; it runs once and is read-only afterwards.
 ---@param module string `"lib.money"` for `lib/money.lua`.
@@ -106,6 +119,10 @@ function random(low, high) end
 ---A random UUID, the same when the same event is handled again.
 ---@return string
 function uuid() end
+
+---`return remove()` in a projection deletes the document.
+---@return Removal
+function remove() end
 
 ---The JSON text of a value.
 ---@param value any

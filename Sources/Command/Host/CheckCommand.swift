@@ -8,9 +8,9 @@ struct CheckCommand: ParsableCommand {
     commandName: "check",
     abstract: "Load the scripts as the daemon would, and print what they declare.",
     discussion: """
-      Prints every consumer with what it hears and emits. Exits with 1 and file:line of every error when the folder \
-      does not load; nothing runs and no data is touched. With --data it also looks for events in the log that a \
-      contract of the folder would refuse; the daemon may be running.
+      Prints every consumer with what it hears and emits, every projection with what it hears, and every contract. Exits \
+      with 1 and file:line of every error when the folder does not load; nothing runs and no data is touched. With \
+      --data it also looks for events in the log that a contract of the folder would refuse; the daemon may be running.
 
       EXAMPLES
         moondance check
@@ -75,13 +75,18 @@ struct CheckCommand: ParsableCommand {
         text += "  hears \(handler.pattern)\(effect)\n"
       }
     }
+    for projection in scripts.projections {
+      text += "projection \"\(projection.name)\"  \(projection.file):\(projection.line)\n"
+      for handler in projection.handlers { text += "  hears \(handler.pattern)\n" }
+    }
     for contract in scripts.contracts.all {
       text += "contract \"\(contract.type)\", version \(contract.version)  \(contract.file):\(contract.line)\n"
     }
-    let files = scripts.files.count
-    let consumers = scripts.consumers.count
-    return text
-      + "\(files) file\(files == 1 ? "" : "s"), \(consumers) consumer\(consumers == 1 ? "" : "s"), no errors\n"
+    func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+    var counts = [counted(scripts.files.count, "file"), counted(scripts.consumers.count, "consumer")]
+    if !scripts.projections.isEmpty { counts.append(counted(scripts.projections.count, "projection")) }
+    if !scripts.contracts.isEmpty { counts.append(counted(scripts.contracts.all.count, "contract")) }
+    return text + counts.joined(separator: ", ") + ", no errors\n"
   }
 
   private struct Report: Encodable {
@@ -96,6 +101,17 @@ struct CheckCommand: ParsableCommand {
       var line: Int
       var on: [Handler]
     }
+    struct Projection: Encodable {
+      struct Handler: Encodable {
+        var hears: String
+        var line: Int
+      }
+      var name: String
+      var file: String
+      var line: Int
+      var on: [Handler]
+      var index: [String]
+    }
     struct Contract: Encodable {
       var type: String
       var version: UInt16
@@ -104,6 +120,7 @@ struct CheckCommand: ParsableCommand {
     }
     var files: [String]
     var consumers: [Consumer]
+    var projections: [Projection]
     var contracts: [Contract]
     var refused: [LogAgainstContracts.Refused]
     var warnings: [String]
@@ -117,11 +134,17 @@ struct CheckCommand: ParsableCommand {
           .init(hears: $0.pattern.description, emits: scripts.emitted(by: consumer, $0), line: $0.line)
         })
     }
+    let projections = scripts.projections.map { projection in
+      Report.Projection(
+        name: projection.name, file: projection.file, line: projection.line,
+        on: projection.handlers.map { .init(hears: $0.pattern.description, line: $0.line) },
+        index: projection.index.map(\.description))
+    }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let data = try encoder.encode(
       Report(
-        files: scripts.files.map(\.path), consumers: consumers,
+        files: scripts.files.map(\.path), consumers: consumers, projections: projections,
         contracts: scripts.contracts.all.map {
           .init(type: $0.type, version: $0.version, file: $0.file, line: $0.line)
         },

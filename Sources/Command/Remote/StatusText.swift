@@ -18,6 +18,7 @@ enum StatusText {
     }
     if !report.warnings.isEmpty { lines += [""] + report.warnings.map { "WARNING: \($0)" } }
     lines += ["", readers(report.consumers)]
+    if !report.views.isEmpty { lines += ["", ViewText.list(report.views)] }
     return lines.joined(separator: "\n")
   }
 

@@ -49,7 +49,9 @@ enum APISchemas {
   static var all: [String: Schema] {
     [
       "CloudEvent": event, "Events": events, "AppendReceipt": receipt, "Problem": problem, "Status": status,
-      "ReloadReceipt": reload, "Health": .object(["status": .string()], required: ["status"]), "Consumer": consumer,
+      "Views": .object(["views": .array(.reference("View"))], required: ["views"]), "View": view, "ViewPage": viewPage,
+      "ViewDocument": viewDocument, "ReloadReceipt": reload,
+      "Health": .object(["status": .string()], required: ["status"]), "Consumer": consumer,
       "Consumers": .object(["consumers": .array(.reference("Consumer"))], required: ["consumers"]),
       "ConsumerReceipt": consumerReceipt, "RewindReport": rewindReport, "RewindRequest": rewindRequest,
       "ActRequest": .object(["by": by]), "DeadLetters": letters, "DeadLetter": letter,
@@ -109,7 +111,6 @@ enum APISchemas {
       "consumers": .array(.reference("Consumer")),
       "outbox": .array(
         .object(["destination": .string(), "pending": .integer(), "failed": .integer(), "state": .string()])),
-      "views": .array(
-        .object(["name": .string(), "position": .integer(), "lag": .integer(), "rebuilding": .boolean])),
+      "views": .array(.reference("View")),
     ], required: ["version", "generation", "log", "warnings", "consumers", "outbox", "views"])
 }

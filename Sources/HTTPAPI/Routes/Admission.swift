@@ -10,6 +10,7 @@ enum Admission {
   case letters(LetterListQuery)
   /// A change by an operator; `by` for the log.
   case act(Operation, [UInt8], by: String)
+  case view(ViewRequest)
   case other(Operation, [UInt8], EventQuery)
 
   init(_ head: HTTPRequest, _ services: DoorServices) {
@@ -38,6 +39,13 @@ enum Admission {
     case .otherMethods(let methods):
       throw Problem(.methodNotAllowed, "This address takes \(methods.joined(separator: " and ")).")
     case .operation(let operation, let parameter):
+      if let request = try ViewRequest(operation, target) {
+        if operation.method == .post {
+          try checkEncoding(head)
+          try checkType(head)
+        }
+        return .view(request)
+      }
       let accepted = head.headerFields[.accept].map(EventForm.media)
       let follows = operation == .listEvents && accepted == "text/event-stream"
       let values = target.query.isEmpty ? nil : try Query(target.query, names: operation.queryNames)

@@ -43,7 +43,7 @@ struct Answer: Sendable {
     var answer = Answer(HTTPResponse.Status(code: problem.status), problem, contentType: Problem.contentType)
     switch problem.kind {
     case .unauthorized: answer.head.headerFields[.wwwAuthenticate] = "Bearer"
-    case .overloaded, .stopping: answer.head.headerFields[.retryAfter] = "1"
+    case .overloaded, .stopping, .notReady: answer.head.headerFields[.retryAfter] = "1"
     case .outOfSpace: answer.head.headerFields[.retryAfter] = "10"
     default: break
     }

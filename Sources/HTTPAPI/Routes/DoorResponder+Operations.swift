@@ -14,7 +14,10 @@ extension DoorResponder {
       query.filter.subject = try EventQuery.subject(parameter)
       return try await events(query)
     case .getEvent: return try await event(parameter)
-    case .status: return Answer(.ok, StatusReport(await services.host.status(), logName: services.host.logName))
+    case .status:
+      var report = StatusReport(await services.host.status(), logName: services.host.logName)
+      report.views = await services.views?.list() ?? []
+      return Answer(.ok, report)
     case .listConsumers:
       return Answer(.ok, ConsumerList(consumers: await services.host.status().readers.map { .init($0) }))
     case .getConsumer: return try await consumer(parameter)

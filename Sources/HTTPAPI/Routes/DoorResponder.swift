@@ -42,6 +42,8 @@ struct DoorResponder: Sendable {
       try await Self.write(try await route.answer(request), writer)
     case .letters(let query):
       try await Self.write(await Self.answer { () throws(Problem) in try await letters(query) }, writer)
+    case .view(let request):
+      try await Self.write(await Self.answer { () throws(Problem) in try await self.answer(request) }, writer)
     case .other(let operation, let parameter, let query):
       let answer = await Self.answer { () throws(Problem) in try await self.answer(operation, parameter, query) }
       try await Self.write(answer, writer)

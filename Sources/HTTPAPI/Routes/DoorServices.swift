@@ -14,6 +14,8 @@ final class DoorServices: Sendable {
   let log: any EventReading
   let page: EventPage
   let letters: LetterText
+  /// Nil: this host has none.
+  let views: (any ViewReading)?
   let version: String
   /// Where the log is read: reads block.
   let readers: NIOThreadPool
@@ -21,9 +23,10 @@ final class DoorServices: Sendable {
 
   init(
     configuration: DoorConfiguration, host: any EventHost, reading: any EventReading, version: String,
-    readers: NIOThreadPool
+    readers: NIOThreadPool, views: (any ViewReading)? = nil
   ) {
     (self.host, self.log, self.version, self.readers) = (host, reading, version, readers)
+    self.views = views
     limits = configuration.limits
     access = AccessRule(configuration)
     let encoder = CloudEventEncoder(logName: host.logName)

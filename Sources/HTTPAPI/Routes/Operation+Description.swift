@@ -20,6 +20,10 @@ extension Operation {
     case .retryDeadLetters, .retryDeadLetter: "Call the consumer again"
     case .skipDeadLetters, .skipDeadLetter: "Let those behind a dead letter go on, and keep it"
     case .discardDeadLetters, .discardDeadLetter: "Let those behind a dead letter go on, and take it off the list"
+    case .listViews: "Every view, how far it is, and whether it is folded anew"
+    case .queryView: "Documents of a view"
+    case .getDocument: "One document of a view"
+    case .rebuildView: "Fold a view anew"
     case .reload: "Load the handlers now"
     case .live: "Whether the daemon runs"
     case .ready: "Whether the daemon takes events"
@@ -64,6 +68,17 @@ extension Operation {
       "With all its attempts before it, in its place among the events of its key. What is resolved already is left alone."
     case .skipDeadLetters, .skipDeadLetter, .discardDeadLetters, .discardDeadLetter:
       "What is resolved already is left alone, so asking twice is safe."
+    case .queryView:
+      """
+      A condition compares a field of the documents (a name, or names joined by dots) with a text, a number, true, false \
+      or null; key and position are those of the document. The header Moondance-Position says up to where the view has \
+      read the log; after-position waits until it has read an event, else the answer is 504.
+      """
+    case .rebuildView:
+      """
+      From the start of the log, beside the documents that answer meanwhile; then it takes their place. What was given up \
+      because folding failed is begun again.
+      """
     case .reload: "The daemon also loads by itself when a file changes."
     default: ""
     }
@@ -94,8 +109,33 @@ extension Operation {
       return [Parameter("name", in: "path", required: true, .string(), "The name of a consumer, percent-encoded.")]
     case .getDeadLetter, .retryDeadLetter, .skipDeadLetter, .discardDeadLetter:
       return [Parameter("id", in: "path", required: true, .string(), "As the list of dead letters gives it.")]
+    case .queryView, .getDocument, .rebuildView:
+      var parameters = [
+        Parameter("name", in: "path", required: true, .string(), "The projection's name, percent-encoded.")
+      ]
+      if self == .getDocument {
+        parameters.append(
+          Parameter("key", in: "path", required: true, .string(), "The document's key. Slashes may stand as they are."))
+      }
+      return parameters + queryNames.map { Self.viewParameter($0) }
     default: return []
     }
+  }
+
+  private static func viewParameter(_ name: String) -> APIDescription.Parameter {
+    let (schema, text): (Schema, String) =
+      switch name {
+      case "where": (.string(), "FIELD=VALUE; may be repeated, and then all must hold.")
+      case "order": (.string(), "A field, or - and a field from the largest on; by key when it is not given.")
+      case "limit":
+        (.integer(), "At most so many documents, up to \(ViewRequest.maximumLimit); 100 when it is not given.")
+      case "frozen": (.boolean, "true: only keys that stay as they are since folding failed, and why.")
+      case "after": (.string(), "What the page before gave as next.")
+      case "at": (.string(), "A position or a time: the documents as they were then.")
+      case "after-position": (.integer(), "Answer when the view has read this position.")
+      default: (.string(), "How long that may take, up to 25s; 2s when it is not given.")
+      }
+    return APIDescription.Parameter(name, in: "query", schema, text)
   }
 
   private static func parameter(_ name: String, _ limits: DoorLimits) -> APIDescription.Parameter {
@@ -185,6 +225,10 @@ extension Operation {
     case .retryDeadLetters, .skipDeadLetters, .discardDeadLetters, .retryDeadLetter, .skipDeadLetter,
       .discardDeadLetter:
       return [200: json("It is durable.", "ResolveReceipt")]
+    case .listViews: return [200: json("The views.", "Views")]
+    case .queryView: return [200: json("Documents.", "ViewPage")]
+    case .getDocument: return [200: json("The document.", "ViewDocument")]
+    case .rebuildView: return [202: json("It has been asked for; the list says how far it is.", "Views")]
     case .reload: return [200: json("The generation that runs.", "ReloadReceipt")]
     case .live, .ready: return [200: json("Yes.", "Health")]
     case .describe:
@@ -200,6 +244,9 @@ extension Operation {
     case .append: return guarded + [409, 412, 413, 415, 422, 500, 503, 507]
     case .listEvents, .listSubject: return guarded + [500, 503]
     case .getEvent, .listDeadLetters, .getDeadLetter: return guarded + [404, 500, 503]
+    case .listViews: return guarded + [404]
+    case .queryView, .getDocument: return guarded + [404, 503, 504]
+    case .rebuildView: return guarded + [404, 415, 503]
     case .getConsumer: return guarded + [404]
     case .pauseConsumer, .resumeConsumer, .forgetConsumer: return guarded + [404, 409, 413, 415, 503, 507]
     case .rewindConsumer, .retryDeadLetters, .skipDeadLetters, .discardDeadLetters, .retryDeadLetter, .skipDeadLetter,

@@ -4,9 +4,11 @@ internal import Wire
 /// The query of an address, decoded to bytes.
 struct Query {
   private var values: [String: [UInt8]] = [:]
+  private var repeated: [String: [[UInt8]]] = [:]
 
+  /// - repeatable: which of `names` may be given more than once.
   /// - Throws: a problem for what is not percent-encoded UTF-8, given twice, or none of `names`.
-  init(_ text: Substring, names: [String]) throws(Problem) {
+  init(_ text: Substring, names: [String], repeatable: Set<String> = []) throws(Problem) {
     for pair in text.utf8.split(separator: UInt8(ascii: "&")) {
       let equals = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
       let name = String(Substring(pair[..<equals]))
@@ -18,6 +20,10 @@ struct Query {
       guard let value = Self.decode(rest, plusIsSpace: true) else {
         throw Problem(.badRequest, "The query's \(name) is not percent-encoded UTF-8.")
       }
+      if repeatable.contains(name) {
+        repeated[name, default: []].append(value)
+        continue
+      }
       guard values.updateValue(value, forKey: name) == nil else {
         throw Problem(.badRequest, "The query gives \(name) twice.")
       }
@@ -25,6 +31,13 @@ struct Query {
   }
 
   subscript(name: String) -> [UInt8]? { values[name] }
+
+  /// Every value of a name that may be repeated, as text.
+  func all(_ name: String) -> [String] {
+    repeated[name, default: []].map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  func text(_ name: String) -> String? { values[name].map { String(decoding: $0, as: UTF8.self) } }
 
   /// A number from `range`; nil when it is not given.
   func number(_ name: String, in range: ClosedRange<UInt64>) throws(Problem) -> UInt64? {

@@ -25,6 +25,10 @@ enum Operation: String, CaseIterable, Sendable {
   case retryDeadLetter
   case skipDeadLetter
   case discardDeadLetter
+  case listViews
+  case queryView
+  case getDocument
+  case rebuildView
   case reload
   case live
   case ready
@@ -32,7 +36,7 @@ enum Operation: String, CaseIterable, Sendable {
 
   var method: HTTPRequest.Method {
     switch self {
-    case .append, .reload: .post
+    case .append, .reload, .rebuildView: .post
     default: changes ? .post : .get
     }
   }
@@ -40,7 +44,7 @@ enum Operation: String, CaseIterable, Sendable {
   /// Whether it changes what the host does, rather than what is in the log: for operators only.
   var changes: Bool {
     switch self {
-    case .reload: true
+    case .reload, .rebuildView: true
     default: takesDocument
     }
   }
@@ -86,6 +90,10 @@ enum Operation: String, CaseIterable, Sendable {
     case .retryDeadLetter: "/dead-letters/{id}/retry"
     case .skipDeadLetter: "/dead-letters/{id}/skip"
     case .discardDeadLetter: "/dead-letters/{id}/discard"
+    case .listViews: "/views"
+    case .queryView: "/views/{name}"
+    case .getDocument: "/views/{name}/{key}"
+    case .rebuildView: "/views/{name}/rebuild"
     case .reload: "/reload"
     case .live: "/health/live"
     case .ready: "/health/ready"
@@ -118,6 +126,8 @@ enum Operation: String, CaseIterable, Sendable {
     case .listEvents: EventQuery.names
     case .listSubject: EventQuery.names.filter { $0 != "subject" }
     case .listDeadLetters: LetterListQuery.names
+    case .queryView: ViewRequest.names
+    case .getDocument: ViewRequest.documentNames
     default: []
     }
   }
@@ -137,7 +147,8 @@ enum Destination: Equatable {
     var methods: [String] = []
     var isWrittenOut = false
     for operation in Operation.allCases {
-      guard let rest = Self.match(path, operation.path) else { continue }
+      let match = operation == .getDocument ? ViewRequest.document(path) : Self.match(path, operation.path)
+      guard let rest = match else { continue }
       // `/dead-letters/retry` is never the letter "retry".
       if isWrittenOut, !rest.isEmpty { continue }
       isWrittenOut = rest.isEmpty

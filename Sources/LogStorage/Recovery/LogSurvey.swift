@@ -67,7 +67,7 @@ struct LogSurveyor {
     let claims = try SnapshotStore.claims(in: folder, fileSystem, identity: identity)
     let tail = try readThrough(last, file, claims: claims)
     segments.append(last)
-    try refuseWhenBehind(last, claims: claims)
+    try refuseWhenBehind(last, identity, claims: claims)
     return LogSurvey(identity: identity, segments: segments, tail: tail, witness: witness, warnings: warnings)
   }
 
@@ -175,7 +175,9 @@ struct LogSurveyor {
   }
 
   /// A log that ends before something that was durable has lost acknowledged commits (O5).
-  private func refuseWhenBehind(_ last: Segment, claims: [(commit: UInt64, who: String)]) throws(LogError) {
+  private func refuseWhenBehind(
+    _ last: Segment, _ identity: LogIdentity, claims: [(commit: UInt64, who: String)]
+  ) throws(LogError) {
     let next = last.next
     if let durable = durableCommit(claims), durable.commit >= next.number {
       throw LogError(
@@ -184,6 +186,7 @@ struct LogSurveyor {
           + "durable: acknowledged commits are missing; restore the newer files of this log")
     }
     for claim in self.claims where claim.position >= next.position.rawValue {
+      if let log = claim.log, log != identity.id { continue }
       throw LogError(
         .behind,
         "\(last.path) ends with position \(next.position.rawValue - 1), but \(claim.who) has seen position "

@@ -42,9 +42,12 @@ package struct DurableClaim: Sendable {
   /// For people: "views.db", "the snapshot 1234.snap".
   package var who: String
   package var position: UInt64
+  /// The log that it speaks of; nil: whichever is opened. It says nothing about another one.
+  package var log: LogID?
 
-  package init(who: String, position: UInt64) {
+  package init(who: String, position: UInt64, log: LogID? = nil) {
     self.who = who
     self.position = position
+    self.log = log
   }
 }

@@ -104,44 +104,19 @@ struct BodyReader {
   // MARK: on
 
   private mutating func readHandlers(_ value: LuaSlot, _ parts: inout Parts) {
-    guard value.kind == .table else {
-      return fail(["on"], "on is \(Self.article(value)); a table is wanted", Self.onHint)
+    let (outline, declared) = (outline, declared)
+    var reader = HandlersReader(parameters: "event") { type in
+      outline?.line(of: ["on", type], in: declared.name, near: declared.line) ?? declared.line
     }
-    value.forEach { key, function in
-      guard let type = key.text else {
-        fail(["on"], "on has an entry without an event type", Self.onHint)
-        return true
-      }
-      guard let pattern = TypePattern(type) else {
-        fail(["on", type], "\"\(type)\" is no event type", Self.typeHint)
-        return true
-      }
-      guard function.kind == .function, let held = function.hold() else {
-        fail(
-          ["on", type], "on.\(type) is \(Self.article(function)); a function is wanted",
-          "write \(pattern.key) = function(event) … end")
-        return true
-      }
-      let line = function.source?.line ?? line(of: ["on", type]) ?? declared.line
-      parts.handlers.append((HandlerDeclaration(pattern: pattern, line: line), held))
-      return true
-    }
+    parts.handlers = reader.read(value)
+    for problem in reader.problems { fail(problem.path, problem.what, problem.hint) }
   }
 
   /// A key for a type that is not heard was meant for another.
   private mutating func checkKeyTypes(_ parts: Parts) {
-    guard case .perType(let entries) = parts.rule else { return }
     let heard = parts.handlers.map(\.declaration.pattern)
-    for entry in entries {
-      let isHeard = heard.contains { pattern in
-        pattern.matches(entry.pattern.text) || entry.pattern.isPrefix && entry.pattern.matches(pattern.text)
-          || entry.pattern == pattern
-      }
-      if isHeard { continue }
-      let near = NearestName.of(entry.pattern.description, among: heard.map(\.description))
-      fail(
-        ["key", entry.pattern.description], "key has \"\(entry.pattern)\", which \(declared.name) does not hear",
-        near.map { "did you mean \($0)?" } ?? "name it in on, or leave it out")
+    for problem in KeyReader.unheard(parts.rule, heard: heard, by: declared.name) {
+      fail(problem.path, problem.what, problem.hint)
     }
   }
 

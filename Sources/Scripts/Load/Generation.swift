@@ -6,6 +6,7 @@ package final class Generation: Sendable {
   package let files: [SourceFile]
   package let consumers: [ConsumerDeclaration]
   package let contracts: ContractSet
+  package let projections: [ProjectionDeclaration]
   /// What is probably wrong although it loads, one `file:line: what` each.
   package let warnings: [String]
   /// Of all paths and contents: equal fingerprints, equal generations.
@@ -24,6 +25,7 @@ package final class Generation: Sendable {
     self.warnings = warnings
     consumers = loaded.consumers.map(\.declaration)
     contracts = ContractSet(loaded.contracts.map(\.declaration))
+    projections = loaded.projections.map(\.declaration)
     emits = loaded.emits
     fingerprint = Self.fingerprint(of: files)
     circle = TypeCircle(

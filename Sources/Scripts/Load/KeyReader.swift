@@ -1,6 +1,6 @@
 internal import LuaRuntime
 
-/// Reads a consumer's `key`: a path, a function, or one of these for each type.
+/// Reads a `key`: a path, a function, or one of these for each type.
 struct KeyReader {
   struct Problem {
     let path: [String]
@@ -17,6 +17,22 @@ struct KeyReader {
     if value.kind == .table { return readTable(value) }
     guard let (rule, function) = readOne(value, path: ["key"]) else { return nil }
     return (rule, function.map { .one($0) } ?? .none)
+  }
+
+  /// Entries of a key by type for types that are not in `on`.
+  static func unheard(_ rule: KeyRule, heard: [TypePattern], by name: String) -> [Problem] {
+    guard case .perType(let entries) = rule else { return [] }
+    return entries.compactMap { entry in
+      let isHeard = heard.contains { pattern in
+        pattern.matches(entry.pattern.text) || entry.pattern.isPrefix && entry.pattern.matches(pattern.text)
+          || entry.pattern == pattern
+      }
+      if isHeard { return nil }
+      let near = NearestName.of(entry.pattern.description, among: heard.map(\.description))
+      return Problem(
+        path: ["key", entry.pattern.description], what: "key has \"\(entry.pattern)\", which \(name) does not hear",
+        hint: near.map { "did you mean \($0)?" } ?? "name it in on, or leave it out")
+    }
   }
 
   private mutating func readTable(_ value: LuaSlot) -> (KeyRule, KeyFunctions)? {

@@ -6,6 +6,7 @@ struct LoadedScripts {
   let interpreter: Interpreter
   var consumers: [LoadedConsumer] = []
   var contracts: [LoadedContract] = []
+  var projections: [LoadedProjection] = []
   /// Types that a file emits literally.
   var emits: [String: [SourceFacts.Emit]] = [:]
 }
@@ -19,23 +20,16 @@ struct LoadedConsumer {
   var upgrades: [UInt32: LuaRef] = [:]
 
   /// Every function that the engine may call.
-  var functions: [LuaRef] {
-    let upgrades = upgrades.sorted { $0.key < $1.key }.map(\.value)
-    switch key {
-    case .none: return handlers + upgrades
-    case .one(let function): return handlers + upgrades + [function]
-    case .perType(_, let functions): return handlers + upgrades + functions.compactMap { $0 }
-    }
-  }
+  var functions: [LuaRef] { handlers + upgrades.sorted { $0.key < $1.key }.map(\.value) + key.all }
+}
 
-  /// The function that computes the keys of an event of this type; nil: the key is the subject.
-  func keyFunction(for type: UnsafeRawBufferPointer) -> LuaRef? {
-    switch key {
-    case .none: return nil
-    case .one(let function): return function
-    case .perType(let hearing, let functions): return hearing.index(forType: type).flatMap { functions[$0] }
-    }
-  }
+struct LoadedProjection {
+  var declaration: ProjectionDeclaration
+  /// In the order of the declaration's handlers.
+  let handlers: [LuaRef]
+  let key: KeyFunctions
+
+  var functions: [LuaRef] { handlers + key.all }
 }
 
 enum KeyFunctions {
@@ -43,4 +37,21 @@ enum KeyFunctions {
   case one(LuaRef)
   /// A function for each pattern; nil stands for the subject.
   case perType(Hearing, [LuaRef?])
+
+  var all: [LuaRef] {
+    switch self {
+    case .none: []
+    case .one(let function): [function]
+    case .perType(_, let functions): functions.compactMap { $0 }
+    }
+  }
+
+  /// The function that computes the keys of an event of this type; nil: the key is the subject.
+  func function(for type: UnsafeRawBufferPointer) -> LuaRef? {
+    switch self {
+    case .none: return nil
+    case .one(let function): return function
+    case .perType(let hearing, let functions): return hearing.index(forType: type).flatMap { functions[$0] }
+    }
+  }
 }

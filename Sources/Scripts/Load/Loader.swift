@@ -25,6 +25,7 @@ struct Loader {
     try registerDeclarations()
     try interpreter.run(prelude: PackageResources.declarations_lua, name: "prelude/declarations.lua")
     try interpreter.run(prelude: PackageResources.keys_lua, name: "prelude/keys.lua")
+    try interpreter.run(prelude: PackageResources.documents_lua, name: "prelude/documents.lua")
     try interpreter.seal()
   }
 
@@ -54,6 +55,7 @@ struct Loader {
       load(file, into: &loaded)
     }
     errors += run.errors
+    addUpcasts(to: &loaded.projections, by: loaded.contracts.map(\.declaration))
     settle(loaded)
     loaded.emits = texts.mapValues(\.facts.emits)
     return errors.isEmpty ? loaded : nil
@@ -109,8 +111,34 @@ struct Loader {
     if run.declared.isEmpty { errors.append(declaresNothing(file)) }
     let hash = scriptHash(of: file)
     for declared in run.declared {
-      if declared.word == "contract" { addContract(declared, to: &loaded) } else { add(declared, hash, to: &loaded) }
+      switch declared.word {
+      case "projection": addProjection(declared, hash, in: file, to: &loaded)
+      case "contract": addContract(declared, to: &loaded)
+      default: add(declared, hash, to: &loaded)
+      }
     }
+  }
+
+  private mutating func addProjection(
+    _ declared: LoadRun.Declared, _ hash: ContentHash, in file: SourceFile, to loaded: inout LoadedScripts
+  ) {
+    var reader = ProjectionReader(
+      declared: declared, interpreter: interpreter, outline: texts[declared.file]?.outline)
+    let projection = reader.read(scriptHash: hash, files: [file.path] + run.requirements(of: file.path))
+    errors += reader.errors
+    let others = loaded.projections.map(\.declaration)
+    if let other = others.first(where: { $0.name.utf8.elementsEqual(declared.name.utf8) }) {
+      errors.append(Self.doubled(declared, other.file, other.line))
+    } else if let projection {
+      loaded.projections.append(projection)
+    }
+  }
+
+  private static func doubled(_ declared: LoadRun.Declared, _ file: String, _ line: Int) -> LoadError {
+    LoadError(
+      file: declared.file, line: declared.line,
+      what: "there is another \(declared.word) \"\(declared.name)\": \(file):\(line)",
+      hint: declared.word == "contract" ? "an event type has one contract" : "each has a name of its own")
   }
 
   private mutating func add(_ declared: LoadRun.Declared, _ hash: ContentHash, to loaded: inout LoadedScripts) {
@@ -119,12 +147,7 @@ struct Loader {
     let consumer = reader.read()
     errors += reader.errors
     if let other = loaded.consumers.first(where: { $0.declaration.name.utf8.elementsEqual(declared.name.utf8) }) {
-      errors.append(
-        LoadError(
-          file: declared.file, line: declared.line,
-          what: "there is another \(declared.word) \"\(declared.name)\": "
-            + "\(other.declaration.file):\(other.declaration.line)",
-          hint: "each has a name of its own"))
+      errors.append(Self.doubled(declared, other.declaration.file, other.declaration.line))
     } else if let consumer {
       loaded.consumers.append(consumer)
     }
@@ -137,11 +160,7 @@ struct Loader {
     errors += reader.errors
     guard let contract else { return }
     if let other = loaded.contracts.first(where: { $0.declaration.type == declared.name })?.declaration {
-      errors.append(
-        LoadError(
-          file: declared.file, line: declared.line,
-          what: "there is another contract \"\(declared.name)\": \(other.file):\(other.line)",
-          hint: "an event type has one contract"))
+      errors.append(Self.doubled(declared, other.file, other.line))
     } else {
       loaded.contracts.append(contract)
     }
@@ -153,6 +172,28 @@ struct Loader {
     return LoadError(
       file: file.path, what: "declares nothing",
       hint: "a handler belongs to a consumer: write consumer \"name\" { on = { \(entry) } }")
+  }
+
+  /// Older events reach a projection as its contracts make them, so those are part of the code that folds it.
+  private func addUpcasts(to projections: inout [LoadedProjection], by contracts: [ContractDeclaration]) {
+    let upcasting = contracts.filter { $0.version > 1 }
+    for index in projections.indices {
+      let own = projections[index].declaration
+      let heard = upcasting.filter { contract in
+        contract.file != own.file && Array(contract.type.utf8).withUnsafeBytes { own.handler(forType: $0) != nil }
+      }
+      let others = Set(heard.map(\.file)).sorted().compactMap { path in files.first { $0.path == path } }
+      if others.isEmpty { continue }
+      var writer = ByteWriter(capacity: 128)
+      writer.append(own.scriptHash.bytes)
+      for file in others {
+        writer.append(scriptHash(of: file).bytes)
+        let known = projections[index].declaration.files
+        let paths = [file.path] + run.requirements(of: file.path)
+        projections[index].declaration.files += paths.filter { !known.contains($0) }
+      }
+      projections[index].declaration.scriptHash = ContentHash(of: writer.bytes)
+    }
   }
 
   /// Of the file and of every module that it requires, however deep.
@@ -170,15 +211,22 @@ struct Loader {
 
   /// What belongs to a file is read-only from now on, and a handler that would change it is an error.
   private mutating func settle(_ loaded: LoadedScripts) {
-    typealias Owner = (name: String, file: String, line: Int)
+    typealias Owner = (name: String, file: String, line: Int, hint: String)
     var functions: [(owner: Owner, function: LuaRef)] = []
     for consumer in loaded.consumers {
       let declaration = consumer.declaration
-      functions += consumer.functions.map { ((declaration.name, declaration.file, declaration.line), $0) }
+      let owner: Owner = (declaration.name, declaration.file, declaration.line, StateHint.remember)
+      functions += consumer.functions.map { (owner, $0) }
+    }
+    for projection in loaded.projections {
+      let declaration = projection.declaration
+      let owner: Owner = (declaration.name, declaration.file, declaration.line, StateHint.inDocument)
+      functions += projection.functions.map { (owner, $0) }
     }
     for contract in loaded.contracts {
       let declaration = contract.declaration
-      functions += contract.functions.map { ((declaration.type, declaration.file, declaration.line), $0) }
+      let owner: Owner = (declaration.type, declaration.file, declaration.line, StateHint.remember)
+      functions += contract.functions.map { (owner, $0) }
     }
     do throws(LuaError) {
       for (owner, function) in functions where isChecking {
@@ -186,7 +234,7 @@ struct Loader {
           errors.append(
             LoadError(
               file: assignment.file, line: assignment.line > 0 ? assignment.line : owner.line,
-              what: "\"\(assignment.name)\" belongs to the file and would be lost", hint: StateHint.remember))
+              what: "\"\(assignment.name)\" belongs to the file and would be lost", hint: owner.hint))
         }
       }
       for (owner, function) in functions { try interpreter.state.freeze(function, name: owner.name) }
@@ -207,15 +255,18 @@ extension Loader {
       }
       warnings += fieldWarnings(file, texts.facts, loaded)
     }
-    let heard = loaded.consumers.flatMap { consumer in
-      consumer.declaration.handlers.map { handler in
-        let line = texts[consumer.declaration.file]?.outline.line(
-          of: ["on", handler.pattern.description], in: consumer.declaration.name, near: consumer.declaration.line)
+    func heard(
+      by name: String, _ handlers: [HandlerDeclaration], _ file: String, _ line: Int
+    ) -> [TypeWarnings.Heard] {
+      handlers.map { handler in
+        let entry = texts[file]?.outline.line(of: ["on", handler.pattern.description], in: name, near: line)
         return TypeWarnings.Heard(
-          consumer: consumer.declaration.name, pattern: handler.pattern, file: consumer.declaration.file,
-          line: line ?? handler.line)
+          consumer: name, pattern: handler.pattern, file: file, line: entry ?? handler.line)
       }
     }
+    let heard =
+      loaded.consumers.map(\.declaration).flatMap { heard(by: $0.name, $0.handlers, $0.file, $0.line) }
+      + loaded.projections.map(\.declaration).flatMap { heard(by: $0.name, $0.handlers, $0.file, $0.line) }
     let made = loaded.emits.sorted { $0.key < $1.key }.flatMap { file, emits in
       emits.map { TypeWarnings.Made(type: $0.type, file: file, line: $0.line) }
     }
@@ -226,8 +277,15 @@ extension Loader {
   private func fieldWarnings(_ file: SourceFile, _ facts: SourceFacts, _ loaded: LoadedScripts) -> [String] {
     let handlers = Set(
       loaded.consumers.filter { $0.declaration.file == file.path }.flatMap { $0.declaration.handlers.map(\.line) })
+    let folds = Set(
+      loaded.projections.filter { $0.declaration.file == file.path }.flatMap { $0.declaration.handlers.map(\.line) })
     let fields = Words.event.keys.map(\.name)
     return facts.parameterFields.compactMap { access in
+      if folds.contains(access.functionLine), !handlers.contains(access.functionLine) {
+        guard ["event", "e", "ev"].contains(access.parameter), fields.contains(access.field) else { return nil }
+        return "\(file.path):\(access.line): \(access.parameter).\(access.field) looks at the document, which comes "
+          + "first in a projection: function(document, \(access.parameter))"
+      }
       guard handlers.contains(access.functionLine), !fields.contains(access.field) else { return nil }
       let meant = NearestName.of(access.field, among: fields).map { "\(access.parameter).\($0)" }
       return "\(file.path):\(access.line): an event has no field \"\(access.field)\": did you mean "

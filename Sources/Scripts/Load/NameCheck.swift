@@ -96,4 +96,5 @@ struct NameCheck {
 /// Where to keep what a file cannot.
 enum StateHint {
   static let remember = "what must be remembered is an event: emit it"
+  static let inDocument = "what a projection remembers is its document"
 }

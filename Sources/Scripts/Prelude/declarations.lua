@@ -17,3 +17,4 @@ end
 
 declaration "consumer"
 declaration "contract"
+declaration "projection"

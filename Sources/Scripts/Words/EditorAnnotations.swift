@@ -9,9 +9,12 @@ package enum EditorAnnotations {
       "",
       "---@alias Span string A span of time: digits and a unit (ms s m h d w), \"15m\".",
       "---@alias Key \"subject\"|string|fun(event: Event): string|integer|(string|integer)[]|nil",
+      "---@class Removal What `remove()` gives.",
       "",
     ]
-    for shape in [Words.event, Words.retry, Words.emitOptions, Words.consumer] { lines += classLines(shape) }
+    for shape in [Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.projection] {
+      lines += classLines(shape)
+    }
     for table in ["log", "json"] {
       lines += ["---@class \(table)lib", "\(table) = {}", ""]
     }

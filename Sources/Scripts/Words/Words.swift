@@ -1,6 +1,6 @@
 /// The words of this version.
 package enum Words {
-  package static let all: [Word] = declarations + contracts + effects + values
+  package static let all: [Word] = declarations + contracts + effects + documents + values
 
   static let declarations: [Word] = [
     Word(
@@ -9,6 +9,10 @@ package enum Words {
         .init("name", "string", "Its name for good: what it has heard and what waits is kept under it.")
       ],
       body: consumer),
+    Word(
+      "projection", .declaring, "Declares documents that are folded from events, one for each key.",
+      parameters: [.init("name", "string", "Its name for good: its documents are found under it.")],
+      body: projection),
     Word(
       "require", .declaring, "Gives what the module `lib/….lua` returns; it runs once and is read-only afterwards.",
       parameters: [.init("module", "string", "`\"lib.money\"` for `lib/money.lua`.")], result: "any"),

@@ -12,6 +12,8 @@ final class CallState {
   @exclusivity(unchecked) private(set) var now: Int64 = 0
   /// What the last call wrote.
   @exclusivity(unchecked) private(set) var lines: [LogLine] = []
+  /// Whether the fold under way has called `remove`.
+  @exclusivity(unchecked) var hasRemoved = false
   @exclusivity(unchecked) private var lineBytes = 0
   /// The caller of `call` keeps it alive.
   @exclusivity(unchecked) private var effects: Unmanaged<EntryBatch>?
@@ -43,6 +45,15 @@ final class CallState {
     forgetLines()
   }
 
+  func beginFolding(_ event: EntryView, _ position: Position, recorded: Int64) {
+    phase = .folding
+    self.event = event
+    self.position = position.rawValue
+    self.recorded = recorded
+    hasRemoved = false
+    forgetLines()
+  }
+
   private func forgetLines() {
     if lineBytes == 0, lines.isEmpty { return }
     lines = []
@@ -62,6 +73,8 @@ final class CallState {
   func misplaced(_ word: String) -> LuaReply {
     switch phase {
     case .keying: .error("\(word) works in a handler, not in a key\n  a key only looks at the event")
+    case .folding:
+      .error("\(word) works in a handler, not in a projection\n  a projection only changes its document")
     case .loading, .idle, .handling:
       .error(
         "\(word) works in a handler, not while the file loads\n"

@@ -5,7 +5,7 @@ internal import LuaRuntime
 /// worker calls handlers.
 final class Interpreter {
   /// What is going on, and so which words may be used.
-  enum Phase { case idle, loading, handling, keying }
+  enum Phase { case idle, loading, handling, keying, folding }
 
   /// Numbers of `LuaReply.abort`.
   enum Abort {
@@ -22,16 +22,20 @@ final class Interpreter {
   private(set) var known = KnownNames()
   /// Functions of the prelude's own Lua code.
   let prelude: LuaRef
+  /// What `remove()` gives: told from every other value by its identity.
+  let removal: LuaRef
 
   init(logName: String, limits: LuaLimits = LuaLimits()) throws(LuaError) {
     state = try LuaState(limits: limits)
     self.logName = Array(logName.utf8)
     prelude = try state.makeEnvironment()
+    removal = try state.makeTable()
     state.setMessages(
       table: "\"%s\" belongs to the file and would be lost: \(StateHint.remember)",
       global: "the global \"%s\" would be lost: \(StateHint.remember)")
     try registerEffects()
     try registerValues()
+    try registerDocuments()
   }
 
   /// Runs a source of the prelude.
@@ -77,6 +81,18 @@ final class Interpreter {
     }
     try state.set(.words, "log", .ref(log))
     try state.register("print", cost: 50) { call.log(.info, $0, word: "print") }
+  }
+
+  private func registerDocuments() throws(LuaError) {
+    let (call, removal) = (call, removal)
+    try state.register("remove") { arguments in
+      guard call.phase == .folding else {
+        return .error("remove works in a projection\n  return remove() deletes the document of the key")
+      }
+      call.hasRemoved = true
+      arguments.add(.ref(removal))
+      return .done
+    }
   }
 
   private func registerValues() throws(LuaError) {

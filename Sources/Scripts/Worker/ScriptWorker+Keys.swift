@@ -4,8 +4,26 @@ internal import LuaRuntime
 extension ScriptWorker {
   /// Computes the keys of an event for a consumer whose key is not the default.
   package func keys(consumer: Int, event: EntryView, position: Position, recorded: Int64) -> KeysOutcome {
+    let declaration = consumers[consumer].declaration
+    return keys(
+      by: consumers[consumer].key, of: (declaration.name, declaration.file, declaration.line), event, position, recorded
+    )
+  }
+
+  /// Computes the keys of an event for a projection whose key is not the default.
+  package func keys(projection: Int, event: EntryView, position: Position, recorded: Int64) -> KeysOutcome {
+    let declaration = projections[projection].declaration
+    return keys(
+      by: projections[projection].key, of: (declaration.name, declaration.file, declaration.line), event, position,
+      recorded)
+  }
+
+  private func keys(
+    by functions: KeyFunctions, of owner: (name: String, file: String, line: Int), _ event: EntryView,
+    _ position: Position, _ recorded: Int64
+  ) -> KeysOutcome {
     keyBytes.truncate(to: 0)
-    guard let function = consumers[consumer].keyFunction(for: event.type) else {
+    guard let function = functions.function(for: event.type) else {
       keyBytes.append(event.subject)
       return .keys(KeyList(bytes: keyBytes.bytes, ends: [event.subject.count]))
     }
@@ -33,8 +51,7 @@ extension ScriptWorker {
     if case .host(let error) = outcome { return .hostFault(error.message) }
     if let failure = failure(outcome) { return .failed(failure) }
     if let problem {
-      let declaration = consumers[consumer].declaration
-      let message = "\(declaration.file):\(declaration.line): key of \"\(declaration.name)\": \(problem)"
+      let message = "\(owner.file):\(owner.line): key of \"\(owner.name)\": \(problem)"
       return .failed(HandlerFailure(kind: .error, message: message, traceback: "", log: []))
     }
     return .keys(KeyList(bytes: keyBytes.bytes, ends: ends))

@@ -6,6 +6,9 @@ internal import LuaRuntime
 package final class ScriptWorker {
   let interpreter: Interpreter
   let consumers: [LoadedConsumer]
+  let projections: [LoadedProjection]
+  /// The prelude's function that calls a projection's.
+  let fold: LuaRef
   let fields: EventFields
   /// By event type: contracts with older versions.
   let upcasting: [[UInt8]: LoadedContract]
@@ -34,6 +37,10 @@ package final class ScriptWorker {
       uniqueKeysWithValues: loaded.contracts.filter { $0.declaration.version > 1 }.map {
         (Array($0.declaration.type.utf8), $0)
       })
+    projections = loaded.projections
+    let fold = interpreter.state.with(interpreter.prelude) { $0.withField("fold") { $0.hold() } }
+    guard let fold else { throw LuaError(.host, "there is no memory for the prelude") }
+    self.fold = fold
     handlers = loaded.consumers.flatMap(\.handlers)
     firstHandler = loaded.consumers.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.handlers.count) }
     self.hash = hash
@@ -98,7 +105,7 @@ package final class ScriptWorker {
   }
 
   /// What `random` and `uuid` give follows from the log, the unit and the reader, and from nothing else.
-  private func seed(_ position: Position, _ key: UnsafeRawBufferPointer, _ readerNumber: UInt32) {
+  func seed(_ position: Position, _ key: UnsafeRawBufferPointer, _ readerNumber: UInt32) {
     interpreter.state.seed(
       logID.0 ^ hash(key) ^ UInt64(readerNumber) &* 0x9E37_79B9_7F4A_7C15,
       logID.1 ^ position.rawValue)

@@ -16,6 +16,8 @@ struct Tracer {
 
   /// Where strace writes what it sees.
   let file: String
+  /// The only files whose calls are traced, and counted for faults; none: all.
+  var only: [String] = []
 
   /// What a daemon is started through: the process that a test started stays the daemon itself (`-D`).
   /// - fault: as strace wants it, `fdatasync:error=EIO:when=3`; counted by each thread for itself.
@@ -25,6 +27,7 @@ struct Tracer {
 
   private func arguments(fault: String) -> [String] {
     ["-f", "-y", "-o", file, "-e", "trace=" + Self.traced.joined(separator: ","), "-e", "inject=" + fault]
+      + only.flatMap { ["-P", $0] }
   }
 
   /// Attaches to a running daemon; from the return on, faults are counted from 1.
