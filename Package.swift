@@ -24,6 +24,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary("isal"), .linkedLibrary("crypto"), .linkedLibrary("simdjson")]),
     .target(name: "Events", dependencies: ["CBytes"]),
     .target(name: "Platform", dependencies: ["Events"]),
+    .target(name: "VirtualPlatform", dependencies: ["Platform"]),
     .target(
       name: "CLuaHost", dependencies: ["CLua"],
       cxxSettings: [.unsafeFlags(["-fno-exceptions", "-fno-rtti"])],
@@ -47,6 +48,9 @@ let package = Package(
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "GRDBSQLite", package: "GRDB.swift"),
       ]),
+    .target(
+      name: "Rehearsal",
+      dependencies: ["Views", "Engine", "Scripts", "LogStorage", "VirtualPlatform", "Platform", "Events"]),
     .target(name: "Wire"),
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .target(name: "Client", dependencies: ["Wire", "CCurl"]),
@@ -80,14 +84,15 @@ let package = Package(
     .target(
       name: "Command",
       dependencies: [
-        "Daemon", "Client", "Wire", "Benchmarks", "LogStorage", "Scripts", "Platform", "Events",
+        "Daemon", "Client", "Wire", "Benchmarks", "Rehearsal", "LogStorage", "Scripts", "Platform", "Events",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "moondance", dependencies: ["Command"]),
 
     .target(name: "CThreadSanitizer", path: "Tests/CThreadSanitizer"),
     .target(
-      name: "TestKit", dependencies: ["Platform", "LogStorage", "Events", "CThreadSanitizer"], path: "Tests/TestKit"),
+      name: "TestKit", dependencies: ["VirtualPlatform", "Platform", "LogStorage", "Events", "CThreadSanitizer"],
+      path: "Tests/TestKit"),
     .testTarget(name: "CloudEventsTests", dependencies: ["Events", "CBytes", "TestKit"]),
     .testTarget(name: "PlatformTests", dependencies: ["Platform", "TestKit"]),
     .testTarget(name: "LogStorageTests", dependencies: ["LogStorage", "Platform", "Events", "TestKit"]),
@@ -114,6 +119,7 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
+    .testTarget(name: "RehearsalTests", dependencies: ["Rehearsal", "Scripts", "Events"]),
     .testTarget(name: "ClientTests", dependencies: ["Client", "Wire", "TestKit"]),
     .testTarget(
       name: "CommandTests",

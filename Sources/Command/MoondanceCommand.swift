@@ -15,7 +15,7 @@ struct MoondanceCommand: AsyncParsableCommand {
       """,
     version: Version.text,
     groupedSubcommands: [
-      CommandGroup(name: "Daemon", subcommands: [RunCommand.self, CheckCommand.self]),
+      CommandGroup(name: "Daemon", subcommands: [RunCommand.self, CheckCommand.self, TestCommand.self]),
       CommandGroup(
         name: "Events", subcommands: [EmitCommand.self, TailCommand.self, HistoryCommand.self, ViewCommand.self]),
       CommandGroup(

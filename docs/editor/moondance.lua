@@ -46,6 +46,16 @@
 ---@field initial? table What the document of a new key begins with; default: nothing.
 ---@field index? string[] Fields of the document, `"status"` or `"address.city"`, that become indexed columns of the view.
 
+---@class Test
+---@field given fun(self: Test, type: string, subject: string, data?: table) An event that was there before; what comes of it is not looked at.
+---@field when fun(self: Test, type: string, subject: string, data?: table) An event from outside.
+---@field expect fun(self: Test, type: string, subject?: string, data?: table) The scripts have made such an event, with at least these members.
+---@field never fun(self: Test, type: string, subject?: string, data?: table) The scripts have made no such event.
+---@field fails fun(self: Test, text?: string) A handler fails with a message that contains the text.
+---@field view fun(self: Test, name: string, key: string, document?: table) The document of a projection has at least these members; nil: there is none.
+---@field advance fun(self: Test, span: Span) The clock goes on, and what is due on the way happens.
+---@field at fun(self: Test, time: string) The clock goes on to a time (RFC 3339); tests begin on 2026-01-05 at 09:00 UTC.
+
 ---@class loglib
 log = {}
 
@@ -147,3 +157,8 @@ function array(list) end
 ---@param table table
 ---@return any
 function next(table) end
+
+---A test of the scripts beside it: `moondance test` plays it under every schedule.
+---@param name string What is promised.
+---@param body fun(t: Test) What happens, and what is expected.
+function test(name, body) end

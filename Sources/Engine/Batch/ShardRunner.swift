@@ -23,13 +23,16 @@ package struct ShardRunner {
   private let hash: StableHash
   private let identity: LogIdentity
   private let mark: CallMark
+  private let chance: ((UInt64) -> UInt64)?
   /// The states of the newest generations; an older one may still be out when a deploy comes.
   private var workers: [(generation: UInt32, worker: ScriptWorker)] = []
 
-  /// `mark`: where it says which call it is in.
+  /// - mark: where it says which call it is in. - chance: what random numbers follow from instead of an event's position.
   package init(
-    log: LogReader, clock: any HostClock, hash: StableHash, identity: LogIdentity, mark: CallMark = CallMark()
+    log: LogReader, clock: any HostClock, hash: StableHash, identity: LogIdentity, mark: CallMark = CallMark(),
+    chance: ((UInt64) -> UInt64)? = nil
   ) {
+    self.chance = chance
     self.log = log
     self.clock = clock
     self.hash = hash
@@ -256,6 +259,7 @@ package struct ShardRunner {
     do {
       let worker = try generation.scripts.makeWorker(
         hash: hash, logName: identity.name, logID: (identity.id.high, identity.id.low))
+      worker.chance = chance
       if workers.count == 2 {
         let oldest = workers[0].generation < workers[1].generation ? 0 : 1
         workers.remove(at: oldest)

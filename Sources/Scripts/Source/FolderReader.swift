@@ -12,13 +12,18 @@
 package struct FolderReader: Sendable {
   /// The folder's path.
   package let folder: String
+  /// Whether it reads the tests of the scripts instead: files whose names end in `_test.lua`.
+  private let readsTests: Bool
 
   /// More files than this are refused: a folder of that size was given by mistake.
   package static let maximumFiles = 2000
   /// How deep folders may lie in each other below `lib`.
   package static let maximumDepth = 8
 
-  package init(folder: String) { self.folder = folder }
+  package init(folder: String, readsTests: Bool = false) {
+    self.folder = folder
+    self.readsTests = readsTests
+  }
 
   package struct Reading: Sendable {
     /// Sorted by the bytes of their paths.
@@ -59,7 +64,7 @@ package struct FolderReader: Sendable {
     let isFolder = status.st_mode & S_IFMT == S_IFDIR
     if isFolder, isModule || path == SourceFile.moduleFolder, !name.hasSuffix(".lua") {
       visitFolder(path, depth: depth + 1, &reading)
-    } else if SourceFile.isLoaded(name: name) {
+    } else if readsTests ? SourceFile.isTest(name: name) : SourceFile.isLoaded(name: name) {
       guard reading.files.count < Self.maximumFiles else {
         let what = "more than \(Self.maximumFiles) files: is \(folder) the folder of the scripts?"
         if reading.errors.last?.what != what { reading.errors.append(LoadError(file: path, what: what)) }

@@ -28,6 +28,13 @@ package struct SourceFile: Sendable, Hashable {
   /// "." (put aside, or an editor's), and `*_test.lua`, which `moondance test` runs.
   package static func isLoaded(name: String) -> Bool {
     name.hasSuffix(".lua") && name.utf8.count > 4 && !name.hasPrefix("_") && !name.hasPrefix(".")
-      && !name.hasSuffix("_test.lua")
+      && !name.hasSuffix(testSuffix)
   }
+
+  /// Whether a file of this name holds tests of the scripts beside it.
+  package static func isTest(name: String) -> Bool {
+    name.hasSuffix(testSuffix) && !name.hasPrefix("_") && !name.hasPrefix(".")
+  }
+
+  private static let testSuffix = "_test.lua"
 }

@@ -12,13 +12,13 @@ package enum EditorAnnotations {
       "---@class Removal What `remove()` gives.",
       "",
     ]
-    for shape in [Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.projection] {
+    for shape in [Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.projection, Words.stage] {
       lines += classLines(shape)
     }
     for table in ["log", "json"] {
       lines += ["---@class \(table)lib", "\(table) = {}", ""]
     }
-    for word in Words.all { lines += wordLines(word) }
+    for word in Words.all + [Words.test] { lines += wordLines(word) }
     return lines.joined(separator: "\n")
   }
 

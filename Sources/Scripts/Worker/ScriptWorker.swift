@@ -19,6 +19,8 @@ package final class ScriptWorker {
   private let handlers: [LuaRef]
   private let firstHandler: [Int]
   private let logID: (UInt64, UInt64)
+  /// What random numbers follow from instead of an event's position, where positions are not what they will be.
+  package var chance: ((UInt64) -> UInt64)?
   private let hash: StableHash
   /// Keys of the last `keys`.
   var keyBytes = ByteWriter(capacity: 256)
@@ -108,7 +110,7 @@ package final class ScriptWorker {
   func seed(_ position: Position, _ key: UnsafeRawBufferPointer, _ readerNumber: UInt32) {
     interpreter.state.seed(
       logID.0 ^ hash(key) ^ UInt64(readerNumber) &* 0x9E37_79B9_7F4A_7C15,
-      logID.1 ^ position.rawValue)
+      logID.1 ^ (chance?(position.rawValue) ?? position.rawValue))
   }
 
   /// Nil when the call returned.

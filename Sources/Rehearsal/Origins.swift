@@ -1,0 +1,74 @@
+import Events
+import LogStorage
+
+/// Where each event of a log comes from, said so that it is the same under every schedule: the how manyth from outside,
+/// or which effect of which reader on which other event.
+///
+/// `@unchecked Sendable`: a rehearsal has one thread.
+final class Origins: @unchecked Sendable {
+  struct Event {
+    var position: UInt64
+    var origin: String
+    var type: String
+    var subject: String
+    var data: [UInt8]
+    /// The events that led to it, the nearest first.
+    var causes: [UInt64]
+    var isFromOutside: Bool
+  }
+
+  private let log: LogReader
+  private var byPosition: [UInt64: Event] = [:]
+  private var commit: UInt64 = 0
+  private var outside = 0
+  private var counts: [String: Int] = [:]
+
+  init(log: LogReader) { self.log = log }
+
+  /// Every event that scripts see, in the order of the log.
+  func all() throws -> [Event] {
+    try catchUp()
+    return byPosition.values.sorted { $0.position < $1.position }
+  }
+
+  /// A number for the event at a position that is the same under every schedule.
+  func chance(of position: UInt64) -> UInt64 {
+    // What cannot be read is said by whoever reads it for its own sake.
+    try? catchUp()
+    guard let origin = byPosition[position]?.origin else { return position }
+    // FNV-1a.
+    return origin.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+  }
+
+  private func catchUp() throws {
+    try log.replay(fromCommit: commit + 1) { header in
+      var position = header.firstPosition.rawValue
+      for record in header.records where record.takesPosition {
+        if record.kind == .event { note(record.entry, position, by: header.producer) }
+        position += 1
+      }
+      commit = header.number
+      return true
+    }
+  }
+
+  private func note(_ entry: EntryView, _ position: UInt64, by producer: Producer) {
+    let type = entry.type.text
+    let origin: String
+    if let reader = producer.reader, let cause = byPosition[entry.cause] {
+      let from = "\(cause.origin)/\(reader)"
+      let count = counts[from, default: 0]
+      counts[from] = count + 1
+      origin = "\(from).\(count)"
+    } else if NameRule.isHostType(entry.type) {
+      return
+    } else {
+      outside += 1
+      origin = "\(outside)"
+    }
+    let causes = entry.cause == 0 ? [] : [entry.cause] + (byPosition[entry.cause]?.causes ?? [])
+    byPosition[position] = Event(
+      position: position, origin: origin, type: type, subject: entry.subject.text,
+      data: Array(entry.data), causes: causes, isFromOutside: !origin.contains("/"))
+  }
+}

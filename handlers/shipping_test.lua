@@ -1,0 +1,17 @@
+-- Tests of shipping.lua: a package carries several orders.
+test("every order of a package is shipped, and its customer told", function(t)
+  t:when("PackageSent", "package-7", { orders = { "order-1", "order-2" } })
+  t:expect("OrderShipped", "order-1", { package = "package-7" })
+  t:expect("OrderShipped", "order-2", { package = "package-7" })
+  t:expect("CustomerNotified", "order-2", { text = "Your order is on its way in package-7" })
+end)
+
+test("the overview knows where an order is", function(t)
+  t:when("OrderPlaced", "order-1", { items = { "a", "b" }, price = 1250 })
+  t:when("ItemPicked", "order-1")
+  t:when("PackageSent", "package-7", { orders = { "order-1" } })
+  t:view("overview", "order-1", { status = "placed", picked = 1, package = "package-7" })
+  t:when("OrderPaid", "order-1", { price = 1250 })
+  t:view("overview", "order-1", { status = "paid" })
+  t:view("overview", "order-2", nil)
+end)
