@@ -110,10 +110,20 @@ extension ViewThread {
     try reconcile(isOpening: false, in: database)
   }
 
-  /// Tries the events of frozen keys again, each key up to the first that fails again.
+  /// Tries the events of frozen keys again, each key up to the first that fails again. Other views wait meanwhile, so for
+  /// so many keys that it takes too long the rest stays frozen, and is told of.
   func retryFrozen(_ fold: Fold, in database: ViewDatabase) throws {
     let store = FoldStore(database: database.pool)
-    for key in fold.frozen.keys.sorted(by: { $0.lexicographicallyPrecedes($1) }) where !key.isEmpty {
+    let end = clock.monotonicNanoseconds() + Self.thawNanoseconds
+    let keys = fold.frozen.keys.filter { !$0.isEmpty }.sorted { $0.lexicographicallyPrecedes($1) }
+    for (done, key) in keys.enumerated() {
+      if clock.monotonicNanoseconds() > end {
+        settings.note(
+          "warning",
+          "\(keys.count - done) frozen keys of the view \"\(fold.row.name)\" were not tried again, since there are so many: "
+            + "moondance view \"\(fold.row.name)\" --rebuild folds it anew")
+        break
+      }
       let thaw = try Thaw(fold: fold, key: key, store: store).run(log: log)
       try store.commit(thaw, of: fold, now: clock.wallMicroseconds())
     }

@@ -43,6 +43,8 @@ final class ViewThread: @unchecked Sendable {
   static let near: UInt64 = 20_000
   /// Nanoseconds that a batch gathers chunks before it commits.
   static let batchNanoseconds: UInt64 = 100_000_000
+  /// Nanoseconds that a deploy waits for frozen keys to be tried again.
+  static let thawNanoseconds: UInt64 = 2_000_000_000
   static let chunkBytes = 1 << 20
   /// Changed documents that one transaction writes, at least before it ends.
   static let batchDocuments = 20_000
@@ -157,7 +159,10 @@ final class ViewThread: @unchecked Sendable {
   private func obey(in database: ViewDatabase) throws {
     if isDeployed {
       try reconcile(isOpening: false, in: database)
-      for fold in folds where fold.row.role == .live { try retryFrozen(fold, in: database) }
+      // Older code would fail as before, and is about to be replaced.
+      for fold in folds where fold.row.role == .live && fold.worker.generation === generation {
+        try retryFrozen(fold, in: database)
+      }
       isDeployed = false
       publish()
     }

@@ -69,12 +69,9 @@ import Testing
       INSERT INTO moondance_queued VALUES ((SELECT id FROM moondance_projections WHERE name = 'orders'), 'a', 3);
       """)
     try await world.restart()
-    try await world.deploy(Self.source("projection \"more\" { on = { A = function() end } }"))
-    try await world.settle()
-    try await eventually {
-      try world.documents("orders") == ["a": #"{"picked":2,"status":"paid"}"#]
-        ? nil : "\(try world.documents("orders"))"
-    }
+    try await world.deploy(Self.source())
+    #expect(try world.documents("orders") == ["a": #"{"picked":2,"status":"paid"}"#])
+    #expect(try world.sqlite("SELECT max(id) FROM moondance_projections") == "2", "it is not folded anew")
     #expect(try world.status("orders").frozenKeys == 0)
     #expect(try world.sqlite("SELECT count(*) FROM moondance_queued") == "0")
     try await world.stop()
