@@ -58,7 +58,8 @@ indirect enum JSONValue: Equatable {
       return isLike(expected) ? [] : ["\(path.isEmpty ? "data" : path): expected \(expected), got \(self)"]
     }
     guard case .object(let here) = self else {
-      return wanted.isEmpty && self == .array([]) ? [] : ["\(path.isEmpty ? "data" : path): expected \(expected), got \(self)"]
+      return wanted.isEmpty && self == .array([])
+        ? [] : ["\(path.isEmpty ? "data" : path): expected \(expected), got \(self)"]
     }
     return wanted.sorted { $0.key < $1.key }.flatMap { name, value -> [String] in
       let inner = path.isEmpty ? name : "\(path).\(name)"
@@ -94,7 +95,8 @@ extension JSONValue: CustomStringConvertible {
     case .text(let text): Self.quoted(text)
     case .array(let list): "[" + list.map(\.description).joined(separator: ", ") + "]"
     case .object(let object):
-      "{" + object.sorted { $0.key < $1.key }.map { "\(Self.quoted($0.key)): \($0.value)" }.joined(separator: ", ") + "}"
+      "{" + object.sorted { $0.key < $1.key }.map { "\(Self.quoted($0.key)): \($0.value)" }.joined(separator: ", ")
+        + "}"
     }
   }
 

@@ -130,11 +130,14 @@ struct Performance {
     let subject = pattern.subject.map { " on \($0)" } ?? ""
     let all = try made()
     let near = all.filter { $0.type == pattern.type && !found.contains($0.position) }
-    if let data = pattern.data, let close = near.first(where: { pattern.subject == nil || $0.subject == pattern.subject }) {
+    if let data = pattern.data,
+      let close = near.first(where: { pattern.subject == nil || $0.subject == pattern.subject })
+    {
       throw Mismatch(
         "no \(pattern.type)\(subject) is as expected", JSONValue(close.data).missing(of: JSONValue(data)))
     }
-    let lines = all.isEmpty ? ["the scripts have made nothing"] : ["made:"] + all.prefix(20).map { "  " + Self.shown($0) }
+    let lines =
+      all.isEmpty ? ["the scripts have made nothing"] : ["made:"] + all.prefix(20).map { "  " + Self.shown($0) }
     throw Mismatch("there is no \(pattern.type)\(subject)", lines)
   }
 
@@ -172,7 +175,8 @@ struct Performance {
 
   private func causes(of event: Origins.Event) throws -> [String] {
     let all = try events()
-    return event.causes.compactMap { cause in all.first { $0.position == cause }.map { "because of \(Self.shown($0))" } }
+    return event.causes.compactMap { cause in all.first { $0.position == cause }.map { "because of \(Self.shown($0))" }
+    }
   }
 
   private static func shown(_ event: Origins.Event) -> String {

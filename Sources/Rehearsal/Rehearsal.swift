@@ -48,7 +48,8 @@ package struct Rehearsal: Sendable {
       return (
         "\(schedule.rawValue) the scripts do something else",
         [
-          "after \(effect.cause)", "  \(Schedule.oneByOne.rawValue): \(effect.type) on \(effect.subject) \(effect.data)",
+          "after \(effect.cause)",
+          "  \(Schedule.oneByOne.rawValue): \(effect.type) on \(effect.subject) \(effect.data)",
           "  \(schedule.rawValue): \(here)", why,
         ]
       )

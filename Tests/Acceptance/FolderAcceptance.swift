@@ -21,7 +21,10 @@ struct FolderAcceptance {
     ("a link to itself", "link", { symlink("work.lua", $0) }),
     ("a link to nothing", "link", { symlink("nowhere.lua", $0) }),
     ("ten megabytes", "a script may have 131072", { try write("--" + String(repeating: "x", count: 10 << 20), $0) }),
-    ("bytecode", "compiled Lua", { try Data([0x1B, 0x4C, 0x75, 0x61, 0x54, 0, 0x19, 0x93]).write(to: URL(filePath: $0)) }),
+    (
+      "bytecode", "compiled Lua",
+      { try Data([0x1B, 0x4C, 0x75, 0x61, 0x54, 0, 0x19, 0x93]).write(to: URL(filePath: $0)) }
+    ),
     ("what is no text", "UTF-8", { try Data([0x2D, 0x2D, 0xFF, 0xFE]).write(to: URL(filePath: $0)) }),
   ]
 

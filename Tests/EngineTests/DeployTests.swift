@@ -152,7 +152,8 @@ struct DeployTests {
   }
 
   @Test func `a failure that comes in with a deploy says nothing about the new code`() throws {
-    let failing = #"consumer "one" { retry = { attempts = 2, first = "1s" }, on = { Ping = function() error("no") end } }"#
+    let failing =
+      #"consumer "one" { retry = { attempts = 2, first = "1s" }, on = { Ping = function() error("no") end } }"#
     let world = try World(scripts: ["a.lua": failing])
     world.emit("Ping", "s")
     try world.turn()

@@ -330,7 +330,8 @@ struct LetterTests {
     var settings = EngineSettings()
     settings.tailBytes = 1
     let world = try World(
-      scripts: ["a.lua": Self.blocking.replacing("attempts = 2", with: "attempts = 2, cap = \"1s\"")], settings: settings)
+      scripts: ["a.lua": Self.blocking.replacing("attempts = 2", with: "attempts = 2, cap = \"1s\"")],
+      settings: settings)
     world.emit("Work", "a", #"{"until":9999999999999}"#)
     try world.settle()
     world.emit("Other", "b")

@@ -293,7 +293,8 @@ import Testing
     #expect(test.reports.ended != nil)
     files.clearTrace()
     test.log.indexer.workOnce()
-    #expect(logError { try "x".withBytes { try test.log.snapshots.save(point, version: 1, payload: $0) } }?.isFinal == false)
+    #expect(
+      logError { try "x".withBytes { try test.log.snapshots.save(point, version: 1, payload: $0) } }?.isFinal == false)
     #expect(files.trace.filter { Self.changing.contains($0.operation) } == [])
   }
 

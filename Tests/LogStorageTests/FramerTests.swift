@@ -84,7 +84,8 @@ import Testing
       test.log.framer.endCommit()
       let group = test.log.framer.endGroup()
       #expect(group.footprint < 2 * group.byteCount + 512)
-      #expect(group.firstPosition == Position(UInt64(number)) && group.entry(group.firstPosition).subject.text == "order-0")
+      #expect(
+        group.firstPosition == Position(UInt64(number)) && group.entry(group.firstPosition).subject.text == "order-0")
     }
   }
 

@@ -173,7 +173,9 @@ import Testing
   @Test func `the examples of the reference hold`() throws {
     let path = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../docs/handlers.md")
     let text = try String(contentsOf: path, encoding: .utf8)
-    let blocks = text.components(separatedBy: "```lua test\n").dropFirst().map { $0.components(separatedBy: "\n```")[0] }
+    let blocks = text.components(separatedBy: "```lua test\n").dropFirst().map {
+      $0.components(separatedBy: "\n```")[0]
+    }
     #expect(!blocks.isEmpty)
     for block in blocks {
       let files = block.components(separatedBy: "-- file: ").dropFirst().map { file in
@@ -214,7 +216,8 @@ import Testing
 
   @Test func `a file that declares no test, and a test that never ends, are errors`() throws {
     for (text, what) in [("local a = 1", "has no test"), ("while true do end", "instructions")] {
-      guard case .failure(let failure) = TestLoader.load([SourceFile(path: "a_test.lua", text: text)], modules: []) else {
+      guard case .failure(let failure) = TestLoader.load([SourceFile(path: "a_test.lua", text: text)], modules: [])
+      else {
         return #expect(Bool(false), "it loads")
       }
       #expect(failure.errors.count == 1 && "\(failure.errors[0])".contains(what), "\(failure.errors)")

@@ -9,7 +9,8 @@ import Synchronization
 struct SimulateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "simulate",
-    abstract: "Run the engine, the log and recovery over a simulated disk, clock and workload, and check the six promises.",
+    abstract:
+      "Run the engine, the log and recovery over a simulated disk, clock and workload, and check the six promises.",
     discussion: """
       A seed decides everything that happens in its run. Without --seconds and --runs one seed is run.
 

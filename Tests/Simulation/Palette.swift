@@ -16,7 +16,8 @@ struct Palette {
   private static func behaviour(_ name: String, _ version: Int, _ key: Behaviour.Key, _ seed: inout Seed) -> Behaviour {
     var hears =
       switch name {
-      case "e": [["moondance.dead-letter"], ["moondance.*"], ["Ship", "moondance.dead-letter.resolved"]][seed.below(3)]
+      case "e":
+        [["moondance.dead-letter"], ["moondance.*"], ["Ship", "moondance.dead-letter.resolved"]][seed.below(3)]
       case "d": [["Pay", "Step"], ["P*", "Step"], ["S*"]][seed.below(3)]
       default: [["Order"], ["Order", "Pay"], ["Order", "Step"], ["*"]][seed.below(4)]
       }

@@ -57,7 +57,8 @@ struct Swarm {
     options.ownThreads = false
     options.segmentBytes = [4096, 16 << 10, 64 << 10, 1 << 20][seed.below(4)]
     options.preparedBytes = [0, 0, 4096][seed.below(3)]
-    options.limits = LogLimits(maxGroupBytes: 4 << 20, maxUnsyncedBytes: (4 << 20) + [16 << 10, 256 << 10][seed.below(2)])
+    options.limits = LogLimits(
+      maxGroupBytes: 4 << 20, maxUnsyncedBytes: (4 << 20) + [16 << 10, 256 << 10][seed.below(2)])
     options.witnessSpacing = [1000, 1_000_000, 1_000_000_000][seed.below(3)]
     return options
   }

@@ -18,7 +18,9 @@ import Testing
     let arguments = ["--seed", "5000", "--runs", "40", "--digests"]
     let first = try Simulate.run(arguments)
     let second = try Simulate.run(arguments + ["--jobs", "1"])
-    func digests(_ output: String) -> Set<Substring> { Set(output.split(separator: "\n").filter { $0.hasPrefix("50") }) }
+    func digests(_ output: String) -> Set<Substring> {
+      Set(output.split(separator: "\n").filter { $0.hasPrefix("50") })
+    }
     #expect(digests(first.output).count == 40)
     #expect(digests(first.output) == digests(second.output))
   }

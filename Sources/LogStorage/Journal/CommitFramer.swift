@@ -160,7 +160,8 @@ package struct CommitFramer {
     let isSmall = byteCount <= memory.capacity / 2
     if isSmall { spare = memory }
     let chunk = LogChunk(
-      memory: isSmall ? memory.copy(of: byteCount) : memory, byteCount: byteCount, places: places, identities: identities,
+      memory: isSmall ? memory.copy(of: byteCount) : memory, byteCount: byteCount, places: places,
+      identities: identities,
       lastCommitOffset: lastCommitOffset)
     self.memory = nil
     byteCount = 0

@@ -38,7 +38,8 @@ final class TestNotes {
   func unknown(_ arguments: borrowing LuaCall) -> LuaReply {
     let (place, name) = (arguments[0].text ?? "", arguments[1].text ?? "")
     let near = NearestName.of(name, among: Self.words).map { "did you mean t:\($0)?" }
-    return .bareError("\(place)a test has no word \"\(name)\"\n  \(near ?? "it has " + Self.words.joined(separator: ", "))")
+    return .bareError(
+      "\(place)a test has no word \"\(name)\"\n  \(near ?? "it has " + Self.words.joined(separator: ", "))")
   }
 
   /// `note(where, word, isMethod, …)`: the next step.
@@ -78,7 +79,8 @@ final class TestNotes {
       }
       return .advance(span)
     default:
-      guard let text = arguments[3].text, let time = Array(text.utf8).withUnsafeBytes({ Timestamp.microseconds($0) }) else {
+      guard let text = arguments[3].text, let time = Array(text.utf8).withUnsafeBytes({ Timestamp.microseconds($0) })
+      else {
         throw Refusal(what: "t:at wants a time", hint: #"write t:at("2026-07-01T09:30:00Z")"#)
       }
       return .at(time)

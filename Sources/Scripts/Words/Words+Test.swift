@@ -28,9 +28,12 @@ extension Words {
       .init(
         "view", "fun(self: Test, name: string, key: string, document?: table)",
         "The document of a projection has at least these members; nil: there is none.", isRequired: true),
-      .init("advance", "fun(self: Test, span: Span)", "The clock goes on, and what is due on the way happens.", isRequired: true),
       .init(
-        "at", "fun(self: Test, time: string)", "The clock goes on to a time (RFC 3339); tests begin on 2026-01-05 at 09:00 UTC.",
+        "advance", "fun(self: Test, span: Span)", "The clock goes on, and what is due on the way happens.",
+        isRequired: true),
+      .init(
+        "at", "fun(self: Test, time: string)",
+        "The clock goes on to a time (RFC 3339); tests begin on 2026-01-05 at 09:00 UTC.",
         isRequired: true),
     ])
 }

@@ -9,6 +9,7 @@ extension ViewDocument {
     _ projection: String, key: String, by scripts: Generation, log: LogReader, identity: LogIdentity,
     at position: UInt64
   ) throws -> ViewDocument? {
-    try PastView(projection, by: scripts, at: position, log: log, identity: identity).find(key: Array(key.utf8)).document
+    try PastView(projection, by: scripts, at: position, log: log, identity: identity).find(key: Array(key.utf8))
+      .document
   }
 }

@@ -26,7 +26,9 @@ extension Machine {
   private func plant(in batch: Batch) {
     switch bug {
     case .forgottenFollower:
-      guard let key = batch.queued.keys.min(by: { $0.bytes.lexicographicallyPrecedes($1.bytes) }), seed.oneIn(3) else { return }
+      guard let key = batch.queued.keys.min(by: { $0.bytes.lexicographicallyPrecedes($1.bytes) }), seed.oneIn(3) else {
+        return
+      }
       batch.queued[key]?.removeLast()
     case .wrongOrder where !batch.needsKeys: swapTwo(of: batch)
     case .overtaking where !batch.needsKeys && seed.oneIn(2): overtake(in: batch)
@@ -59,7 +61,9 @@ extension Machine {
   }
 
   private func takeVoided(into batch: Batch) {
-    guard let index = voided.firstIndex(where: { $0.reader == batch.reader && $0.number + 1 < batch.number }) else { return }
+    guard let index = voided.firstIndex(where: { $0.reader == batch.reader && $0.number + 1 < batch.number }) else {
+      return
+    }
     let old = voided.remove(at: index)
     guard old.needsKeys == batch.needsKeys else { return }
     batch.units = old.units

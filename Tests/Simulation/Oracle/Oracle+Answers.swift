@@ -33,7 +33,8 @@ extension Oracle {
     if append.isRefused {
       for (item, place) in zip(append.items, places) where place != nil {
         try expect(
-          ledger.mayBeIn(item.number), .answered, "\(who) was refused as \(outcome), and \(item.number) is at \(place!)")
+          ledger.mayBeIn(item.number), .answered, "\(who) was refused as \(outcome), and \(item.number) is at \(place!)"
+        )
       }
     }
   }
@@ -48,10 +49,13 @@ extension Oracle {
   /// The chunks of a stream go in in their order, and none behind one that was refused.
   private func checkStream(_ index: Int, _ ledger: Ledger, _ who: String) throws(Violation) {
     guard let stream = ledger.appends[index].stream else { return }
-    let fresh = ledger.appends[index].items.filter { ledger.carriers[$0.number]?.count == 1 }.compactMap { positions[$0.number] }
+    let fresh = ledger.appends[index].items.filter { ledger.carriers[$0.number]?.count == 1 }.compactMap {
+      positions[$0.number]
+    }
     for earlier in 0..<index where ledger.appends[earlier].stream == stream {
       try expect(
-        !ledger.appends[earlier].isRefused, .answered, "\(who) of a stream is in, and append \(earlier) before it was refused")
+        !ledger.appends[earlier].isRefused, .answered,
+        "\(who) of a stream is in, and append \(earlier) before it was refused")
       for item in ledger.appends[earlier].items where ledger.carriers[item.number]?.count == 1 {
         try expect(
           positions[item.number] ?? 0 < fresh.first ?? .max, .oneOrder,
@@ -66,7 +70,8 @@ extension Oracle {
     return !events.prefix(head).contains { $0.subject == subject && $0.position > position }
   }
 
-  private func checkConflict(_ items: [Ledger.Item], _ index: Int, _ position: UInt64, _ who: String) throws(Violation) {
+  private func checkConflict(_ items: [Ledger.Item], _ index: Int, _ position: UInt64, _ who: String) throws(Violation)
+  {
     let item = items[index]
     if position == 0 {
       return try expect(
@@ -75,7 +80,8 @@ extension Oracle {
     }
     let other = event(position)
     try expect(
-      item.id != nil && other?.identity == item.id.map { "test \($0)" } && positions[item.number] != position, .answered,
+      item.id != nil && other?.identity == item.id.map { "test \($0)" } && positions[item.number] != position,
+      .answered,
       "\(who): \(item.number) is said to conflict with \(position), which is \(String(describing: other))")
   }
 
@@ -86,7 +92,8 @@ extension Oracle {
     switch order.outcome {
     case .reader(.done(let receipt))?:
       try expect(
-        done.records == (receipt.changed ? 1 : 0), .kept, "\(who) was answered \(receipt), and has \(done.records) records")
+        done.records == (receipt.changed ? 1 : 0), .kept,
+        "\(who) was answered \(receipt), and has \(done.records) records")
       if receipt.changed {
         try expect(
           done.droppedUnits == receipt.droppedUnits && done.droppedLetters == receipt.droppedLetters, .answered,

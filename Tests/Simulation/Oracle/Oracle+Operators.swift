@@ -82,7 +82,8 @@ extension Oracle {
     let before = readers[known]
     let old = before.behaviour
     let what: ReaderChange.What? =
-      before.isRemoved ? .returned : old.hears != behaviour.hears ? .hearingChanged : old != behaviour ? .codeChanged : nil
+      before.isRemoved
+      ? .returned : old.hears != behaviour.hears ? .hearingChanged : old != behaviour ? .codeChanged : nil
     try expect(
       change?.what == what && change.map { $0.reader == before.number } ?? true, .foldOfTheLog,
       "\(place): \(String(describing: what)), not \(String(describing: change))")
@@ -197,7 +198,8 @@ extension Oracle {
     let event = events[next]
     try expect(
       event.type == "moondance.dead-letter.resolved" && event.cause == letter.position && event.data == data
-        && event.subject == cause.subject, .allOrNothing, "the event at \(event.position) is not \(data): \(event.data)")
+        && event.subject == cause.subject, .allOrNothing, "the event at \(event.position) is not \(data): \(event.data)"
+    )
   }
 
   private mutating func resolve(_ letter: ReaderModel.Letter, _ how: ResolvedRecord.How, _ index: Int) {

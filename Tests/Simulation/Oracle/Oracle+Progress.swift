@@ -27,7 +27,8 @@ extension Oracle {
     try expect(!reader.isPaused, .answered, "\(place): \(behaviour.name) works although it is paused")
     try expect(!reader.isForgotten, .answered, "\(place): \(behaviour.name) works although it is forgotten")
     try expect(
-      progress.through <= UInt64(new.lowerBound), .oneOrder, "\(place): progress to \(progress.through), beyond the log")
+      progress.through <= UInt64(new.lowerBound), .oneOrder, "\(place): progress to \(progress.through), beyond the log"
+    )
 
     var rest = new
     let handled = try readEffects(of: behaviour, header, &rest)
@@ -49,7 +50,8 @@ extension Oracle {
     while let index = rest.first, !events[index].isHostEvent {
       let effect = events[index]
       guard effect.type == "Did", let cause = event(effect.cause), let did = Did(effect.data) else {
-        throw Violation(.allOrNothing, "the effect at \(effect.position) has lost its beginning: \(effect.type) \(effect.data)")
+        throw Violation(
+          .allOrNothing, "the effect at \(effect.position) has lost its beginning: \(effect.type) \(effect.data)")
       }
       let key: WorkKey = did.key.map { .named($0) } ?? .own(cause.position)
       let expected = behaviour.effects(of: cause, key: key, at: did.time)
@@ -58,7 +60,8 @@ extension Oracle {
         try expect(
           found?.type == wanted.type && found?.data == wanted.data && found?.cause == cause.position
             && found?.subject == cause.subject, .allOrNothing,
-          "effect \(offset + 1) of \(behaviour.name) for \(cause.position) is \(String(describing: found)), not \(wanted)")
+          "effect \(offset + 1) of \(behaviour.name) for \(cause.position) is \(String(describing: found)), not \(wanted)"
+        )
       }
       try expect(
         behaviour.failure(for: cause.content, at: did.time) == nil, .deterministic,
@@ -98,7 +101,8 @@ extension Oracle {
         + "\"position\":\(unit.position),\"type\":\"\(cause.type)\",\"attempts\":\(unit.attempt),\"kind\":\"\(unit.kind)\""
       try expect(
         event.type == "moondance.dead-letter" && event.cause == unit.position && event.data.hasPrefix(data)
-          && event.subject == cause.subject, .allOrNothing, "the event at \(event.position) is not \(data): \(event.data)")
+          && event.subject == cause.subject, .allOrNothing,
+        "the event at \(event.position) is not \(data): \(event.data)")
     }
   }
 
@@ -214,7 +218,8 @@ extension Oracle {
       if let (index, unit) = failures.first {
         try expect(
           line.first == unit.position, .orderPerKey,
-          "\(place): \(unit.position) of \(key) has failed, and it is the turn of \(line.first.map(String.init) ?? "none")")
+          "\(place): \(unit.position) of \(key) has failed, and it is the turn of \(line.first.map(String.init) ?? "none")"
+        )
         if before == nil {
           line.removeFirst()
           state.units = [unit.position]
@@ -234,7 +239,8 @@ extension Oracle {
     private func checkDue(
       _ key: WorkKey, _ before: ReaderModel.Waiting, _ calls: [Handled], _ failure: ProgressRecord.FailedUnit?
     ) throws(Violation) {
-      try expect(!before.isDead, .orderPerKey, "\(place): \(key) is called, and its head \(before.units[0]) is a dead letter")
+      try expect(
+        !before.isDead, .orderPerKey, "\(place): \(key) is called, and its head \(before.units[0]) is a dead letter")
       guard let time = calls.first?.time ?? failure.flatMap({ Self.time(of: $0) }) else { return }
       try expect(
         time >= before.next / 1000, .orderPerKey, "\(place): \(key) is called at \(time), and is due at \(before.next)")
@@ -299,14 +305,16 @@ extension Oracle {
       case .error, .refused:
         if case .unkeyed(let position) = key {
           try expect(
-            position == unit.position && behaviour.keys(of: event) == nil && unit.message == "no key", .deterministic, place)
+            position == unit.position && behaviour.keys(of: event) == nil && unit.message == "no key", .deterministic,
+            place)
           return
         }
         guard let time = Self.time(of: unit), let mode = behaviour.failure(for: event.content, at: time) else {
           throw Violation(.deterministic, place)
         }
         try expect(
-          unit.message.hasSuffix("\(mode.rawValue)@\(time)") && (unit.kind == .refused) == (mode == .fail), .deterministic, place)
+          unit.message.hasSuffix("\(mode.rawValue)@\(time)") && (unit.kind == .refused) == (mode == .fail),
+          .deterministic, place)
       default: throw Violation(.deterministic, place)
       }
     }

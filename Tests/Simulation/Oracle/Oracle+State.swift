@@ -36,7 +36,8 @@ extension Oracle {
     }
     try expect(missing.isEmpty, .orderPerKey, "\(name): what should wait does not: \(missing)")
     try expect(
-      state.blocked.unitCount == units, .orderPerKey, "\(name): \(state.blocked.unitCount) are said to wait, not \(units)")
+      state.blocked.unitCount == units, .orderPerKey,
+      "\(name): \(state.blocked.unitCount) are said to wait, not \(units)")
   }
 
   private func checkLetters(_ state: ReaderState, _ model: ReaderModel, _ name: String) throws(Violation) {

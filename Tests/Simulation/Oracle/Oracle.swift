@@ -155,12 +155,14 @@ struct Oracle {
   /// Nothing that the reader hears lies between its cursor and `position`.
   func checkUnheard(_ reader: ReaderModel, through position: UInt64, _ who: String) throws(Violation) {
     try expect(
-      position <= UInt64(events.count), .oneOrder, "\(who) moves \(reader.behaviour.name) to \(position), beyond the log")
+      position <= UInt64(events.count), .oneOrder,
+      "\(who) moves \(reader.behaviour.name) to \(position), beyond the log")
     guard position > reader.cursor else { return }
     for at in reader.cursor + 1...position {
       guard let event = event(at), reader.behaviour.hears(event.type) else { continue }
       throw Violation(
-        .orderPerKey, "\(who) moves \(reader.behaviour.name) from \(reader.cursor) to \(position), over \(at), which it hears")
+        .orderPerKey,
+        "\(who) moves \(reader.behaviour.name) from \(reader.cursor) to \(position), over \(at), which it hears")
     }
   }
 }

@@ -88,7 +88,8 @@ extension Simulator {
     for item in items { batch.add(item, forgettingIdentity: machine.bug == .duplicateAsNew && seed.oneIn(3)) }
     machine.put(
       .append(
-        AppendJob(batch: batch, expecting: expecting.map { Position($0) }, stream: stream?.stream) { [unowned self] outcome in
+        AppendJob(batch: batch, expecting: expecting.map { Position($0) }, stream: stream?.stream) {
+          [unowned self] outcome in
           ledger.answered(index, outcome)
         }))
     note("append \(index) of \(items.map(\.number).brief)\(stream.map { " in stream \($0.number)" } ?? "")")

@@ -23,7 +23,9 @@ extension Simulator {
   }
 
   private func spoil(_ files: MemoryFileSystem) throws -> (path: String, what: String)? {
-    var paths = try ["data/log", "data/snapshots"].flatMap { folder in try files.list(folder).sorted().map { "\(folder)/\($0)" } }
+    var paths = try ["data/log", "data/snapshots"].flatMap { folder in
+      try files.list(folder).sorted().map { "\(folder)/\($0)" }
+    }
     paths = paths.filter { !$0.hasSuffix(".broken") } + ["data/witness"]
     let path = paths[seed.below(paths.count)]
     guard var bytes = files.contents(path), !bytes.isEmpty else { return nil }
@@ -49,7 +51,8 @@ extension Simulator {
   /// Opens the files, reads all of the log and looks some of it up. What is not refused must be as it was.
   private func readAll(_ files: MemoryFileSystem, _ known: [UInt8]) throws {
     let opened = try LogStore.open(
-      folder: "data", fileSystem: files, options: machine.options, clock: machine.clock, randomness: SeededRandomness(1))
+      folder: "data", fileSystem: files, options: machine.options, clock: machine.clock, randomness: SeededRandomness(1)
+    )
     defer { try? opened.close() }
     var control = ControlState()
     if let snapshot = try opened.snapshots.newest(knownVersion: ControlState.snapshotVersion).snapshot {
@@ -68,7 +71,8 @@ extension Simulator {
         "it is read around, and commit \(commits) is another one")
       return true
     }
-    try expect(commits == oracle.commits.count, .damageIsTold, "it is read around, and only \(commits) commits are left")
+    try expect(
+      commits == oracle.commits.count, .damageIsTold, "it is read around, and only \(commits) commits are left")
     try expect(control.encoded == known, .damageIsTold, "it is read around, and the state is another one")
     for subject in 0..<min(swarm.subjects, 3) {
       let wanted = oracle.events.filter { $0.subject == "s\(subject)" }.map(\.position)

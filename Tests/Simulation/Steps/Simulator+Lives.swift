@@ -69,7 +69,8 @@ extension Simulator {
     machine.disk.callsUntilCrash = nil
     machine.files.clearTrace()
     try judge()
-    note("open: commit \(oracle.commits.count), position \(oracle.head)\(machine.hadSnapshot ? ", from a snapshot" : "")")
+    note(
+      "open: commit \(oracle.commits.count), position \(oracle.head)\(machine.hadSnapshot ? ", from a snapshot" : "")")
     try deployFirst(mayVary: mayVary)
   }
 
@@ -93,7 +94,8 @@ extension Simulator {
     try checkAcknowledged()
     try expect(
       machine.openedWith.encoded == (try machine.fold()), .foldOfTheLog,
-      "\(machine.hadSnapshot ? "a snapshot and the rest of the log" : "the log") fold to another state than the log from nothing")
+      "\(machine.hadSnapshot ? "a snapshot and the rest of the log" : "the log") fold to another state than the log from nothing"
+    )
     try oracle.check(core.control)
     // What opening has found is durable: others may act on it.
     durableCommit = UInt64(oracle.commits.count)

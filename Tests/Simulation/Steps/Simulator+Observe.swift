@@ -19,7 +19,8 @@ extension Simulator {
       let hasMade = oracle.events[head...].contains { event in
         event.type == "Did" && event.cause == line.position && event.data.contains("\"r\":\"\(line.consumer)\"")
       }
-      try expect(hasMade, .durable, "\(line.consumer) tells of \(line.position), and its call is not in this turn's commits")
+      try expect(
+        hasMade, .durable, "\(line.consumer) tells of \(line.position), and its call is not in this turn's commits")
     }
     try checkAnswers()
   }
@@ -73,7 +74,9 @@ extension Simulator {
       guard case .appended? = append.outcome else { continue }
       try oracle.check(append: index, ledger)
     }
-    for (index, order) in ledger.orders.enumerated() where order.outcome != nil { try oracle.check(order: index, ledger) }
+    for (index, order) in ledger.orders.enumerated() where order.outcome != nil {
+      try oracle.check(order: index, ledger)
+    }
     for generation in ledger.generations {
       try expect(
         Int(generation) <= oracle.generations.count, .kept, "generation \(generation) was live, and is not in the log")

@@ -24,7 +24,9 @@ extension Simulator {
   }
 
   func deploy(_ chosen: [Behaviour], passed: [String: UInt64] = [:]) {
-    note("deploy \(chosen.map { "\($0.name)\($0.version)" })\(passed.isEmpty ? "" : ", passing \(passed.sorted { $0.key < $1.key })")")
+    note(
+      "deploy \(chosen.map { "\($0.name)\($0.version)" })\(passed.isEmpty ? "" : ", passing \(passed.sorted { $0.key < $1.key })")"
+    )
     machine.put(
       .deploy(
         DeployJob(scripts: shelf.load(chosen), passed: passed) { [unowned self] outcome in
@@ -42,7 +44,8 @@ extension Simulator {
       note("deploy refused: \(errors.count) errors")
       let isMeant = chosen.contains { behaviour in
         oracle.readers.contains {
-          $0.behaviour.name == behaviour.name && !$0.isForgotten && $0.behaviour.key != behaviour.key && !$0.waiting.isEmpty
+          $0.behaviour.name == behaviour.name && !$0.isForgotten && $0.behaviour.key != behaviour.key
+            && !$0.waiting.isEmpty
         }
       }
       if !isMeant, !isStopping { broken = Violation(.answered, "a deploy was refused for no reason: \(errors)") }
@@ -88,7 +91,9 @@ extension Simulator {
 
   private func resolve() {
     let verb = LetterVerb.allCases[seed.below(3)]
-    let open = oracle.readers.flatMap { reader in reader.letters.map { LetterID(commit: $0.name.commit, index: $0.name.index) } }
+    let open = oracle.readers.flatMap { reader in
+      reader.letters.map { LetterID(commit: $0.name.commit, index: $0.name.index) }
+    }
     switch seed.below(4) {
     case 0:
       let consumer = seed.oneIn(3) ? nil : Palette.names[seed.below(Palette.names.count)]
@@ -145,7 +150,8 @@ extension Simulator {
       }
     }
     if page.letters.count > min(known.count, query.limit) || page.total != known.count {
-      broken = Violation(.answered, "\(page.letters.count) letters of \(page.total) are listed, there are \(known.count)")
+      broken = Violation(
+        .answered, "\(page.letters.count) letters of \(page.total) are listed, there are \(known.count)")
     }
   }
 }
