@@ -39,6 +39,16 @@
 ---@field retry? Retry|false How often and when a failed call is made again; `false`: never.
 ---@field exhausted? "block"|"skip" After the last attempt the events behind it wait for an operator (`"block"`, default) or go on (`"skip"`).
 
+---@class SendOptions
+---@field to? string The subject; default: that of the event that is handled.
+
+---@class AggregateBody
+---@field initial? table What the state of every subject begins with; default `{}`.
+---@field events? table<string, fun(state: table, event: Event): table?> How each event of the subject changes the state, whoever emitted it. Patterns as in `on`.
+---@field commands table<string, fun(state: table, command: Event)> How each command is decided: it emits, or it rejects. The state is read-only here.
+---@field retry? Retry|false How often and when a failed call is made again; `false`: never.
+---@field exhausted? "block"|"skip" After the last attempt the commands behind it wait for an operator (`"block"`, default) or go on (`"skip"`).
+
 ---@class loglib
 log = {}
 
@@ -55,6 +65,12 @@ function consumer(name) end
 ---@param module string `"lib.money"` for `lib/money.lua`.
 ---@return any
 function require(module) end
+
+---Declares who decides commands, on a state made of the events of their subject.
+---@param name string Its name for good: what it has decided and what waits is kept under it.
+---@overload fun(name: string, body: AggregateBody)
+---@return fun(body: AggregateBody) declare
+function aggregate(name) end
 
 ---Says what the data of an event look like, and makes older events like it.
 ---@param type string The event type.
@@ -106,6 +122,17 @@ function random(low, high) end
 ---A random UUID, the same when the same event is handled again.
 ---@return string
 function uuid() end
+
+---Sends a command to the one aggregate that owns it. It counts when the handler returns.
+---@param command string As the aggregate's `commands` name it.
+---@param data? any A JSON value.
+---@param options? SendOptions
+function send(command, data, options) end
+
+---Refuses the command: nothing happens, and the sender is told why. Only in a command.
+---@param reason string What the sender will read.
+---@return never
+function reject(reason) end
 
 ---The JSON text of a value.
 ---@param value any

@@ -18,18 +18,22 @@ package struct ShardRunner {
   /// What a script sees as the key of an event that goes by itself.
   private static var noKey: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
 
-  private let log: LogReader
+  let log: LogReader
   private let clock: any HostClock
-  private let hash: StableHash
-  private let identity: LogIdentity
-  private let mark: CallMark
+  let hash: StableHash
+  let identity: LogIdentity
+  let mark: CallMark
+  /// Where states of aggregates are kept; nil: nowhere, and they are folded from the beginning.
+  let snapshots: SubjectSnapshots?
   /// The states of the newest generations; an older one may still be out when a deploy comes.
   private var workers: [(generation: UInt32, worker: ScriptWorker)] = []
 
   /// `mark`: where it says which call it is in.
   package init(
-    log: LogReader, clock: any HostClock, hash: StableHash, identity: LogIdentity, mark: CallMark = CallMark()
+    log: LogReader, clock: any HostClock, hash: StableHash, identity: LogIdentity, mark: CallMark = CallMark(),
+    snapshots: SubjectSnapshots? = nil
   ) {
+    self.snapshots = snapshots
     self.log = log
     self.clock = clock
     self.hash = hash
@@ -124,7 +128,7 @@ package struct ShardRunner {
     return kept.reversed()
   }
 
-  private struct CallError: Error {
+  struct CallError: Error {
     var key: KeyBytes?
     var kind: FailureKind
     var message: String
@@ -149,6 +153,7 @@ package struct ShardRunner {
   private mutating func call(
     _ unit: Unit, _ entry: EntryView, _ index: Int, _ batch: Batch, _ shard: Shard
   ) throws(CallError) {
+    if let work = batch.aggregate { return try decide(unit, entry, index, batch, work, shard) }
     var handler = Int(unit.handler)
     var recorded = unit.recorded
     if handler < 0 {
@@ -251,7 +256,7 @@ package struct ShardRunner {
     }
   }
 
-  private mutating func worker(for generation: RunningGeneration) throws(CallError) -> ScriptWorker {
+  mutating func worker(for generation: RunningGeneration) throws(CallError) -> ScriptWorker {
     for entry in workers where entry.generation == generation.number { return entry.worker }
     do {
       let worker = try generation.scripts.makeWorker(
@@ -267,7 +272,7 @@ package struct ShardRunner {
     }
   }
 
-  private mutating func drop(_ worker: ScriptWorker) {
+  mutating func drop(_ worker: ScriptWorker) {
     workers.removeAll { $0.worker === worker }
   }
 }

@@ -8,6 +8,10 @@ struct LoadedScripts {
   var contracts: [LoadedContract] = []
   /// Types that a file emits literally.
   var emits: [String: [SourceFacts.Emit]] = [:]
+  /// Commands that a file sends literally.
+  var sends: [String: [SourceFacts.Emit]] = [:]
+
+  var owners: CommandOwners { CommandOwners(consumers.flatMap(\.commands)) }
 }
 
 struct LoadedConsumer {
@@ -17,14 +21,25 @@ struct LoadedConsumer {
   let key: KeyFunctions
   /// By the version of the state that they upgrade from.
   var upgrades: [UInt32: LuaRef] = [:]
+  /// Of an aggregate, in the order of its declaration's folds.
+  var folds: [LuaRef] = []
+
+  /// Of an aggregate: what it decides.
+  var commands: [CommandOwner] {
+    guard declaration.aggregate != nil else { return [] }
+    return declaration.handlers.map {
+      CommandOwner(
+        command: $0.pattern.text, aggregate: declaration.name, file: declaration.file, line: $0.line)
+    }
+  }
 
   /// Every function that the engine may call.
   var functions: [LuaRef] {
-    let upgrades = upgrades.sorted { $0.key < $1.key }.map(\.value)
+    let known = handlers + folds + upgrades.sorted { $0.key < $1.key }.map(\.value)
     switch key {
-    case .none: return handlers + upgrades
-    case .one(let function): return handlers + upgrades + [function]
-    case .perType(_, let functions): return handlers + upgrades + functions.compactMap { $0 }
+    case .none: return known
+    case .one(let function): return known + [function]
+    case .perType(_, let functions): return known + functions.compactMap { $0 }
     }
   }
 

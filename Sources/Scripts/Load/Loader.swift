@@ -8,7 +8,7 @@ struct Loader {
   private let run: LoadRun
   /// What the texts of the files say without running them; empty for a worker, whose files were checked before.
   private var texts: [String: SourceTexts] = [:]
-  private let isChecking: Bool
+  let isChecking: Bool
   private(set) var errors: [LoadError] = []
 
   struct SourceTexts {
@@ -41,6 +41,13 @@ struct Loader {
     }
   }
 
+  mutating func report(_ error: LoadError) { errors.append(error) }
+
+  /// What the sources say, by file in the order of the names.
+  var sourceFacts: [(file: String, facts: SourceFacts)] {
+    texts.map { ($0.key, $0.value.facts) }.sorted { $0.0 < $1.0 }
+  }
+
   /// Nil when there are errors.
   mutating func load() -> LoadedScripts? {
     interpreter.call.phase = .loading
@@ -54,8 +61,10 @@ struct Loader {
       load(file, into: &loaded)
     }
     errors += run.errors
+    checkOwners(of: loaded)
     settle(loaded)
     loaded.emits = texts.mapValues(\.facts.emits)
+    loaded.sends = texts.mapValues(\.facts.sends)
     return errors.isEmpty ? loaded : nil
   }
 
@@ -122,7 +131,7 @@ struct Loader {
       errors.append(
         LoadError(
           file: declared.file, line: declared.line,
-          what: "there is another \(declared.word) \"\(declared.name)\": "
+          what: "there is another \(other.declaration.word) \"\(declared.name)\": "
             + "\(other.declaration.file):\(other.declaration.line)",
           hint: "each has a name of its own"))
     } else if let consumer {
@@ -208,9 +217,11 @@ extension Loader {
       warnings += fieldWarnings(file, texts.facts, loaded)
     }
     let heard = loaded.consumers.flatMap { consumer in
-      consumer.declaration.handlers.map { handler in
+      let aggregate = consumer.declaration.aggregate
+      return (aggregate?.folds ?? consumer.declaration.handlers).map { handler in
         let line = texts[consumer.declaration.file]?.outline.line(
-          of: ["on", handler.pattern.description], in: consumer.declaration.name, near: consumer.declaration.line)
+          of: [aggregate == nil ? "on" : "events", handler.pattern.description], in: consumer.declaration.name,
+          near: consumer.declaration.line)
         return TypeWarnings.Heard(
           consumer: consumer.declaration.name, pattern: handler.pattern, file: consumer.declaration.file,
           line: line ?? handler.line)
@@ -225,7 +236,7 @@ extension Loader {
   /// `event.price` in a handler, where `event.data.price` was probably meant.
   private func fieldWarnings(_ file: SourceFile, _ facts: SourceFacts, _ loaded: LoadedScripts) -> [String] {
     let handlers = Set(
-      loaded.consumers.filter { $0.declaration.file == file.path }.flatMap { $0.declaration.handlers.map(\.line) })
+      loaded.consumers.filter { $0.declaration.file == file.path && $0.declaration.aggregate == nil }.flatMap { $0.declaration.handlers.map(\.line) })
     let fields = Words.event.keys.map(\.name)
     return facts.parameterFields.compactMap { access in
       guard handlers.contains(access.functionLine), !fields.contains(access.field) else { return nil }

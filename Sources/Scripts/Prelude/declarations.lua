@@ -16,4 +16,5 @@ local function declaration(word)
 end
 
 declaration "consumer"
+declaration "aggregate"
 declaration "contract"

@@ -1,6 +1,6 @@
 /// The words of this version.
 package enum Words {
-  package static let all: [Word] = declarations + contracts + effects + values
+  package static let all: [Word] = declarations + aggregates + contracts + effects + commands + values
 
   static let declarations: [Word] = [
     Word(

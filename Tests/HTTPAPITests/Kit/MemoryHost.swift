@@ -54,6 +54,19 @@ final class MemoryHost: EventHost, EventReading {
   /// How many entries each append brought, in their order.
   var batchSizes: [Int] { state.withLock { $0.batchSizes } }
 
+  // MARK: Commands
+
+  /// The commands that came, and how they end.
+  let commands = Mutex((sent: [EntryBatch](), waits: [Duration](), outcomes: [CommandOutcome]()))
+
+  func send(_ command: EntryBatch, wait: Duration) async -> CommandOutcome {
+    commands.withLock { commands in
+      commands.sent.append(command)
+      commands.waits.append(wait)
+      return commands.outcomes.isEmpty ? .unowned(near: nil) : commands.outcomes.removeFirst()
+    }
+  }
+
   // MARK: Appending
 
   func append(_ batch: EntryBatch, expecting: Position?, stream: IngressStream?) async -> AppendOutcome {
