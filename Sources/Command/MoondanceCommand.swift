@@ -17,6 +17,7 @@ struct MoondanceCommand: AsyncParsableCommand {
     groupedSubcommands: [
       CommandGroup(name: "Daemon", subcommands: [RunCommand.self, CheckCommand.self]),
       CommandGroup(name: "Events", subcommands: [EmitCommand.self, TailCommand.self, HistoryCommand.self]),
+      CommandGroup(name: "Commands", subcommands: [SendCommand.self, StateCommand.self]),
       CommandGroup(
         name: "Operation",
         subcommands: [StatusCommand.self, DeadLettersCommand.self, ConsumersCommand.self, ReloadCommand.self]),

@@ -14,9 +14,11 @@ internal import UnixSignals
 package struct Daemon: Sendable {
   private let configuration: RunConfiguration
   private let console: Console
+  private let keptStates: SubjectSnapshots
 
   package init(_ configuration: RunConfiguration) {
     self.configuration = configuration
+    keptStates = SubjectSnapshots(folder: configuration.data + "/aggregates", fileSystem: LocalFileSystem())
     console = Console(format: configuration.logFormat)
   }
 
@@ -59,7 +61,7 @@ package struct Daemon: Sendable {
       settings: settings,
       start: EngineStart(identity: opened.identity, control: control, logBytes: opened.reader.byteCount),
       journal: opened.journal, identities: opened.identities, framer: opened.framer, reader: opened.reader,
-      clock: SystemClock(), observer: ConsoleObserver(console: console))
+      clock: SystemClock(), observer: ConsoleObserver(console: console), snapshots: keptStates)
   }
 
   /// The scripts of the folder; when they do not load, those of the last generation that did (design, section 8).
@@ -99,7 +101,9 @@ package struct Daemon: Sendable {
     let watcher = FolderWatcher(folder: configuration.handlers) {
       Task { await loader.reload() }
     }
-    let reading = LogReading(log: engine.reader) { engine.durablePoint.commit }
+    let reading = LogReading(
+      log: engine.reader, durableCommit: { engine.durablePoint.commit },
+      states: SubjectReading(log: engine.reader, snapshots: keptStates) { engine.runningGeneration })
     let server = HTTPDoor(door, host: engine, reading: reading, version: Version.text, logger: logger) { address in
       console.write("info", "moondance", await greeting(engine, address))
     }

@@ -128,7 +128,8 @@ struct CommandTests {
     #expect(other.outcome == .conflict(position: Position(2)))
     #expect(event.value == .conflict(index: 0, position: Position(2)))
     #expect(
-      try CommandOutcome.find(Position(2), in: world.opened.reader, through: world.core.control.commit) == first.outcome)
+      try CommandOutcome.find(Position(2), in: world.opened.reader, through: world.core.control.commit) == first.outcome
+    )
     #expect(try balances(world) == ["a": 80])
     try checkEnds(world)
   }
@@ -294,7 +295,9 @@ struct CommandTests {
     } }
     """
 
-  @Test func `what a script sends is decided, and a rejection comes back on the subject of what it was handling`() throws {
+  @Test func `what a script sends is decided, and a rejection comes back on the subject of what it was handling`()
+    throws
+  {
     let world = try world(scripts: ["pay.lua": Self.sender])
     world.emit("Deposited", "a", #"{"amount":5}"#)
     world.emit("Due", "bill-1", #"{"amount":5,"account":"a"}"#)
@@ -358,7 +361,9 @@ struct CommandTests {
     world.emit("Deposited", "a", #"{"amount":10}"#)
     let sent = world.send("Withdraw", "a", #"{"amount":1,"fails":true}"#)
     try world.settle()
-    try world.deploy(["account.lua": Self.account.replacing("if c.data.fails then error(\"no such luck\") end", with: "")])
+    try world.deploy([
+      "account.lua": Self.account.replacing("if c.data.fails then error(\"no such luck\") end", with: "")
+    ])
     try world.settle()
     #expect(sent.outcome == .accepted(position: Position(2), first: Position(3), count: 1))
     try checkEnds(world)

@@ -51,7 +51,8 @@ struct AggregateTests {
 
   @Test(
     arguments: [
-      "a.balance = 0", "pcall(function() a.balance = 0 end)", "a.new = {}", "a.balance = nil", "a.balance = 0 reject('no')",
+      "a.balance = 0", "pcall(function() a.balance = 0 end)", "a.new = {}", "a.balance = nil",
+      "a.balance = 0 reject('no')",
     ])
   func `the state is read-only in a command`(change: String) throws {
     let stage = try Stage(
@@ -104,7 +105,8 @@ struct AggregateTests {
 
   @Test(arguments: [
     ("emit('E')", "emit works in a command, not in events"), ("now()", "now works in a command, not in events"),
-    ("reject('no')", "reject works in a command, not in events"), ("print(1)", "print works in a command, not in events"),
+    ("reject('no')", "reject works in a command, not in events"),
+    ("print(1)", "print works in a command, not in events"),
     ("return e.position", "E: an aggregate changes its state before the event has position and recorded"),
     ("return e.time", "E: an aggregate changes its state before the event has time"),
     ("return e.id", "E: an aggregate changes its state before the event has id"),
@@ -112,7 +114,8 @@ struct AggregateTests {
     ("a.f = function() end", "E: the state cannot be kept: state.f is a function: it cannot be kept as JSON"),
   ])
   func `events only change the state`(code: String, says: String) throws {
-    let stage = try Stage(aggregate(events: "E = function(a, e) \(code) end", commands: "C = function(a, c) emit('E') end"))
+    let stage = try Stage(
+      aggregate(events: "E = function(a, e) \(code) end", commands: "C = function(a, c) emit('E') end"))
     let failures = stage.decide("C", "x").failures
     #expect(failures.count == 1 && failures[0].hasPrefix("script.lua:1: \(says)"), "\(failures)")
     #expect(stage.handle(TestEvent("E", "x")).failures == failures)
@@ -150,7 +153,9 @@ struct AggregateTests {
     let command = stage.lastEffects.entry(0)
     #expect(command.cause == 1 && command.depth == 1 && command.attributes[.sender]?.text == "bill-1")
     #expect(stage.handle(TestEvent("Own", "account-2")).sends == ["Withdraw account-2 {}"])
-    #expect(stage.handle(TestEvent("Own", "")).failures.first?.hasPrefix("pay.lua:3: send(\"Withdraw\"): a command is sent to a subject") == true)
+    #expect(
+      stage.handle(TestEvent("Own", "")).failures.first?.hasPrefix(
+        "pay.lua:3: send(\"Withdraw\"): a command is sent to a subject") == true)
     #expect(
       stage.handle(TestEvent("Any", "b", data: #"{"command":"Witdraw"}"#)).failures == [
         "pay.lua:4: nobody owns \"Witdraw\"\n  did you mean Withdraw (aggregate account)?"
@@ -181,7 +186,10 @@ struct AggregateTests {
       ])
     #expect(
       Generation.errors([
-        ("a.lua", "aggregate \"x\" { commands = { C = function() end } }\nconsumer \"x\" { on = { C = function() end } }")
+        (
+          "a.lua",
+          "aggregate \"x\" { commands = { C = function() end } }\nconsumer \"x\" { on = { C = function() end } }"
+        )
       ]) == ["a.lua:2: there is another aggregate \"x\": a.lua:1\n  each has a name of its own"])
   }
 }

@@ -22,7 +22,9 @@ import Testing
     let text = document("docs/handlers.md")
     let names =
       Words.all.map(\.name)
-      + [Words.consumer, Words.retry, Words.emitOptions, Words.event, Words.aggregate, Words.sendOptions].flatMap { $0.keys.map(\.name) }
+      + [Words.consumer, Words.retry, Words.emitOptions, Words.event, Words.aggregate, Words.sendOptions].flatMap {
+        $0.keys.map(\.name)
+      }
     for name in names where !text.contains(name) { Issue.record("\(name) is not in docs/handlers.md") }
   }
 

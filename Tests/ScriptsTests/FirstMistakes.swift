@@ -255,7 +255,8 @@ struct FirstMistake: CustomStringConvertible, Sendable {
     ),
     .init(
       "`aggregate \"a\"` without `commands`", "aggregate \"a\" { events = { A = function(a, e) end } }",
-      "script.lua:1: aggregate \"a\" decides no command\n  write commands = { Withdraw = function(state, command) … end }"),
+      "script.lua:1: aggregate \"a\" decides no command\n  write commands = { Withdraw = function(state, command) … end }"
+    ),
     .init(
       "`state = …` in an aggregate", "aggregate \"a\" { state = {}, commands = { C = function(a, c) end } }",
       "script.lua:1: aggregate \"a\" has no key \"state\"\n  write initial = { … }: what every subject begins with"),
@@ -263,7 +264,8 @@ struct FirstMistake: CustomStringConvertible, Sendable {
       "`on = …` in an aggregate", "aggregate \"a\" { on = {}, commands = { C = function(a, c) end } }",
       "script.lua:1: aggregate \"a\" has no key \"on\"\n  write events = { Withdrawn = function(state, event) … end }"),
     .init(
-      "commands beside `commands`", "aggregate \"a\" {\n  Withdraw = function(a, c) end,\n  commands = { C = function() end } }",
+      "commands beside `commands`",
+      "aggregate \"a\" {\n  Withdraw = function(a, c) end,\n  commands = { C = function() end } }",
       "script.lua:2: aggregate \"a\" has no key \"Withdraw\"\n  commands go into commands = { Withdraw = function(state, command) … end }, events into events = { … }"
     ),
     .init(
@@ -272,6 +274,7 @@ struct FirstMistake: CustomStringConvertible, Sendable {
     ),
     .init(
       "`initial = 0`", "aggregate \"a\" { initial = 0, commands = { C = function(a, c) end } }",
-      "script.lua:1: initial is a number; a table is wanted\n  write initial = { balance = 0 }: what every subject begins with"),
+      "script.lua:1: initial is a number; a table is wanted\n  write initial = { balance = 0 }: what every subject begins with"
+    ),
   ]
 }

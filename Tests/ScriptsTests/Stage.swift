@@ -113,7 +113,11 @@ final class Stage {
     for index in 0..<lastEffects.count {
       let entry = lastEffects.entry(index)
       let text = "\(entry.type.text) \(entry.subject.text) \(entry.data.text)".trimmingCharacters(in: .whitespaces)
-      if entry.rawKind == RecordKind.command.rawValue { reaction.sends.append(text) } else { reaction.emits.append(text) }
+      if entry.rawKind == RecordKind.command.rawValue {
+        reaction.sends.append(text)
+      } else {
+        reaction.emits.append(text)
+      }
     }
   }
 
@@ -169,7 +173,9 @@ final class Stage {
 
   /// What an aggregate has made of a subject's events, as JSON.
   func state(_ subject: String, of aggregate: Int = 0) -> String {
-    String(decoding: folded[Remembered(consumer: aggregate, key: subject)] ?? worker.initialState(of: aggregate), as: UTF8.self)
+    String(
+      decoding: folded[Remembered(consumer: aggregate, key: subject)] ?? worker.initialState(of: aggregate),
+      as: UTF8.self)
   }
 
   private func keys(

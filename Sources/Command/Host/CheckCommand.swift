@@ -68,20 +68,23 @@ struct CheckCommand: ParsableCommand {
   private func table(_ scripts: Generation) -> String {
     var text = ""
     for consumer in scripts.consumers {
-      text += "consumer \"\(consumer.name)\"  \(consumer.file):\(consumer.line)\n"
+      text += "\(consumer.word) \"\(consumer.name)\"  \(consumer.file):\(consumer.line)\n"
+      for fold in consumer.aggregate?.folds ?? [] { text += "  folds \(fold.pattern)\n" }
       for handler in consumer.handlers {
         let emitted = scripts.emitted(by: consumer, handler)
         let effect = emitted.isEmpty ? "" : "  → " + emitted.joined(separator: ", ")
-        text += "  hears \(handler.pattern)\(effect)\n"
+        text += "  \(consumer.aggregate == nil ? "hears" : "decides") \(handler.pattern)\(effect)\n"
       }
     }
     for contract in scripts.contracts.all {
       text += "contract \"\(contract.type)\", version \(contract.version)  \(contract.file):\(contract.line)\n"
     }
     let files = scripts.files.count
-    let consumers = scripts.consumers.count
+    let aggregates = scripts.consumers.count { $0.aggregate != nil }
+    let consumers = scripts.consumers.count - aggregates
+    let also = aggregates == 0 ? "" : ", \(aggregates) aggregate\(aggregates == 1 ? "" : "s")"
     return text
-      + "\(files) file\(files == 1 ? "" : "s"), \(consumers) consumer\(consumers == 1 ? "" : "s"), no errors\n"
+      + "\(files) file\(files == 1 ? "" : "s"), \(consumers) consumer\(consumers == 1 ? "" : "s")\(also), no errors\n"
   }
 
   private struct Report: Encodable {
@@ -91,6 +94,8 @@ struct CheckCommand: ParsableCommand {
         var emits: [String]
         var line: Int
       }
+      /// Nil: a consumer.
+      var kind: String?
       var name: String
       var file: String
       var line: Int
@@ -112,7 +117,8 @@ struct CheckCommand: ParsableCommand {
   private func report(_ scripts: Generation, _ refused: [LogAgainstContracts.Refused]) throws -> String {
     let consumers = scripts.consumers.map { consumer in
       Report.Consumer(
-        name: consumer.name, file: consumer.file, line: consumer.line,
+        kind: consumer.aggregate == nil ? nil : consumer.word, name: consumer.name, file: consumer.file,
+        line: consumer.line,
         on: consumer.handlers.map {
           .init(hears: $0.pattern.description, emits: scripts.emitted(by: consumer, $0), line: $0.line)
         })

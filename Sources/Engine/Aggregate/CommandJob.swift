@@ -55,7 +55,8 @@ package enum CommandOutcome: Sendable, Equatable {
     case .noSpace: self = .noSpace
     case .stopped(let maybeIn): self = .stopped(maybeIn: maybeIn)
     case .readFailed(let message): self = .readFailed(message)
-    case .appended, .expectationFailed, .streamFailed: preconditionFailure("a command expects nothing and has no stream")
+    case .appended, .expectationFailed, .streamFailed:
+      preconditionFailure("a command expects nothing and has no stream")
     }
   }
 }

@@ -208,7 +208,9 @@ extension Batch {
       }
       guard chosen >= 0 else { return }
       let (shard, ordinal) = (shards[chosen], next[chosen])
-      body(shard.units[ordinal], chosen, (ordinal == 0 ? 0 : shard.ends[ordinal - 1].entries)..<shard.ends[ordinal].entries)
+      body(
+        shard.units[ordinal], chosen, (ordinal == 0 ? 0 : shard.ends[ordinal - 1].entries)..<shard.ends[ordinal].entries
+      )
       next[chosen] += 1
     }
   }

@@ -105,7 +105,8 @@ extension ShardRunner {
       guard var other = shard.aggregate.subjects[subject] else { continue }
       mark.begin(index)
       let outcome = worker.fold(
-        aggregate: batch.consumer, fold, event, position: Position(unit.position), recorded: batch.now, into: other.json)
+        aggregate: batch.consumer, fold, event, position: Position(unit.position), recorded: batch.now, into: other.json
+      )
       mark.end()
       // What cannot be folded is the other subject's trouble, when it is next decided.
       guard case .state(let json) = outcome else {

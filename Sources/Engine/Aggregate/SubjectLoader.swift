@@ -27,11 +27,23 @@ struct SubjectLoader {
 
   /// The state with every event up to `through`, which is durable, as is `commit`; at least up to there `commit` reaches.
   func load(through: UInt64, commit: UInt64) throws(Failure) -> SubjectState {
-    var state = SubjectState(json: worker.initialState(of: aggregate), through: 0, folded: 0)
+    var state = kept(through: through) ?? beginning
+    try foldLog(through: through, into: &state)
+    if state.folded >= SubjectSnapshots.spacing { keep(&state, through: through, commit: commit) }
+    return state
+  }
+
+  var beginning: SubjectState { SubjectState(json: worker.initialState(of: aggregate), through: 0, folded: 0) }
+
+  /// From a file.
+  func kept(through: UInt64) -> SubjectState? {
     let name = SubjectSnapshots.Name(aggregate: declaration.name, subject: key)
-    if let kept = snapshots?.newest(name, code: generation.scripts.stateHash(of: aggregate), log, through: through) {
-      (state.json, state.through) = (kept.json, kept.through)
-    }
+    let kept = snapshots?.newest(name, code: generation.scripts.stateHash(of: aggregate), log, through: through)
+    return kept.map { SubjectState(json: $0.json, through: $0.through, folded: 0) }
+  }
+
+  /// Folds what the log has after `state` up to `through`, which is durable.
+  func foldLog(through: UInt64, into state: inout SubjectState) throws(Failure) {
     var failure: Failure?
     do {
       try key.bytes.withUnsafeBytes { subject in
@@ -51,8 +63,6 @@ struct SubjectLoader {
     }
     if let failure { throw failure }
     state.through = through
-    if state.folded >= SubjectSnapshots.spacing { keep(&state, through: through, commit: commit) }
-    return state
   }
 
   /// Folds one entry of the subject. `entry`: nil when it is to be read from the log.

@@ -169,6 +169,8 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
 extension RunningEngine {
   package var isOverloaded: Bool { pendingBytes.load(ordering: .relaxed) > Self.mostPendingBytes }
   package var contracts: ContractSet { running.withLock { $0?.scripts.contracts } ?? ContractSet() }
+  /// The scripts that run; nil before the first deploy.
+  package var runningGeneration: RunningGeneration? { running.withLock { $0 } }
   package var isOutOfSpace: Bool { outOfSpace.load(ordering: .relaxed) }
   /// Up to where the log is durable, to the commit.
   package var durablePoint: DurablePoint { journal.durable }

@@ -209,7 +209,8 @@ extension EngineCore {
   }
 
   private func setRunning(_ scripts: Generation, number: UInt32) {
-    stateCacheBytes = settings.stateCacheBytes / max(1, scripts.consumers.count { $0.state != nil || $0.aggregate != nil })
+    stateCacheBytes =
+      settings.stateCacheBytes / max(1, scripts.consumers.count { $0.state != nil || $0.aggregate != nil })
     generation = RunningGeneration(number: number, scripts: scripts)
     for index in runtimes.indices {
       let reader = control.readers[index]

@@ -10,6 +10,8 @@ enum Operation: String, CaseIterable, Sendable {
   case listEvents
   case getEvent
   case listSubject
+  case sendCommand
+  case getState
   case status
   case listConsumers
   case getConsumer
@@ -32,7 +34,7 @@ enum Operation: String, CaseIterable, Sendable {
 
   var method: HTTPRequest.Method {
     switch self {
-    case .append, .reload: .post
+    case .append, .sendCommand, .reload: .post
     default: changes ? .post : .get
     }
   }
@@ -71,6 +73,8 @@ enum Operation: String, CaseIterable, Sendable {
     case .append, .listEvents: "/events"
     case .getEvent: "/events/{position}"
     case .listSubject: "/subjects/{subject}"
+    case .sendCommand: "/commands/{type}"
+    case .getState: "/aggregates/{name}"
     case .status: "/status"
     case .listConsumers: "/consumers"
     case .getConsumer: "/consumers/{name}"
@@ -96,7 +100,7 @@ enum Operation: String, CaseIterable, Sendable {
   /// What a token must allow; nil: nothing is secret here.
   var scope: Scope? {
     switch self {
-    case .append: .append
+    case .append, .sendCommand: .append
     case .live, .ready: nil
     default: changes ? .admin : .read
     }
@@ -118,6 +122,8 @@ enum Operation: String, CaseIterable, Sendable {
     case .listEvents: EventQuery.names
     case .listSubject: EventQuery.names.filter { $0 != "subject" }
     case .listDeadLetters: LetterListQuery.names
+    case .sendCommand: CommandRoute.queryNames
+    case .getState: StateQuery.names
     default: []
     }
   }

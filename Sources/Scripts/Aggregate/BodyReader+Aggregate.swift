@@ -62,7 +62,8 @@ extension BodyReader {
       }
       guard let pattern = TypePattern(type), takesPrefixes || !pattern.isPrefix else {
         let rule =
-          takesPrefixes ? Self.typeHint : "a command has letters, digits, \".\", \"_\" and \"-\", and is owned by its whole name"
+          takesPrefixes
+          ? Self.typeHint : "a command has letters, digits, \".\", \"_\" and \"-\", and is owned by its whole name"
         fail([name, type], "\"\(type)\" is not \(what)", rule)
         return true
       }

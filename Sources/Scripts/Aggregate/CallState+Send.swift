@@ -11,7 +11,8 @@ extension CallState {
           + BodyReader.article(arguments[0]))
     }
     guard owners[name] != nil else {
-      let near = owners.near(name.text).map { "\n  did you mean \($0)?" } ?? "\n  an aggregate owns it: commands = { … }"
+      let near =
+        owners.near(name.text).map { "\n  did you mean \($0)?" } ?? "\n  an aggregate owns it: commands = { … }"
       return .error("nobody owns \"\(name.text)\"" + near)
     }
     if event.depth >= EntryView.maximumDepth { return tooDeep(name, event) }

@@ -10,7 +10,8 @@ extension Loader {
       report(
         LoadError(
           file: owner.file, line: owner.line,
-          what: "the command \"\(owner.command)\" belongs to aggregate \"\(other.aggregate)\": \(other.file):\(other.line)",
+          what:
+            "the command \"\(owner.command)\" belongs to aggregate \"\(other.aggregate)\": \(other.file):\(other.line)",
           hint: "a command has one owner: give one of them another name"))
     }
     // An aggregate that does not load is told of already; that nobody owns its commands goes without saying.
@@ -22,7 +23,8 @@ extension Loader {
           LoadError(
             file: file, line: sent.line, what: "nobody owns \"\(sent.type)\"",
             hint: known.near(sent.type).map { "did you mean \($0)?" }
-              ?? "an aggregate owns it: write aggregate \"name\" { commands = { \(sent.type) = function(state, command) … end } }"))
+              ?? "an aggregate owns it: write aggregate \"name\" { commands = { \(sent.type) = function(state, command) … end } }"
+          ))
       }
     }
   }

@@ -236,7 +236,9 @@ extension Loader {
   /// `event.price` in a handler, where `event.data.price` was probably meant.
   private func fieldWarnings(_ file: SourceFile, _ facts: SourceFacts, _ loaded: LoadedScripts) -> [String] {
     let handlers = Set(
-      loaded.consumers.filter { $0.declaration.file == file.path && $0.declaration.aggregate == nil }.flatMap { $0.declaration.handlers.map(\.line) })
+      loaded.consumers.filter { $0.declaration.file == file.path && $0.declaration.aggregate == nil }.flatMap {
+        $0.declaration.handlers.map(\.line)
+      })
     let fields = Words.event.keys.map(\.name)
     return facts.parameterFields.compactMap { access in
       guard handlers.contains(access.functionLine), !fields.contains(access.field) else { return nil }

@@ -11,7 +11,9 @@ package enum EditorAnnotations {
       "---@alias Key \"subject\"|string|fun(event: Event): string|integer|(string|integer)[]|nil",
       "",
     ]
-    for shape in [Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.sendOptions, Words.aggregate] { lines += classLines(shape) }
+    for shape in [Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.sendOptions, Words.aggregate] {
+      lines += classLines(shape)
+    }
     for table in ["log", "json"] {
       lines += ["---@class \(table)lib", "\(table) = {}", ""]
     }

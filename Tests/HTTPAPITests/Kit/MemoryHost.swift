@@ -56,8 +56,19 @@ final class MemoryHost: EventHost, EventReading {
 
   // MARK: Commands
 
-  /// The commands that came, and how they end.
-  let commands = Mutex((sent: [EntryBatch](), waits: [Duration](), outcomes: [CommandOutcome]()))
+  struct Commands {
+    var sent: [EntryBatch] = []
+    var waits: [Duration] = []
+    /// How the next ones end.
+    var outcomes: [CommandOutcome] = []
+    /// How earlier ones did, by position.
+    var decided: [Position: CommandOutcome] = [:]
+    /// What was asked of aggregates, and what they answer.
+    var asked: [String] = []
+    var states: [SubjectReading.Answer] = []
+  }
+
+  let commands = Mutex(Commands())
 
   func send(_ command: EntryBatch, wait: Duration) async -> CommandOutcome {
     commands.withLock { commands in
