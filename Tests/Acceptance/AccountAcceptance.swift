@@ -112,9 +112,9 @@ struct AccountAcceptance {
       }
       deposited.formUnion(results.deposits)
       try await killer.value
+      if isLast { try await audit(daemon, told, deposited) }
       let verified = try Binary.run(["log", "verify", data])
       #expect(verified.code == 0, "\(verified.out)\(verified.err)")
-      if isLast { try await audit(daemon, told, deposited) }
     }
   }
 

@@ -150,6 +150,32 @@ struct CommandTests {
     #expect(try balances(world) == ["a": 80])
   }
 
+  @Test func `a host that stops tells who waits where the command stands, and the next one decides it`() throws {
+    let fileSystem = MemoryFileSystem()
+    let clock = ManualClock()
+    var world = try world(fileSystem: fileSystem, clock: clock)
+    world.emit("Deposited", "a", #"{"amount":100}"#)
+    try world.settle()
+    let waiting = world.send("Withdraw", "a", #"{"amount":1,"fails":true}"#)
+    try world.settle()
+    let late = world.send("Withdraw", "a", #"{"amount":1}"#)
+    world.put(.stop)
+    let refused = world.send("Withdraw", "a", #"{"amount":1}"#)
+    try world.settle()
+    #expect(world.core.isStopped)
+    #expect(waiting.outcome == .pending(position: Position(2), letter: nil))
+    #expect(late.outcome == .pending(position: Position(3), letter: nil))
+    #expect(refused.outcome == .stopped(maybeIn: false))
+    fileSystem.restart(losing: .everything)
+    world = try self.world(fileSystem: fileSystem, clock: clock)
+    clock.advance(microseconds: 10_000_000)
+    try world.settle()
+    world.resolve(.discard, .all(consumer: "account", key: nil))
+    try world.settle()
+    #expect(try balances(world) == ["a": 99])
+    try checkEnds(world)
+  }
+
   // MARK: never on a stale state
 
   @Test func `what others append meanwhile is seen before the commit, and counts as no attempt`() throws {

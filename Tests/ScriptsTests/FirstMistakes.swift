@@ -273,6 +273,10 @@ struct FirstMistake: CustomStringConvertible, Sendable {
       "script.lua:2: \"Withdraw*\" is not a command\n  a command has letters, digits, \".\", \"_\" and \"-\", and is owned by its whole name"
     ),
     .init(
+      "`[\"moondance.rejected\"]` in `events`",
+      "aggregate \"a\" { commands = { C = function() end }, events = {\n  [\"moondance.rejected\"] = function(a, e) end } }",
+      "script.lua:2: names that begin with \"moondance.\" are the host's\n  a consumer can hear them"),
+    .init(
       "`initial = 0`", "aggregate \"a\" { initial = 0, commands = { C = function(a, c) end } }",
       "script.lua:1: initial is a number; a table is wanted\n  write initial = { balance = 0 }: what every subject begins with"
     ),

@@ -20,7 +20,7 @@ extension EngineCore {
     job.position = first.rawValue
     if duplicates > 0, !isUndecided(job) {
       answer(job, .decidedBefore(position: first), commit: commit)
-    } else if case let letter = duplicates > 0 ? letter(of: job) : nil, job.isOverdue || letter != nil {
+    } else if case let letter = duplicates > 0 ? letter(of: job) : nil, job.isOverdue || isStopping || letter != nil {
       answer(job, .pending(position: first, letter: letter), commit: commit)
     } else {
       awaited[job.position, default: []].append(job)

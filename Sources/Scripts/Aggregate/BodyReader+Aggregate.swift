@@ -67,8 +67,9 @@ extension BodyReader {
         fail([name, type], "\"\(type)\" is not \(what)", rule)
         return true
       }
-      if !takesPrefixes, pattern.text.hasPrefix(NameRule.hostPrefix) {
-        fail([name, type], "names that begin with \"\(NameRule.hostPrefix)\" are the host's", "choose another name")
+      if pattern.text.hasPrefix(NameRule.hostPrefix) {
+        let hint = takesPrefixes ? "a consumer can hear them" : "choose another name"
+        fail([name, type], "names that begin with \"\(NameRule.hostPrefix)\" are the host's", hint)
         return true
       }
       guard function.kind == .function, let held = function.hold() else {
