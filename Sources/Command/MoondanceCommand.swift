@@ -18,6 +18,7 @@ struct MoondanceCommand: AsyncParsableCommand {
       CommandGroup(name: "Daemon", subcommands: [RunCommand.self, CheckCommand.self, TestCommand.self]),
       CommandGroup(
         name: "Events", subcommands: [EmitCommand.self, TailCommand.self, HistoryCommand.self, ViewCommand.self]),
+      CommandGroup(name: "Commands", subcommands: [SendCommand.self, StateCommand.self]),
       CommandGroup(
         name: "Operation",
         subcommands: [StatusCommand.self, DeadLettersCommand.self, ConsumersCommand.self, ReloadCommand.self]),

@@ -15,9 +15,11 @@ import Views
 package struct Daemon: Sendable {
   private let configuration: RunConfiguration
   private let console: Console
+  private let keptStates: SubjectSnapshots
 
   package init(_ configuration: RunConfiguration) {
     self.configuration = configuration
+    keptStates = SubjectSnapshots(folder: configuration.data + "/aggregates", fileSystem: LocalFileSystem())
     console = Console(format: configuration.logFormat)
   }
 
@@ -63,7 +65,7 @@ package struct Daemon: Sendable {
       settings: settings,
       start: EngineStart(identity: opened.identity, control: control, logBytes: opened.reader.byteCount),
       journal: opened.journal, identities: opened.identities, framer: opened.framer, reader: opened.reader,
-      clock: SystemClock(), observer: ConsoleObserver(console: console))
+      clock: SystemClock(), observer: ConsoleObserver(console: console), snapshots: keptStates)
   }
 
   private func makeViews(_ opened: OpenedLog, _ control: ControlState) -> RunningViews {
@@ -115,7 +117,9 @@ package struct Daemon: Sendable {
     let watcher = FolderWatcher(folder: configuration.handlers) {
       Task { await loader.reload() }
     }
-    let reading = LogReading(log: engine.reader) { engine.durablePoint.commit }
+    let reading = LogReading(
+      log: engine.reader, durableCommit: { engine.durablePoint.commit },
+      states: SubjectReading(log: engine.reader, snapshots: keptStates) { engine.runningGeneration })
     let server = HTTPDoor(
       door, host: engine, reading: reading, views: ViewsReading(views: views, host: engine), version: Version.text,
       logger: logger

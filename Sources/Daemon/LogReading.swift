@@ -9,6 +9,7 @@ struct LogReading: EventReading {
   let log: LogReader
   /// The last commit that is durable: for what has no position.
   let durableCommit: @Sendable () -> UInt64
+  let states: SubjectReading
 
   func visit(
     from: Position, through: Position, _ body: (EntryView, Position, Int64) -> Bool
@@ -54,6 +55,14 @@ struct LogReading: EventReading {
 
   func history(of id: LetterID) throws -> FailureHistory? {
     id.commit <= durableCommit() ? try FailureHistory.read(id, from: log) : nil
+  }
+
+  func outcome(of command: Position) throws -> CommandOutcome? {
+    try CommandOutcome.find(command, in: log, through: durableCommit())
+  }
+
+  func state(of subject: [UInt8], aggregate: String, at: Position, isHead: Bool) -> SubjectReading.Answer {
+    states.read(aggregate, subject, at: at, head: isHead ? durableCommit() : nil)
   }
 
   func position(until time: Int64) throws -> Position { try log.prefix(until: time).position }

@@ -28,6 +28,9 @@ package struct DoorLimits: Sendable {
   /// How long a stream waits for a busy engine before it gives up.
   package var overloadTime: Duration = .seconds(30)
 
+  /// How long the sender of a command waits for its outcome, unless it says otherwise.
+  package var commandTime: Duration = .seconds(10)
+
   /// A stream is committed in chunks of so many events or bytes, and so many chunks are under way at a time.
   package var chunkEvents = 1024
   package var chunkBytes = 256 << 10

@@ -63,6 +63,7 @@ package enum ProblemKind: String, Sendable, CaseIterable {
   case unsupportedContent = "unsupported-content"
   case notLoaded = "not-loaded"
   case contractBroken = "contract-broken"
+  case rejected = "rejected"
   case headersTooLarge = "headers-too-large"
   case readFailed = "read-failed"
   case notReady = "not-ready"
@@ -84,7 +85,7 @@ package enum ProblemKind: String, Sendable, CaseIterable {
     case .tooLarge: 413
     case .addressTooLong: 414
     case .unsupportedContent: 415
-    case .notLoaded, .contractBroken: 422
+    case .notLoaded, .contractBroken, .rejected: 422
     case .headersTooLarge: 431
     case .readFailed: 500
     case .overloaded, .stopping, .notReady: 503
@@ -113,6 +114,7 @@ package enum ProblemKind: String, Sendable, CaseIterable {
     case .unsupportedContent: "The content type is not taken here"
     case .notLoaded: "The handlers do not load"
     case .contractBroken: "The data do not keep to their contract"
+    case .rejected: "The command is rejected"
     case .headersTooLarge: "The headers are too large"
     case .readFailed: "The log could not be read"
     case .notReady: "The views are not there at the moment"

@@ -40,7 +40,7 @@ final class World: EngineHands {
     scripts: [String: String] = [:], fileSystem: MemoryFileSystem = MemoryFileSystem(),
     clock: ManualClock = ManualClock(),
     options: LogOptions = LogOptions(), settings: EngineSettings = EngineSettings(),
-    randomness: any Randomness = SystemRandomness()
+    randomness: any Randomness = SystemRandomness(), keepsStates: Bool = false
   ) throws {
     self.fileSystem = fileSystem
     self.clock = clock
@@ -51,7 +51,9 @@ final class World: EngineHands {
       folder: "data", fileSystem: fileSystem, options: self.options, clock: clock, randomness: randomness)
     var control = ControlState()
     try control.catchUp(with: opened.reader)
-    runner = ShardRunner(log: opened.reader, clock: clock, hash: opened.hash, identity: opened.identity)
+    runner = ShardRunner(
+      log: opened.reader, clock: clock, hash: opened.hash, identity: opened.identity,
+      snapshots: keepsStates ? SubjectSnapshots(folder: "data/aggregates", fileSystem: fileSystem) : nil)
     core = EngineCore(
       settings: settings, opened: EngineStart(identity: opened.identity, control: control, logBytes: 0),
       journal: opened.journal, identities: opened.identities, framer: opened.framer, hands: self)
@@ -135,16 +137,16 @@ final class World: EngineHands {
 
   func event(
     _ type: String, _ subject: String, _ data: String = "{}", id: String? = nil, source: String = "test",
-    time: String? = nil
+    time: String? = nil, kind: RecordKind = .event
   ) -> EntryBatch {
     let batch = EntryBatch(hash: opened.hash)
-    add(to: batch, type, subject, data, id: id, source: source, time: time)
+    add(to: batch, type, subject, data, id: id, source: source, time: time, kind: kind)
     return batch
   }
 
   func add(
     to batch: EntryBatch, _ type: String, _ subject: String, _ data: String = "{}", id: String? = nil,
-    source: String = "test", time: String? = nil
+    source: String = "test", time: String? = nil, kind: RecordKind = .event
   ) {
     func bytes<Result>(_ text: String, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
       Array(text.utf8).withUnsafeBytes(body)
@@ -152,7 +154,7 @@ final class World: EngineHands {
     bytes(type) { type in
       bytes(subject) { subject in
         bytes(data) { data in
-          batch.begin(kind: .event, type: type, subject: subject, data: data, encoding: .json)
+          batch.begin(kind: kind, type: type, subject: subject, data: data, encoding: .json)
         }
       }
     }

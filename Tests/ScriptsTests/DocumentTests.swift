@@ -22,7 +22,9 @@ import Testing
     let text = document("docs/handlers.md")
     let names =
       Words.all.map(\.name)
-      + [Words.consumer, Words.retry, Words.emitOptions, Words.event, Words.projection].flatMap { $0.keys.map(\.name) }
+      + [
+        Words.consumer, Words.retry, Words.emitOptions, Words.event, Words.projection, Words.aggregate, Words.sendOptions,
+      ].flatMap { $0.keys.map(\.name) }
     for name in names where !text.contains(name) { Issue.record("\(name) is not in docs/handlers.md") }
   }
 
@@ -53,11 +55,19 @@ import Testing
   }
 
   private func check(_ step: Example.Step, _ stage: Stage, _ folding: [String], _ place: String) {
-    let reaction = stage.handle(TestEvent(step.event.type, step.event.subject, data: step.event.data))
+    let reaction =
+      step.isCommand
+      ? stage.decide(step.event.type, step.event.subject, step.event.data)
+      : stage.handle(TestEvent(step.event.type, step.event.subject, data: step.event.data))
     let what: Comment = "\(place): \(step.event.type)"
     if let keys = step.keys { #expect(reaction.keys == keys, what) }
     #expect(reaction.logs == step.logs, what)
     #expect(reaction.failures + folding == step.fails, what)
+    #expect(reaction.rejections == step.rejects, what)
+    #expect(reaction.sends.count == step.sends.count, what)
+    for (expected, actual) in zip(step.sends, reaction.sends) {
+      #expect(Example.same(expected, actual), "\(place): \(actual) instead of \(expected)")
+    }
     #expect(reaction.emits.count == step.emits.count, what)
     for (expected, actual) in zip(step.emits, reaction.emits) {
       #expect(Example.same(expected, actual), "\(place): \(actual) instead of \(expected)")

@@ -4,8 +4,12 @@ import Foundation
 struct Example: CustomStringConvertible {
   struct Step {
     let event: (type: String, subject: String, data: String?)
+    /// A command, for its owner.
+    var isCommand = false
     var keys: [String]?
     var emits: [String] = []
+    var sends: [String] = []
+    var rejects: [String] = []
     var logs: [String] = []
     var fails: [String] = []
     /// Documents after it: view, key, JSON; no JSON: there is none.
@@ -63,6 +67,9 @@ struct Example: CustomStringConvertible {
     if let text = line.after("-- event: ") {
       let parts = text.split(separator: " ", maxSplits: 2).map(String.init)
       steps.append(Step(event: (parts[0], parts.count > 1 ? parts[1] : "", parts.count > 2 ? parts[2] : nil)))
+    } else if let text = line.after("-- command: ") {
+      let parts = text.split(separator: " ", maxSplits: 2).map(String.init)
+      steps.append(Step(event: (parts[0], parts[1], parts.count > 2 ? parts[2] : nil), isCommand: true))
     } else if let text = line.after("-- error: ") {
       errors.append(text)
     } else if let text = line.after("-- warning: ") {
@@ -72,6 +79,8 @@ struct Example: CustomStringConvertible {
     } else if !steps.isEmpty {
       let last = steps.count - 1
       if let text = line.after("-- emits: ") { steps[last].emits.append(text) }
+      if let text = line.after("-- sends: ") { steps[last].sends.append(text) }
+      if let text = line.after("-- rejects: ") { steps[last].rejects.append(text) }
       if let text = line.after("-- logs: ") { steps[last].logs.append(text) }
       if let text = line.after("-- fails: ") { steps[last].fails.append(text.replacing("\\n", with: "\n")) }
       if let text = line.after("-- document: ") {

@@ -31,7 +31,8 @@ struct FirstMistake: CustomStringConvertible, Sendable {
     return "| \(tried.replacing("|", with: "\\|")) | \(what)\(lines.joined(separator: "<br>")) |"
   }
 
-  static let all = words + declarations + keys + projections + syntax + effects + state + remembering
+  static let all =
+    words + declarations + keys + projections + syntax + effects + state + remembering + commands
 
   static let words: [FirstMistake] = [
     .init(
@@ -297,5 +298,44 @@ struct FirstMistake: CustomStringConvertible, Sendable {
     .init(
       "`version` without a `state`", "consumer \"x\" { version = 2, on = { A = function(event) end } }",
       "script.lua:1: consumer \"x\" has a version of its state, but no state\n  write state = { … }"),
+  ]
+
+  static let commands: [FirstMistake] = [
+    .init(
+      "`send` to a command that nobody owns",
+      "aggregate \"account\" { commands = { Withdraw = function(a, c) end } }\nconsumer \"x\" { on = { A = function(event)\n  send(\"Witdraw\", {})\nend } }",
+      "script.lua:3: nobody owns \"Witdraw\"\n  did you mean Withdraw (aggregate account)?"),
+    .init(
+      "two owners of a command",
+      "aggregate \"a\" { commands = { C = function() end } }\naggregate \"b\" { commands = { C = function() end } }",
+      "script.lua:2: the command \"C\" belongs to aggregate \"a\": script.lua:1\n  a command has one owner: give one of them another name"
+    ),
+    .init(
+      "`aggregate \"a\"` without `commands`", "aggregate \"a\" { events = { A = function(a, e) end } }",
+      "script.lua:1: aggregate \"a\" decides no command\n  write commands = { Withdraw = function(state, command) … end }"
+    ),
+    .init(
+      "`state = …` in an aggregate", "aggregate \"a\" { state = {}, commands = { C = function(a, c) end } }",
+      "script.lua:1: aggregate \"a\" has no key \"state\"\n  write initial = { … }: what every subject begins with"),
+    .init(
+      "`on = …` in an aggregate", "aggregate \"a\" { on = {}, commands = { C = function(a, c) end } }",
+      "script.lua:1: aggregate \"a\" has no key \"on\"\n  write events = { Withdrawn = function(state, event) … end }"),
+    .init(
+      "commands beside `commands`",
+      "aggregate \"a\" {\n  Withdraw = function(a, c) end,\n  commands = { C = function() end } }",
+      "script.lua:2: aggregate \"a\" has no key \"Withdraw\"\n  commands go into commands = { Withdraw = function(state, command) … end }, events into events = { … }"
+    ),
+    .init(
+      "`[\"Withdraw*\"]` in `commands`", "aggregate \"a\" { commands = {\n  [\"Withdraw*\"] = function(a, c) end } }",
+      "script.lua:2: \"Withdraw*\" is not a command\n  a command has letters, digits, \".\", \"_\" and \"-\", and is owned by its whole name"
+    ),
+    .init(
+      "`[\"moondance.rejected\"]` in `events`",
+      "aggregate \"a\" { commands = { C = function() end }, events = {\n  [\"moondance.rejected\"] = function(a, e) end } }",
+      "script.lua:2: names that begin with \"moondance.\" are the host's\n  a consumer can hear them"),
+    .init(
+      "`initial = 0`", "aggregate \"a\" { initial = 0, commands = { C = function(a, c) end } }",
+      "script.lua:1: initial is a number; a table is wanted\n  write initial = { balance = 0 }: what every subject begins with"
+    ),
   ]
 }

@@ -12,14 +12,15 @@ final class TestEvent {
   init(
     _ type: String, _ subject: String = "", data: String? = nil, encoding: DataEncoding? = nil,
     attributes: [(AttributeName, String)] = [], extensions: [(String, String, AttributeType)] = [],
-    cause: UInt64 = 0, root: UInt64 = 0, depth: UInt16 = 0, more: (EntryBatch) -> Void = { _ in }
+    cause: UInt64 = 0, root: UInt64 = 0, depth: UInt16 = 0, kind: RecordKind = .event,
+    more: (EntryBatch) -> Void = { _ in }
   ) {
     let data = data.map { Array($0.utf8) }
     Array(type.utf8).withUnsafeBytes { type in
       Array(subject.utf8).withUnsafeBytes { subject in
         (data ?? []).withUnsafeBytes { bytes in
           batch.begin(
-            kind: .event, type: type, subject: subject, data: bytes,
+            kind: kind, type: type, subject: subject, data: bytes,
             encoding: encoding ?? (data == nil ? .none : .json), cause: cause, root: root, depth: depth)
         }
       }
@@ -40,10 +41,16 @@ struct Reaction: Equatable, CustomStringConvertible {
   var keys: [String] = []
   /// `TYPE SUBJECT DATA`.
   var emits: [String] = []
+  /// Likewise, of commands.
+  var sends: [String] = []
   var logs: [String] = []
   var failures: [String] = []
+  /// Why a command was rejected.
+  var rejections: [String] = []
 
-  var description: String { "keys \(keys) emits \(emits) logs \(logs) failures \(failures)" }
+  var description: String {
+    "keys \(keys) emits \(emits) sends \(sends) logs \(logs) failures \(failures) rejections \(rejections)"
+  }
 }
 
 /// A generation with one worker, fed by hand.
@@ -56,7 +63,9 @@ final class Stage {
   var lastFailure: HandlerFailure?
   /// What consumers remember, by consumer and key.
   private var states: [Remembered: StateInput] = [:]
-  private struct Remembered: Hashable {
+  /// What aggregates have made of the events, by aggregate and subject.
+  var folded: [Remembered: [UInt8]] = [:]
+  struct Remembered: Hashable {
     let consumer: Int
     let key: String
   }
@@ -86,18 +95,87 @@ final class Stage {
     var reaction = Reaction()
     lastEffects = EntryBatch(hash: StableHash(seed: 7))
     for (number, consumer) in generation.consumers.enumerated() {
+      if consumer.aggregate != nil {
+        fold(event.view, number, &reaction)
+        continue
+      }
       guard let handler = consumer.handler(forType: event.view.type) else { continue }
       for key in keys(of: number, consumer, event, &reaction) {
         reaction.keys.append(key)
         call(number, handler, event, key: key, reader: reader, &reaction)
       }
     }
+    addEffects(to: &reaction)
+    return reaction
+  }
+
+  private func addEffects(to reaction: inout Reaction) {
     for index in 0..<lastEffects.count {
       let entry = lastEffects.entry(index)
-      reaction.emits.append(
-        "\(entry.type.text) \(entry.subject.text) \(entry.data.text)".trimmingCharacters(in: .whitespaces))
+      let text = "\(entry.type.text) \(entry.subject.text) \(entry.data.text)".trimmingCharacters(in: .whitespaces)
+      if entry.rawKind == RecordKind.command.rawValue {
+        reaction.sends.append(text)
+      } else {
+        reaction.emits.append(text)
+      }
     }
+  }
+
+  /// Lets the owner of a command decide it, and every aggregate fold what it emits.
+  @discardableResult
+  func decide(_ command: String, _ subject: String, _ data: String? = nil) -> Reaction {
+    position += 1
+    if worker.isDead { worker = try! Self.worker(of: generation) }
+    let event = TestEvent(command, subject, data: data, kind: .command)
+    var reaction = Reaction()
+    lastEffects = EntryBatch(hash: StableHash(seed: 7))
+    for (number, aggregate) in generation.consumers.enumerated() where aggregate.aggregate != nil {
+      guard let handler = aggregate.handler(forType: event.view.type) else { continue }
+      var state = folded[Remembered(consumer: number, key: subject)] ?? worker.initialState(of: number)
+      let decision = worker.decide(
+        aggregate: number, handler: handler, command: event.view, position: Position(position), recorded: Self.time,
+        now: Self.time, readerNumber: 1, state: &state, into: lastEffects)
+      switch decision {
+      case .accepted(let log): reaction.logs += log.map { "\($0.level) \($0.text)" }
+      case .rejected(let reason, let log):
+        reaction.rejections.append(reason)
+        reaction.logs += log.map { "\($0.level) \($0.text)" }
+      case .failed(let failure):
+        lastFailure = failure
+        reaction.failures.append(failure.message)
+      case .hostFault(let message): reaction.failures.append("host: \(message)")
+      }
+      folded[Remembered(consumer: number, key: subject)] = state
+      for index in 0..<lastEffects.count where !lastEffects.entry(index).subject.equals(event.view.subject) {
+        fold(lastEffects.entry(index), number, &reaction)
+      }
+    }
+    addEffects(to: &reaction)
     return reaction
+  }
+
+  private func fold(_ event: EntryView, _ number: Int, _ reaction: inout Reaction) {
+    guard let fold = generation.consumers[number].aggregate?.fold(forType: event.type), !event.subject.isEmpty else {
+      return
+    }
+    let subject = Remembered(consumer: number, key: event.subject.text)
+    let outcome = worker.apply(
+      aggregate: number, fold, event, position: Position(position), recorded: Self.time,
+      into: folded[subject] ?? worker.initialState(of: number))
+    switch outcome {
+    case .state(let state): folded[subject] = state
+    case .failed(let failure):
+      lastFailure = failure
+      reaction.failures.append(failure.message)
+    case .hostFault(let message): reaction.failures.append("host: \(message)")
+    }
+  }
+
+  /// What an aggregate has made of a subject's events, as JSON.
+  func state(_ subject: String, of aggregate: Int = 0) -> String {
+    String(
+      decoding: folded[Remembered(consumer: aggregate, key: subject)] ?? worker.initialState(of: aggregate),
+      as: UTF8.self)
   }
 
   private func keys(

@@ -15,8 +15,8 @@ import Testing
     try interpreter.seal()
     let words = Set(Words.all.map { String($0.name.split(separator: ".")[0]) })
     // These come from the loader.
-    #expect(
-      interpreter.known.globals.union(["consumer", "contract", "projection", "require"]) == words.union(Self.lua))
+    let loading: Set = ["consumer", "aggregate", "contract", "projection", "require"]
+    #expect(interpreter.known.globals.union(loading) == words.union(Self.lua))
     for table in ["log", "json"] {
       let members = Words.all.filter { $0.name.hasPrefix(table + ".") }.map {
         String($0.name.dropFirst(table.count + 1))
@@ -27,14 +27,20 @@ import Testing
 
   @Test(arguments: Words.all.filter { $0.phase == .handling })
   func `a word for handlers says so while a file loads and in a key`(word: Word) throws {
-    let loading = Generation.errors([("a.lua", "\(word.name)(\"x\")\nconsumer \"a\" { on = { A = function() end } }")])
+    let owner = ("owner.lua", "aggregate \"owner\" { commands = { x = function() end } }")
+    let loading = Generation.errors([
+      ("a.lua", "\(word.name)(\"x\")\nconsumer \"a\" { on = { A = function() end } }"), owner,
+    ])
     #expect(
       loading == [
         "a.lua:1: \(word.name) works in a handler, not while the file loads\n"
           + "  a script only declares; effects are made in a handler"
       ])
-    let stage = try Stage(
-      "consumer \"a\" {\n key = function(event) \(word.name)(\"x\") end, on = { A = function() end } }")
+    let stage = try Stage([
+      (
+        "script.lua", "consumer \"a\" {\n key = function(event) \(word.name)(\"x\") end, on = { A = function() end } }"
+      ), owner,
+    ])
     #expect(
       stage.handle(TestEvent("A", "s")).failures == [
         "script.lua:2: \(word.name) works in a handler, not in a key\n  a key only looks at the event"

@@ -55,6 +55,15 @@
 ---@field view fun(self: Test, name: string, key: string, document?: table) The document of a projection has at least these members; nil: there is none.
 ---@field advance fun(self: Test, span: Span) The clock goes on, and what is due on the way happens.
 ---@field at fun(self: Test, time: string) The clock goes on to a time (RFC 3339); tests begin on 2026-01-05 at 09:00 UTC.
+---@class SendOptions
+---@field to? string The subject; default: that of the event that is handled.
+
+---@class AggregateBody
+---@field initial? table What the state of every subject begins with; default `{}`.
+---@field events? table<string, fun(state: table, event: Event): table?> How each event of the subject changes the state, whoever emitted it. Patterns as in `on`.
+---@field commands table<string, fun(state: table, command: Event)> How each command is decided: it emits, or it rejects. The state is read-only here.
+---@field retry? Retry|false How often and when a failed call is made again; `false`: never.
+---@field exhausted? "block"|"skip" After the last attempt the commands behind it wait for an operator (`"block"`, default) or go on (`"skip"`).
 
 ---@class loglib
 log = {}
@@ -78,6 +87,12 @@ function projection(name) end
 ---@param module string `"lib.money"` for `lib/money.lua`.
 ---@return any
 function require(module) end
+
+---Declares who decides commands, on a state made of the events of their subject.
+---@param name string Its name for good: what it has decided and what waits is kept under it.
+---@overload fun(name: string, body: AggregateBody)
+---@return fun(body: AggregateBody) declare
+function aggregate(name) end
 
 ---Says what the data of an event look like, and makes older events like it.
 ---@param type string The event type.
@@ -133,6 +148,16 @@ function uuid() end
 ---`return remove()` in a projection deletes the document.
 ---@return Removal
 function remove() end
+---Sends a command to the one aggregate that owns it. It counts when the handler returns.
+---@param command string As the aggregate's `commands` name it.
+---@param data? any A JSON value.
+---@param options? SendOptions
+function send(command, data, options) end
+
+---Refuses the command: nothing happens, and the sender is told why. Only in a command.
+---@param reason string What the sender will read.
+---@return never
+function reject(reason) end
 
 ---The JSON text of a value.
 ---@param value any

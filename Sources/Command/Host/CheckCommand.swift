@@ -68,11 +68,12 @@ struct CheckCommand: ParsableCommand {
   private func table(_ scripts: Generation) -> String {
     var text = ""
     for consumer in scripts.consumers {
-      text += "consumer \"\(consumer.name)\"  \(consumer.file):\(consumer.line)\n"
+      text += "\(consumer.word) \"\(consumer.name)\"  \(consumer.file):\(consumer.line)\n"
+      for fold in consumer.aggregate?.folds ?? [] { text += "  folds \(fold.pattern)\n" }
       for handler in consumer.handlers {
         let emitted = scripts.emitted(by: consumer, handler)
         let effect = emitted.isEmpty ? "" : "  → " + emitted.joined(separator: ", ")
-        text += "  hears \(handler.pattern)\(effect)\n"
+        text += "  \(consumer.aggregate == nil ? "hears" : "decides") \(handler.pattern)\(effect)\n"
       }
     }
     for projection in scripts.projections {
@@ -83,7 +84,11 @@ struct CheckCommand: ParsableCommand {
       text += "contract \"\(contract.type)\", version \(contract.version)  \(contract.file):\(contract.line)\n"
     }
     func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
-    var counts = [counted(scripts.files.count, "file"), counted(scripts.consumers.count, "consumer")]
+    let aggregates = scripts.consumers.count { $0.aggregate != nil }
+    var counts = [
+      counted(scripts.files.count, "file"), counted(scripts.consumers.count - aggregates, "consumer"),
+    ]
+    if aggregates > 0 { counts.append(counted(aggregates, "aggregate")) }
     if !scripts.projections.isEmpty { counts.append(counted(scripts.projections.count, "projection")) }
     if !scripts.contracts.isEmpty { counts.append(counted(scripts.contracts.all.count, "contract")) }
     return text + counts.joined(separator: ", ") + ", no errors\n"
@@ -96,6 +101,8 @@ struct CheckCommand: ParsableCommand {
         var emits: [String]
         var line: Int
       }
+      /// Nil: a consumer.
+      var kind: String?
       var name: String
       var file: String
       var line: Int
@@ -129,7 +136,8 @@ struct CheckCommand: ParsableCommand {
   private func report(_ scripts: Generation, _ refused: [LogAgainstContracts.Refused]) throws -> String {
     let consumers = scripts.consumers.map { consumer in
       Report.Consumer(
-        name: consumer.name, file: consumer.file, line: consumer.line,
+        kind: consumer.aggregate == nil ? nil : consumer.word, name: consumer.name, file: consumer.file,
+        line: consumer.line,
         on: consumer.handlers.map {
           .init(hears: $0.pattern.description, emits: scripts.emitted(by: consumer, $0), line: $0.line)
         })

@@ -77,7 +77,7 @@ struct EmitCommand: ParsableCommand {
     return Array("{\(members.joined(separator: ","))}".utf8)
   }
 
-  private static func quoted(_ text: String) -> String {
+  static func quoted(_ text: String) -> String {
     var result = "\""
     for scalar in text.unicodeScalars {
       switch scalar {

@@ -41,6 +41,8 @@ package final class Batch: @unchecked Sendable {
   package let consumer: Int
   /// Whether the consumer remembers something: asked for every unit, so it is not looked up in the declaration.
   let hasState: Bool
+  /// Of an aggregate: the commands' own.
+  let aggregate: AggregateWork?
   /// The time of the turn that hands it out, µs.
   package let now: Int64
   /// Everything up to here is in this batch, or not heard, or queued.
@@ -76,18 +78,23 @@ package final class Batch: @unchecked Sendable {
   package var givenUp: [GivenUpUnit] = []
   /// What its commit said, and the keys that it touched as they were before.
   var progress: ProgressRecord?
+  /// The number of its commit and the last position in it.
+  var commit: UInt64 = 0
+  var lastPosition: UInt64 = 0
   var touched: [(key: KeyBytes, before: BlockedSummary)] = []
   /// Shards that have not ended. The worker pool's, under its lock.
   var remaining = 0
   private let voided = Atomic<Bool>(false)
 
-  package init(
-    reader: UInt32, number: UInt64, generation: RunningGeneration, consumer: Int, now: Int64, from: UInt64
+  init(
+    reader: UInt32, number: UInt64, generation: RunningGeneration, consumer: Int, now: Int64, from: UInt64,
+    aggregate: AggregateWork? = nil
   ) {
     self.reader = reader
     self.number = number
     self.generation = generation
     self.consumer = consumer
+    self.aggregate = aggregate
     hasState = generation.scripts.consumers[consumer].state != nil
     self.now = now
     self.from = from
@@ -99,6 +106,9 @@ package final class Batch: @unchecked Sendable {
   func makeVoid() { voided.store(true, ordering: .relaxed) }
 
   package var declaration: ConsumerDeclaration { generation.scripts.consumers[consumer] }
+
+  /// Whether a unit that was run never happened.
+  func isSetAside(_ unit: Int) -> Bool { aggregate?.setAside.contains(unit) ?? false }
 
   /// Keeps `chunk` alive while units point into it.
   func retain(_ chunk: LogChunk) {
@@ -158,6 +168,8 @@ package final class Shard: @unchecked Sendable {
   package var logs: [(unit: Int, lines: [LogLine])] = []
   /// Keys computed in the first phase: (unit, where its key is).
   package var computedKeys: [(unit: Int, key: Unit.Key, hash: UInt64)] = []
+  /// Of commands.
+  let aggregate = AggregateShard()
   /// Chunks read for units whose entry was not in memory, by unit.
   package var readBack: [Int: LogChunk] = [:]
 

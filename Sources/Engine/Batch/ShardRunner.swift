@@ -18,20 +18,23 @@ package struct ShardRunner {
   /// What a script sees as the key of an event that goes by itself.
   private static var noKey: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
 
-  private let log: LogReader
+  let log: LogReader
   private let clock: any HostClock
-  private let hash: StableHash
-  private let identity: LogIdentity
-  private let mark: CallMark
+  let hash: StableHash
+  let identity: LogIdentity
+  let mark: CallMark
   private let chance: ((UInt64) -> UInt64)?
+  /// Where states of aggregates are kept; nil: nowhere, and they are folded from the beginning.
+  let snapshots: SubjectSnapshots?
   /// The states of the newest generations; an older one may still be out when a deploy comes.
   private var workers: [(generation: UInt32, worker: ScriptWorker)] = []
 
   /// - mark: where it says which call it is in. - chance: what random numbers follow from instead of an event's position.
   package init(
     log: LogReader, clock: any HostClock, hash: StableHash, identity: LogIdentity, mark: CallMark = CallMark(),
-    chance: ((UInt64) -> UInt64)? = nil
+    snapshots: SubjectSnapshots? = nil, chance: ((UInt64) -> UInt64)? = nil
   ) {
+    self.snapshots = snapshots
     self.chance = chance
     self.log = log
     self.clock = clock
@@ -127,7 +130,7 @@ package struct ShardRunner {
     return kept.reversed()
   }
 
-  private struct CallError: Error {
+  struct CallError: Error {
     var key: KeyBytes?
     var kind: FailureKind
     var message: String
@@ -152,6 +155,7 @@ package struct ShardRunner {
   private mutating func call(
     _ unit: Unit, _ entry: EntryView, _ index: Int, _ batch: Batch, _ shard: Shard
   ) throws(CallError) {
+    if let work = batch.aggregate { return try decide(unit, entry, index, batch, work, shard) }
     var handler = Int(unit.handler)
     var recorded = unit.recorded
     if handler < 0 {
@@ -254,7 +258,7 @@ package struct ShardRunner {
     }
   }
 
-  private mutating func worker(for generation: RunningGeneration) throws(CallError) -> ScriptWorker {
+  mutating func worker(for generation: RunningGeneration) throws(CallError) -> ScriptWorker {
     for entry in workers where entry.generation == generation.number { return entry.worker }
     do {
       let worker = try generation.scripts.makeWorker(
@@ -271,7 +275,7 @@ package struct ShardRunner {
     }
   }
 
-  private mutating func drop(_ worker: ScriptWorker) {
+  mutating func drop(_ worker: ScriptWorker) {
     workers.removeAll { $0.worker === worker }
   }
 }

@@ -66,6 +66,11 @@ package struct ControlState: Equatable, Sendable {
         throw FoldError(commit: commit, what: "an instance record of no known reader")
       }
       self[reader: record.reader].states.apply(record, commit: commit)
+    case .outcome:
+      // It says what became of a command; what the reader has done is in its progress.
+      guard OutcomeRecord(fields) != nil else {
+        throw FoldError(commit: commit, what: "an outcome record that makes no sense")
+      }
     case .resolved:
       guard let record = ResolvedRecord(fields), readers.indices.contains(Int(record.reader) - 1) else {
         throw FoldError(commit: commit, what: "a resolved record of no known reader")

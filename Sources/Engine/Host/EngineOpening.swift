@@ -28,8 +28,10 @@ extension ControlState {
   package func cursorsPassingUnheard(with scripts: Generation, in log: LogReader) throws -> [String: UInt64] {
     var cursors: [String: UInt64] = [:]
     for reader in readers where reader.life == .active && reader.cursor < position {
-      guard let consumer = scripts.consumers.first(where: { $0.name == reader.name }),
-        consumer.handlers.map(\.pattern.description) != reader.hearing
+      let consumer = scripts.consumers.first { $0.name == reader.name && $0.readerKind == reader.kind }
+      // One that is declared no more keeps its place, but for commands, which somebody else may own from now on.
+      guard consumer != nil || reader.kind == .aggregate,
+        consumer?.handlers.map(\.pattern.description) != reader.hearing
       else { continue }
       cursors[reader.name] = try cursorPassingUnheard(of: reader, in: log)
     }
@@ -38,6 +40,7 @@ extension ControlState {
 
   private func cursorPassingUnheard(of reader: ReaderState, in log: LogReader) throws -> UInt64 {
     let patterns = reader.hearing.compactMap { TypePattern($0) }
+    let kind = reader.kind == .aggregate ? RecordKind.command : .event
     var cursor = reader.cursor
     while cursor < position {
       guard let chunk = try log.chunk(from: Position(cursor + 1), through: Position(position)), chunk.count > 0 else {
@@ -46,7 +49,7 @@ extension ControlState {
       for at in max(chunk.firstPosition.rawValue, cursor + 1)...chunk.lastPosition.rawValue {
         let entry = chunk.entry(Position(at))
         let type = entry.type.text
-        if entry.rawKind == RecordKind.event.rawValue, patterns.contains(where: { $0.matches(type) }) { return cursor }
+        if entry.rawKind == kind.rawValue, patterns.contains(where: { $0.matches(type) }) { return cursor }
         cursor = at
       }
     }

@@ -24,6 +24,10 @@ package protocol EventHost: Sendable {
   /// `stream`: chunks that share one are appended in the order of the calls, and none after one that failed.
   func append(_ batch: EntryBatch, expecting: Position?, stream: IngressStream?) async -> AppendOutcome
 
+  /// Sends a command, one entry of the kind `command`, to its owner; returns once its outcome is durable, or, after `wait`,
+  /// once it is durable that there will be one. The same source and id again ends as it did the first time.
+  func send(_ command: EntryBatch, wait: Duration) async -> CommandOutcome
+
   /// The last durable position.
   var durable: Position { get }
   /// Returns when an entry after `position` is durable, with the last durable position.

@@ -26,7 +26,7 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
   private let pendingBytes = Atomic<Int>(0)
   private let outOfSpace = Atomic<Bool>(false)
   private let logThread: LogThread
-  private let running = Mutex(ContractSet())
+  private let running = Mutex<RunningGeneration?>(nil)
   private let reloader = Mutex<(@Sendable () async -> ReloadOutcome)?>(nil)
   private var core: EngineCore!
   private var workers: WorkerPool!
@@ -38,14 +38,16 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
 
   package convenience init(
     settings: EngineSettings, start: EngineStart, journal: any Journal, identities: IdentityIndex,
-    framer: consuming CommitFramer, reader: LogReader, clock: any HostClock, observer: any EngineObserver
+    framer: consuming CommitFramer, reader: LogReader, clock: any HostClock, observer: any EngineObserver,
+    snapshots: SubjectSnapshots? = nil
   ) {
     let identity = start.identity
     self.init(
       settings: settings, start: start, journal: journal, identities: identities, framer: framer, reader: reader,
       clock: clock, observer: observer
     ) { mark in
-      var runner = ShardRunner(log: reader, clock: clock, hash: identity.hash, identity: identity, mark: mark)
+      var runner = ShardRunner(
+        log: reader, clock: clock, hash: identity.hash, identity: identity, mark: mark, snapshots: snapshots)
       return { batch, shard in runner.run(batch, shard) }
     }
   }
@@ -109,7 +111,7 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
       inputs.removeAll(keepingCapacity: true)
       if let current = core.generation, current.number != generation {
         generation = current.number
-        running.withLock { $0 = current.scripts.contracts }
+        running.withLock { $0 = current }
       }
       signal.advance(to: core.durablePosition)
       if core.isStopped { return didEnd(.success(())) }
@@ -165,7 +167,9 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
 
 extension RunningEngine {
   package var isOverloaded: Bool { pendingBytes.load(ordering: .relaxed) > Self.mostPendingBytes }
-  package var contracts: ContractSet { running.withLock { $0 } }
+  package var contracts: ContractSet { running.withLock { $0?.scripts.contracts } ?? ContractSet() }
+  /// The scripts that run; nil before the first deploy.
+  package var runningGeneration: RunningGeneration? { running.withLock { $0 } }
   package var isOutOfSpace: Bool { outOfSpace.load(ordering: .relaxed) }
   /// Up to where the log is durable, to the commit.
   package var durablePoint: DurablePoint { journal.durable }
@@ -184,6 +188,27 @@ extension RunningEngine {
         .append(
           AppendJob(batch: batch, expecting: expecting, stream: stream) { continuation.resume(returning: $0) }))
     }
+  }
+
+  package func send(_ command: EntryBatch, wait: Duration) async -> CommandOutcome {
+    let bytes = command.bytes.count
+    if pendingBytes.add(bytes, ordering: .relaxed).newValue > Self.mostPendingBytes {
+      pendingBytes.subtract(bytes, ordering: .relaxed)
+      return .overloaded
+    }
+    defer { pendingBytes.subtract(bytes, ordering: .relaxed) }
+    let patience = Mutex<Task<Void, Never>?>(nil)
+    let outcome = await withCheckedContinuation { continuation in
+      let job = CommandJob(command) { continuation.resume(returning: $0) }
+      inbox.put(.command(job))
+      let task = Task { [inbox] in
+        guard (try? await Task.sleep(for: wait)) != nil else { return }
+        inbox.put(.commandWaited(job))
+      }
+      patience.withLock { $0 = task }
+    }
+    patience.withLock { $0 }?.cancel()
+    return outcome
   }
 
   package func waitForDurable(after position: Position) async throws -> Position {

@@ -8,6 +8,8 @@ package final class AppendJob: @unchecked Sendable {
   package let batch: EntryBatch
   package let expecting: Position?
   package let stream: IngressStream?
+  /// When it is a command whose sender waits for the outcome.
+  let command: CommandJob?
   private var complete: ((AppendOutcome) -> Void)?
 
   /// For each entry that may be a duplicate, what the log says of its identity.
@@ -20,10 +22,20 @@ package final class AppendJob: @unchecked Sendable {
   package init(
     batch: EntryBatch, expecting: Position?, stream: IngressStream?, complete: @escaping (AppendOutcome) -> Void
   ) {
+    command = nil
     self.batch = batch
     self.expecting = expecting
     self.stream = stream
     self.complete = complete
+  }
+
+  /// A command on its way into the log. What becomes of it is told to `command`; here only that it is not in.
+  init(_ command: CommandJob) {
+    batch = command.batch
+    expecting = nil
+    stream = nil
+    self.command = command
+    complete = { command.answer(CommandOutcome(notAppended: $0)) }
   }
 
   /// Looking failed: the log could not be read.

@@ -24,6 +24,8 @@ package final class OperatorJob: @unchecked Sendable {
   var hasRead = false
   /// The keys whose letters are in the group, as they were before.
   var touched: [(key: KeyBytes, before: BlockedSummary)] = []
+  /// Outcomes of commands that it gives up.
+  var discarded: [OutcomeRecord] = []
   /// Of a verb on a reader: what waited before.
   var before = (units: 0, letters: 0)
   /// What a verb on a reader is answered with once it is durable.

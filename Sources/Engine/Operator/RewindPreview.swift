@@ -38,6 +38,9 @@ package struct RewindPreview: Sendable, Equatable {
 
   /// Why a rewind of `reader` to `first` would be refused; nil: it would be done. The engine decides again when it comes.
   package static func refusal(of reader: HostStatus.Reader, to first: Position) -> String? {
+    if reader.kind == ReaderChange.Kind.aggregate.description {
+      return "\(reader.name) is an aggregate: its commands are decided, and nothing decides them again"
+    }
     if reader.state == "removed" {
       return "\(reader.name) is not declared any more: declare it again, then rewind it"
     }

@@ -9,6 +9,12 @@ struct ReaderRuntime {
   var consumer: Int?
   var hearing: HearingTable?
   var hasDefaultKey = true
+  /// The kind of entries that it hears.
+  var hears = RecordKind.event
+  /// Of an aggregate.
+  var subjects = SubjectCache()
+  /// How often a subject's commands were decided on an old state in a row, by its hash.
+  var contended: [UInt64: Int] = [:]
   /// Whether its script declares a state.
   var hasState = false
 

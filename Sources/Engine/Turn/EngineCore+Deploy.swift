@@ -12,10 +12,10 @@ extension EngineCore {
         job.answer(.refused(errors: ["the host is stopping"]))
       } else if isRunning(job.scripts) {
         goLiveUnchanged(job)
-      } else if waitsForOldKeys(job.scripts) {
+      } else if waitsForOldKeys(job.scripts) || waitsForCommands(job) {
         deploys.prepend(job)
         return nil
-      } else if let errors = refusals(of: job.scripts) {
+      } else if let errors = refusals(of: job) {
         loadErrors = errors
         job.answer(.refused(errors: errors))
       } else {
@@ -47,7 +47,7 @@ extension EngineCore {
   /// Whether a batch by an old `key` is still out or not yet committed: it may leave blocked keys, which forbid the deploy.
   private func waitsForOldKeys(_ scripts: Generation) -> Bool {
     scripts.consumers.contains { consumer in
-      guard let reader = control.reader(named: consumer.name, kind: .consumer),
+      guard let reader = control.reader(named: consumer.name, kind: consumer.readerKind),
         reader.keyRule != consumer.key.fingerprint
       else { return false }
       let runtime = runtimes[Int(reader.number) - 1]
@@ -56,10 +56,10 @@ extension EngineCore {
   }
 
   /// What forbids a deploy although every file is good.
-  private func refusals(of scripts: Generation) -> [String]? {
+  private func refusals(of job: DeployJob) -> [String]? {
     var errors: [String] = []
-    for consumer in scripts.consumers {
-      guard let reader = control.reader(named: consumer.name, kind: .consumer),
+    for consumer in job.scripts.consumers {
+      guard let reader = control.reader(named: consumer.name, kind: consumer.readerKind),
         reader.keyRule != consumer.key.fingerprint, !reader.blocked.isEmpty || !reader.states.isEmpty
       else { continue }
       let what = reader.blocked.isEmpty ? "\(reader.states.count) states" : "\(reader.blocked.count) blocked keys"
@@ -70,6 +70,7 @@ extension EngineCore {
           put the old key back until they are done, or give the consumer another name
         """)
     }
+    errors += refusalsOfCommands(job)
     return errors.isEmpty ? nil : errors
   }
 
@@ -78,9 +79,10 @@ extension EngineCore {
     var created = UInt32(control.readers.count)
     for consumer in job.scripts.consumers {
       let hearing = consumer.handlers.map(\.pattern.description)
-      guard let reader = control.reader(named: consumer.name, kind: .consumer) else {
+      guard let reader = control.reader(named: consumer.name, kind: consumer.readerKind) else {
         created += 1
         var change = ReaderChange(.created, reader: created)
+        change.kind = consumer.readerKind
         change.name = consumer.name
         change.cursor = start(of: consumer, job)
         change.hearing = hearing
@@ -91,11 +93,12 @@ extension EngineCore {
       }
       if let change = self.change(of: reader, to: consumer, hearing: hearing, job) { changes.append(change) }
     }
-    let declared = Set(job.scripts.consumers.map(\.name))
-    for reader in control.readers where !reader.isRemoved && reader.kind == .consumer {
-      guard !declared.contains(reader.name) else { continue }
+    for reader in control.readers where !reader.isRemoved {
+      guard [.consumer, .aggregate].contains(reader.kind),
+        !job.scripts.consumers.contains(where: { $0.name == reader.name && $0.readerKind == reader.kind })
+      else { continue }
       var change = ReaderChange(.removed, reader: reader.number)
-      change.cursor = runtimes[Int(reader.number) - 1].liveCursor
+      change.cursor = max(runtimes[Int(reader.number) - 1].liveCursor, job.passed[reader.name] ?? 0)
       changes.append(change)
     }
     return changes
@@ -115,6 +118,9 @@ extension EngineCore {
       return nil
     }
     var change = ReaderChange(what, reader: reader.number)
+    change.kind = reader.kind
+    // Commands that came while it was away were for others: nobody could have sent one to it.
+    if what == .returned, reader.kind == .aggregate { change.cursor = control.position }
     if what == .hearingChanged {
       let live = runtimes[Int(reader.number) - 1].liveCursor
       change.cursor = max(live, job.passed[reader.name] ?? 0)
@@ -203,12 +209,16 @@ extension EngineCore {
   }
 
   private func setRunning(_ scripts: Generation, number: UInt32) {
-    stateCacheBytes = settings.stateCacheBytes / max(1, scripts.consumers.count { $0.state != nil })
+    stateCacheBytes =
+      settings.stateCacheBytes / max(1, scripts.consumers.count { $0.state != nil || $0.aggregate != nil })
     generation = RunningGeneration(number: number, scripts: scripts)
     for index in runtimes.indices {
       let reader = control.readers[index]
-      let consumer = scripts.consumers.firstIndex { $0.name == reader.name && reader.kind == .consumer }
-      runtimes[index].consumer = consumer
+      let consumer = scripts.consumers.firstIndex { $0.name == reader.name && reader.kind == $0.readerKind }
+      runtimes[index].consumer = reader.life == .forgotten ? nil : consumer
+      runtimes[index].hears = reader.kind == .aggregate ? .command : .event
+      runtimes[index].subjects = SubjectCache()
+      runtimes[index].contended = [:]
       runtimes[index].hearing = consumer.map { HearingTable(scripts.consumers[$0]) }
       runtimes[index].hasState = consumer.map { scripts.consumers[$0].state != nil } ?? false
       runtimes[index].hasDefaultKey = consumer.map { scripts.consumers[$0].key.isDefault } ?? true

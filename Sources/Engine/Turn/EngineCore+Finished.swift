@@ -44,26 +44,48 @@ extension EngineCore {
   /// Frames the commits of finished batches until the group is large enough; returns those that are in it.
   func frameFinished() -> [Batch] {
     var framed: [Batch] = []
+    var waiting: [Batch] = []
     while let batch = finished.first, framed.isEmpty || framer.byteCount < settings.turnBytes {
       finished.removeFirst()
+      if touchesReserved(batch) {
+        waiting.append(batch)
+        continue
+      }
       frame(batch)
       framed.append(batch)
     }
+    for batch in waiting.reversed() { finished.prepend(batch) }
     return framed
+  }
+
+  /// As `frameFinished`, of the batches of commands alone. They go before what comes in from outside, so that they are
+  /// seldom too old.
+  func frameDecided() -> [Batch] {
+    guard finished.contains(where: { $0.aggregate != nil }) else { return [] }
+    let decided = Array(finished.filter { $0.aggregate != nil })
+    finished.removeAll { $0.aggregate != nil }
+    for batch in decided { frame(batch) }
+    return decided
   }
 
   private func frame(_ batch: Batch) {
     let cut = batch.firstUndone
+    if let work = batch.aggregate { judge(batch, work, before: cut) }
     let progress = progress(of: batch, before: cut)
     framer.beginCommit(
       producer: .reader(batch.reader), generation: batch.generation.number, time: commitTime, durable: durableCommit)
-    appendEffects(of: batch, before: cut)
+    if let work = batch.aggregate {
+      appendDecisions(of: batch, work, before: cut)
+    } else {
+      appendEffects(of: batch, before: cut)
+    }
     appendLetterEvents(of: batch, progress)
     appendStates(of: batch, before: cut)
     scratch.truncate(to: 0)
     progress.encode(into: &scratch)
     framer.appendRecord(scratch.bytes)
-    framer.endCommit()
+    batch.lastPosition = framer.nextPosition.rawValue - 1
+    batch.commit = framer.endCommit()
     batch.progress = progress
     let reader = control.readers[Int(batch.reader) - 1]
     batch.touched = progress.touchedKeys(and: batch.retriedKeys).map { ($0, BlockedSummary(reader.blocked[$0])) }
@@ -107,6 +129,7 @@ extension EngineCore {
     if runtimes[index].hasState {
       runtimes[index].states.note(batch.foundStates, batch: batch.number, mostBytes: stateCacheBytes)
     }
+    if let work = batch.aggregate { committedDecisions(of: batch, work, index, progress) }
     if !runtimes[index].lost.isEmpty { noteFailedLost(index, progress) }
     tell(batch, progress)
   }
@@ -129,7 +152,7 @@ extension EngineCore {
     let name = batch.declaration.name
     let cut = batch.firstUndone
     for shard in batch.shards {
-      for (unit, lines) in shard.logs where unit < cut {
+      for (unit, lines) in shard.logs where unit < cut && !batch.isSetAside(unit) {
         hands.log(lines, consumer: name, position: Position(batch.units[unit].position))
       }
     }
@@ -160,10 +183,10 @@ extension Batch {
     return index
   }
 
-  /// All of it was run and it neither blocks nor frees a key. It may have put followers into the queues of keys that stay
+  /// All of it was run and it neither blocks nor frees a key. Of commands that is known when they are judged. It may have put followers into the queues of keys that stay
   /// blocked: the next batch puts its own behind them.
   var leavesKeysAlone: Bool {
-    keyFailures.isEmpty && retriedKeys.isEmpty && rekeyed.isEmpty
+    aggregate == nil && keyFailures.isEmpty && retriedKeys.isEmpty && rekeyed.isEmpty
       && shards.allSatisfy { $0.failures.isEmpty && $0.passedOver.isEmpty && $0.done == $0.units.count }
   }
 }

@@ -71,7 +71,8 @@ extension EngineCore {
     }
     let batch = Batch(
       reader: UInt32(index + 1), number: runtimes[index].batchNumber + 1, generation: generation, consumer: consumer,
-      now: commitTime, from: runtimes[index].scanned)
+      now: commitTime, from: runtimes[index].scanned,
+      aggregate: generation.scripts.consumers[consumer].aggregate.map(beginAggregateWork))
     // Slow retries must not keep new units waiting, nor these them: every other batch begins with what is new.
     if batch.number % 2 == 0 { addRetries(to: batch, index) }
     if batch.units.isEmpty || batch.number % 2 == 0 { addNew(to: batch, index) }
@@ -84,6 +85,7 @@ extension EngineCore {
     runtimes[index].batchNumber = batch.number
     runtimes[index].out = batch
     batch.givenUp = runtimes[index].lost.map(\.unit)
+    if let work = batch.aggregate { findSubjects(of: batch, work, index) }
     send(batch)
   }
 
@@ -190,7 +192,7 @@ extension EngineCore {
       for at in max(chunk.firstPosition.rawValue, runtimes[index].scanned + 1)...chunk.lastPosition.rawValue {
         let entry = chunk.entry(Position(at))
         let hash = chunk.place(Position(at)).typeHash
-        if entry.rawKind == RecordKind.event.rawValue,
+        if entry.rawKind == runtimes[index].hears.rawValue,
           runtimes[index].hearing!.handler(forType: hash, of: entry) >= 0
         {
           return
@@ -226,6 +228,7 @@ extension EngineCore {
     guard batch.through + 1 >= first else { return true }
     var position = batch.through + 1
     let checksBlocked = !runtimes[index].blockedHashes.isEmpty
+    let hears = runtimes[index].hears.rawValue
     // Beside what is tried again there is always room for new units.
     let limit = runtimes[index].batchLimit + batch.retriedKeys.count
     let room = settings.queueLimit - control.readers[index].blocked.unitCount
@@ -237,7 +240,7 @@ extension EngineCore {
       let info = chunk.places[Int(position - first)]
       let view = chunk.entry(Position(position))
       let handler =
-        view.rawKind == RecordKind.event.rawValue
+        view.rawKind == hears
         ? runtimes[index].hearing!.handler(forType: info.typeHash, of: view) : -1
       if handler >= 0 {
         var unit = Unit(

@@ -97,9 +97,10 @@ extension EngineCore {
   /// What is to be done with a request. Duplicates: entry index → position it has already, or 0 for one that repeats
   /// an earlier entry of the same request.
   private func check(_ job: AppendJob, groupBegan: Position) -> Check {
-    // Nothing of this turn may come between the look at the subject's last event and the append: no other request, and
-    // none of the events by which the host tells of what operators do.
-    if job.expecting != nil, framer.nextPosition.rawValue > control.position + 1 { return .wait }
+    // Nothing of this turn may come between the look at the subject's last event and the append: no other request, no
+    // command, and none of the events by which the host tells of what operators do.
+    if job.expecting != nil, isInGroup(subjectOf: job) { return .wait }
+    if touchesReserved(job) || job.command != nil && deployWaitsForCommands { return .wait }
     if let lookedUp = job.lookedUpIn, lookedUp.sealings != identities.sealings { job.forgetAnswers() }
     var unknown: [Int] = []
     var duplicates: [Int: UInt64] = [:]
@@ -160,6 +161,18 @@ extension EngineCore {
       }
     }
     return last == expecting.rawValue ? nil : .refuse(.expectationFailed(actual: Position(last)))
+  }
+
+  /// Whether an event of the job's subject stands in the group that is being framed.
+  private func isInGroup(subjectOf job: AppendJob) -> Bool {
+    guard let info = job.batch.infos.first else { return false }
+    let subject = job.batch.entry(0).subject
+    var isThere = false
+    framer.forEachEntry(from: Position(control.position + 1)) { _, entry, place in
+      isThere = place.subjectHash == info.subjectHash && entry.subject.equals(subject)
+      return !isThere
+    }
+    return isThere
   }
 
   private func park(_ job: AppendJob, identities unsure: [Int], subjectHead: Bool, groupBegan: Position) {
@@ -239,13 +252,15 @@ extension EngineCore {
 
   /// The group is appended: answers wait until it is durable.
   func acceptedAppends(_ accepted: [AcceptedAppend], commit: UInt64) {
-    for append in accepted { unanswered.append((commit, append.job, append.outcome)) }
+    for append in accepted where !noteAppended(append, commit: commit) {
+      unanswered.append((commit, append.job, append.outcome))
+    }
   }
 
   /// Only duplicates: what they repeat may not yet be durable.
   func answerWithoutCommit(_ accepted: [AcceptedAppend]) {
     let lastCommit = control.commit
-    for append in accepted {
+    for append in accepted where !noteAppended(append, commit: lastCommit) {
       if lastCommit <= durableCommit {
         append.job.answer(append.outcome)
       } else {

@@ -40,7 +40,7 @@ extension EngineCore {
 
   private func readers(named name: String?) -> [ReaderState]? {
     guard let name else { return control.readers }
-    return control.reader(named: name, kind: .consumer).map { [$0] }
+    return operable(named: name).map { [$0] }
   }
 
   /// Frames the next of a reader's letters. False when they are still to be read, or nothing was framed.
@@ -102,8 +102,11 @@ extension EngineCore {
         }
       }
     }
+    job.discarded = []
+    if verb == .discard, reader.kind == .aggregate { job.discarded = discarded(letters, told: events, job) }
     framer.append(events)
     scratch.truncate(to: 0)
+    for record in job.discarded { record.encode(into: &scratch) }
     ResolvedRecord(how, reader: reader.number, letters: letters.map(\.id), by: job.by).encode(into: &scratch)
     framer.appendRecord(scratch.bytes)
     framer.endCommit()
@@ -118,13 +121,14 @@ extension EngineCore {
   /// A part of the job is appended and folded, or had nothing to append.
   func committedLetters(_ job: OperatorJob) {
     if let part = job.parts.popLast() {
+      tellSenders(job.discarded, commit: control.commit)
       let index = Int(part.reader) - 1
       for (key, before) in job.touched { noteChange(of: key, from: before, index, wasTried: false) }
       let rest = Array(part.letters.dropFirst(Self.lettersPerCommit))
       if !rest.isEmpty, job.readFailure == nil { job.parts.append((part.reader, rest)) }
       if job.readFailure != nil { job.parts = [] }
     }
-    (job.touched, job.events, job.hasRead) = ([], [:], false)
+    (job.touched, job.events, job.hasRead, job.discarded) = ([], [:], false, [])
     if job.parts.isEmpty { finish(job) }
   }
 

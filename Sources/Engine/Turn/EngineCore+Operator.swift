@@ -10,7 +10,7 @@ extension EngineCore {
     if appendAgainAt != nil { return refuseForSpace(job) }
     switch job.verb {
     case .reader(_, let name, let complete):
-      guard let reader = control.reader(named: name, kind: .consumer) else { return complete(.unknown) }
+      guard let reader = operable(named: name) else { return complete(.unknown) }
       job.readers = [reader.number]
     case .letters(_, let selection, let complete):
       guard let parts = parts(of: selection, &job.receipt) else { return complete(.unknownConsumer) }
@@ -19,6 +19,12 @@ extension EngineCore {
     }
     for reader in job.readers { runtimes[Int(reader) - 1].waitingVerbs += 1 }
     operators.append(job)
+  }
+
+  /// A consumer or an aggregate; no script declares both under one name.
+  func operable(named name: String) -> ReaderState? {
+    let readers = [ReaderChange.Kind.consumer, .aggregate].compactMap { control.reader(named: name, kind: $0) }
+    return readers.first { !$0.isRemoved } ?? readers.first
   }
 
   /// Frames what can be done now, a commit each; returns the jobs that are in the group. A job of many letters takes
@@ -96,6 +102,7 @@ extension EngineCore {
     change.cursor = cursor
     change.by = job.by
     scratch.truncate(to: 0)
+    if verb == .forget, reader.kind == .aggregate { encodeDiscarded(allOf: reader, job) }
     change.encode(into: &scratch)
     framer.appendRecord(scratch.bytes)
     framer.endCommit()
@@ -104,6 +111,9 @@ extension EngineCore {
   }
 
   private func refusal(of cursor: UInt64, _ reader: ReaderState) -> String? {
+    if reader.kind == .aggregate {
+      return "\(reader.name) is an aggregate: its commands are decided, and nothing decides them again"
+    }
     if reader.life == .removed { return "\(reader.name) is not declared any more: declare it again, then rewind it" }
     if cursor > 0, !reader.states.isEmpty {
       return
@@ -138,7 +148,9 @@ extension EngineCore {
     let index = Int(reader.number) - 1
     switch verb {
     case .pause, .resume: break
-    case .forget: forgetWaiting(index)
+    case .forget:
+      forgetWaiting(index)
+      tellSenders(job.discarded, commit: control.commit)
     case .rewind:
       runtimes[index].goBack(to: reader.cursor)
       runtimes[index].states.removeAll()

@@ -23,9 +23,14 @@ extension EngineCore {
     var handled: [KeyBytes: [UInt64]] = [:]
     var unheard: [KeyBytes: [UInt64]] = [:]
     var queued = batch.queued.mapValues { $0.filter { $0 <= record.through } }
-    if !failures.isEmpty || !batch.retriedKeys.isEmpty {
+    if !failures.isEmpty || !batch.retriedKeys.isEmpty || batch.aggregate?.setAside.isEmpty == false {
       for (index, unit) in batch.units.prefix(cut).enumerated() {
-        if let failure = failures[index] {
+        if batch.isSetAside(index) {
+          // Its key waits for it and is run again at once; no attempt is counted.
+          if !unit.isRetry, let entry = unit.entry {
+            queued[batch.key(of: unit, entry: entry), default: []].append(unit.position)
+          }
+        } else if let failure = failures[index] {
           record.failed.append(failed(failure, batch, reader))
         } else if passedOver.contains(index) {
           if !unit.isRetry, let entry = unit.entry {

@@ -68,6 +68,12 @@ package final class EngineCore {
   /// That was not enough for all, and who begins in the next turn.
   var someStandBack = false
   var nextToScan = 0
+  /// Commands whose senders wait for the outcome, by position.
+  var awaited: [UInt64: [CommandJob]] = [:]
+  /// What they will be answered with, once it is durable.
+  var commandAnswers: Deque<(commit: UInt64, job: CommandJob, outcome: CommandOutcome)> = []
+  /// A deploy waits for aggregates: no commands are let in before it.
+  var deployWaitsForCommands = false
   var isStopping = false
   /// On the way to a stop: the live cursors are in the log, so that the next start has nothing to read again.
   var wroteCursors = false
@@ -131,6 +137,8 @@ package final class EngineCore {
   private func take(_ input: EngineInput) throws(JournalError) {
     switch input {
     case .append(let job): takeAppend(job)
+    case .command(let job): take(job)
+    case .commandWaited(let job): waited(job)
     case .lookedUp(let job): resume(job)
     case .batchDone(let batch): takeBack(batch)
     case .fetched(let reader, let result): takeFetched(reader, result)
@@ -150,6 +158,7 @@ package final class EngineCore {
       isStopping = true
       for job in operators { refuseForStop(job) }
       operators = []
+      stopWaitingForOutcomes()
     }
   }
 
@@ -191,9 +200,10 @@ package final class EngineCore {
     let verbs = frameOperators()
     // A deploy is decided on the state before this group, which verbs of the same group would change.
     let deploy = verbs.isEmpty ? frameDeploy() : nil
-    let accepted = frameAppends()
     // Nor is a batch judged by the state before a deploy that it comes to lie behind: other code may be live by then.
-    let batches = deploy == nil ? frameFinished() : []
+    let decided = deploy == nil ? frameDecided() : []
+    let accepted = frameAppends()
+    let batches = deploy == nil ? decided + frameFinished() : []
     let cursors = batches.isEmpty && accepted.isEmpty && frameCursors()
     guard framer.hasCommits else {
       framer.rollback()
@@ -226,6 +236,7 @@ package final class EngineCore {
     if let deploy { goLive(deploy) }
     acceptedAppends(accepted, commit: chunk.lastCommit)
     for batch in batches { committedBatch(batch) }
+    noteMissed(chunk)
     if cursors { wroteCursors = true }
   }
 
@@ -283,6 +294,10 @@ package final class EngineCore {
       unanswered.removeFirst()
       first.job.answer(first.outcome)
     }
+    while let first = commandAnswers.first, first.commit <= durableCommit {
+      commandAnswers.removeFirst()
+      first.job.answer(first.outcome)
+    }
     while let first = done.first, first.commit <= durableCommit {
       done.removeFirst()
       answer(first.job)
@@ -304,7 +319,7 @@ package final class EngineCore {
     } else if runtimes.contains(where: { $0.out != nil }) || hasWorkToAppend || !wroteCursors {
       return
     }
-    guard lookUps == 0, unanswered.isEmpty, unsynced.isEmpty else { return }
+    guard lookUps == 0, unanswered.isEmpty, commandAnswers.isEmpty, unsynced.isEmpty else { return }
     isStopped = true
   }
 }

@@ -5,6 +5,9 @@ package import Scripts
 package enum EngineInput: Sendable {
   case append(AppendJob)
   case lookedUp(AppendJob)
+  case command(CommandJob)
+  /// Its sender does not wait for the outcome any longer.
+  case commandWaited(CommandJob)
   case batchDone(Batch)
   case fetched(reader: UInt32, FetchResult)
   case deploy(DeployJob)

@@ -6,19 +6,24 @@ enum HostEvent {
   case letter
   /// An operator resolved a dead letter.
   case letterResolved
+  /// A command that a script sent was rejected.
+  case rejected
 
   var type: StaticString {
     switch self {
     case .letter: "moondance.dead-letter"
     case .letterResolved: "moondance.dead-letter.resolved"
+    case .rejected: "moondance.rejected"
     }
   }
 }
 
 extension EntryBatch {
   /// Adds an event about the one at `position`; none about the host's own. `write` writes the members of its data.
+  /// `subject`: that of the cause, unless another is given.
   func addHostEvent(
-    _ event: HostEvent, cause: EntryView, at position: UInt64, _ write: (inout JSONObjectWriter) -> Void
+    _ event: HostEvent, cause: EntryView, at position: UInt64, subject: UnsafeRawBufferPointer? = nil,
+    _ write: (inout JSONObjectWriter) -> Void
   ) {
     if cause.isHostEvent { return }
     var data = JSONObjectWriter()
@@ -26,7 +31,7 @@ extension EntryBatch {
     let type = event.type
     begin(
       kind: .event, type: UnsafeRawBufferPointer(start: type.utf8Start, count: type.utf8CodeUnitCount),
-      subject: cause.subject, data: data.finish(), encoding: .json, cause: position,
+      subject: subject ?? cause.subject, data: data.finish(), encoding: .json, cause: position,
       root: cause.rootHere(at: position), depth: min(cause.depth + 1, EntryView.maximumDepth))
     inheritAttributes(of: cause)
     end()

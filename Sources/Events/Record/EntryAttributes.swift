@@ -76,6 +76,8 @@ package enum AttributeName: UInt8, Sendable, CaseIterable {
   case timerreader = 13
   case timerkey = 14
   case timerid = 15
+  /// Of a command that a script sent: the subject of what it was handling, which hears of a rejection.
+  case sender = 16
 
   package var wireName: UnsafeRawBufferPointer {
     let text = staticName
@@ -99,6 +101,7 @@ package enum AttributeName: UInt8, Sendable, CaseIterable {
     case .timerreader: "timerreader"
     case .timerkey: "timerkey"
     case .timerid: "timerid"
+    case .sender: "sender"
     }
   }
 }

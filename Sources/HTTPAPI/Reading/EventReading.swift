@@ -28,6 +28,12 @@ package protocol EventReading: Sendable {
   /// Every failure of a unit up to the one that made it this letter; nil when the durable log never gave this id.
   func history(of id: LetterID) throws -> FailureHistory?
 
+  /// How a command ended that was decided; nil when the durable log has no outcome of it.
+  func outcome(of command: Position) throws -> CommandOutcome?
+
+  /// The state that an aggregate makes of a subject's events up to a durable position. `isHead`: it was the last one.
+  func state(of subject: [UInt8], aggregate: String, at: Position, isHead: Bool) -> SubjectReading.Answer
+
   /// The last position that was committed at or before `time`, in microseconds since 1970.
   func position(until time: Int64) throws -> Position
 

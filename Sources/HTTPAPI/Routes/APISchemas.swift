@@ -56,6 +56,8 @@ enum APISchemas {
       "ConsumerReceipt": consumerReceipt, "RewindReport": rewindReport, "RewindRequest": rewindRequest,
       "ActRequest": .object(["by": by]), "DeadLetters": letters, "DeadLetter": letter,
       "DeadLetterHistory": letterHistory, "ResolveRequest": resolveRequest, "ResolveReceipt": resolveReceipt,
+      "Command": command, "CommandEvents": commandEvents, "CommandReceipt": commandReceipt,
+      "SubjectState": subjectState,
     ]
   }
 

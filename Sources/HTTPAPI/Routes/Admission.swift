@@ -7,6 +7,9 @@ enum Admission {
   case refused(Answer)
   case follow(EventQuery)
   case append(EventForm)
+  /// A command and how long its sender waits.
+  case command([UInt8], Duration)
+  case state([UInt8], StateQuery)
   case letters(LetterListQuery)
   /// A change by an operator; `by` for the log.
   case act(Operation, [UInt8], by: String)
@@ -51,6 +54,12 @@ enum Admission {
       let values = target.query.isEmpty ? nil : try Query(target.query, names: operation.queryNames)
       if operation.method == .post { try checkEncoding(head) }
       if operation == .append { return .append(try form(head, services)) }
+      if operation == .sendCommand {
+        if let problem = services.backPressure { throw problem }
+        try checkType(head)
+        return .command(parameter, try CommandRoute.wait(values, services.limits))
+      }
+      if operation == .getState { return .state(parameter, try StateQuery(values)) }
       if operation == .listDeadLetters {
         guard let values else { return .letters(LetterListQuery()) }
         return .letters(try LetterListQuery(values, maximum: services.limits.pageLettersMaximum))

@@ -36,6 +36,13 @@ struct DoorResponder: Sendable {
         ? try await StreamRoute(services: services).answer(request)
         : try await AppendRoute(services: services).answer(request, form)
       try await Self.write(answer, writer)
+    case .command(let type, let wait):
+      try await Self.invite(request, writer)
+      let route = CommandRoute(services: services, type: type, wait: wait)
+      try await Self.write(try await route.answer(request), writer)
+    case .state(let aggregate, let query):
+      try await Self.write(
+        await Self.answer { () throws(Problem) in try await state(of: aggregate, query) }, writer)
     case .act(let operation, let parameter, let sender):
       try await Self.invite(request, writer)
       let route = OperatorRoute(services: services, operation: operation, parameter: parameter, sender: sender)

@@ -8,6 +8,8 @@ extension Operation {
     case .listEvents: "Read events in the order of the log, or follow them"
     case .getEvent: "Read one event"
     case .listSubject: "Read the events of a subject"
+    case .sendCommand: "Send a command to its owner"
+    case .getState: "The state that an aggregate has made of a subject"
     case .status: "What runs, how far it is, and what waits"
     case .listConsumers: "Every consumer, how far it is, and what waits"
     case .getConsumer: "One consumer"
@@ -45,6 +47,17 @@ extension Operation {
       and a reader who is too slow is told where to resume.
       """
     case .listSubject: "The subject is percent-encoded. Slashes may stand as they are."
+    case .sendCommand:
+      """
+      It is answered once its outcome is durable: with the events it made, or with the reason of its rejection. Without an \
+      outcome in time the answer is 202 with its position; it is durable then, and will be decided. The same source and id \
+      again is the same command: it ends as it did the first time.
+      """
+    case .getState:
+      """
+      Every event of the subject up to a position is in it; keptAt and folded say how it was found: up to where a file had \
+      kept it, and how many events were folded after that.
+      """
     case .pauseConsumer:
       "What is under way is finished. Restarts and deploys change nothing: it stays paused until it is resumed."
     case .forgetConsumer:
@@ -105,6 +118,18 @@ extension Operation {
       return [Parameter("subject", in: "path", required: true, .string(), "The subject.")]
         + queryNames.map { Self.parameter($0, limits) }
     case .listDeadLetters: return queryNames.map { Self.letterParameter($0, limits) }
+    case .sendCommand:
+      return [
+        Parameter("type", in: "path", required: true, .string(), "The command."),
+        Parameter(
+          "wait", in: "query", .string(), "How long to wait for the outcome: 500ms, 10s; 10s when it is not given."),
+      ]
+    case .getState:
+      return [
+        Parameter("name", in: "path", required: true, .string(), "The name of an aggregate, percent-encoded."),
+        Parameter("subject", in: "query", .string(), "Whose state; it must be given."),
+        Parameter("at", in: "query", .string(), "A position, or an RFC 3339 time; now when it is not given."),
+      ]
     case .getConsumer, .pauseConsumer, .resumeConsumer, .forgetConsumer, .rewindConsumer:
       return [Parameter("name", in: "path", required: true, .string(), "The name of a consumer, percent-encoded.")]
     case .getDeadLetter, .retryDeadLetter, .skipDeadLetter, .discardDeadLetter:
@@ -178,6 +203,7 @@ extension Operation {
     }
     switch self {
     case .append: return Self.events
+    case .sendCommand: return json("Command", required: true)
     case .rewindConsumer: return json("RewindRequest", required: true)
     case .retryDeadLetters, .skipDeadLetters, .discardDeadLetters: return json("ResolveRequest", required: true)
     default: return takesDocument ? json("ActRequest", required: false) : nil
@@ -209,6 +235,12 @@ extension Operation {
       return [200: response]
     case .listSubject: return [200: json("Events.", "Events")]
     case .getEvent: return [200: json("The event.", "CloudEvent", "application/cloudevents+json")]
+    case .sendCommand:
+      return [
+        200: json("It is accepted.", "CommandEvents"),
+        202: json("It is durable and not decided yet.", "CommandReceipt"),
+      ]
+    case .getState: return [200: json("The state.", "SubjectState")]
     case .status: return [200: json("The status.", "Status")]
     case .listConsumers: return [200: json("Every consumer.", "Consumers")]
     case .getConsumer: return [200: json("The consumer.", "Consumer")]
@@ -242,6 +274,8 @@ extension Operation {
     let guarded = scope == nil ? always : always + [401]
     switch self {
     case .append: return guarded + [409, 412, 413, 415, 422, 500, 503, 507]
+    case .sendCommand: return guarded + [404, 409, 413, 415, 422, 500, 503, 507]
+    case .getState: return guarded + [404, 409, 500, 503]
     case .listEvents, .listSubject: return guarded + [500, 503]
     case .getEvent, .listDeadLetters, .getDeadLetter: return guarded + [404, 500, 503]
     case .listViews: return guarded + [404]
@@ -261,8 +295,12 @@ extension Operation {
   /// Whether it can answer with this kind of problem, when it can answer with its status.
   func canMeet(_ kind: ProblemKind) -> Bool {
     switch kind {
-    case .identityConflict, .invalidEvent: self == .append
-    case .refused: isConsumerVerb
+    case .identityConflict: self == .append || self == .sendCommand
+    case .invalidEvent: self == .append
+    case .rejected: self == .sendCommand
+    case .contractBroken: self == .append
+    case .notLoaded: self == .reload
+    case .refused: isConsumerVerb || self == .getState
     default: true
     }
   }

@@ -10,6 +10,8 @@ enum Operation: String, CaseIterable, Sendable {
   case listEvents
   case getEvent
   case listSubject
+  case sendCommand
+  case getState
   case status
   case listConsumers
   case getConsumer
@@ -36,7 +38,7 @@ enum Operation: String, CaseIterable, Sendable {
 
   var method: HTTPRequest.Method {
     switch self {
-    case .append, .reload, .rebuildView: .post
+    case .append, .sendCommand, .reload, .rebuildView: .post
     default: changes ? .post : .get
     }
   }
@@ -75,6 +77,8 @@ enum Operation: String, CaseIterable, Sendable {
     case .append, .listEvents: "/events"
     case .getEvent: "/events/{position}"
     case .listSubject: "/subjects/{subject}"
+    case .sendCommand: "/commands/{type}"
+    case .getState: "/aggregates/{name}"
     case .status: "/status"
     case .listConsumers: "/consumers"
     case .getConsumer: "/consumers/{name}"
@@ -104,7 +108,7 @@ enum Operation: String, CaseIterable, Sendable {
   /// What a token must allow; nil: nothing is secret here.
   var scope: Scope? {
     switch self {
-    case .append: .append
+    case .append, .sendCommand: .append
     case .live, .ready: nil
     default: changes ? .admin : .read
     }
@@ -128,6 +132,8 @@ enum Operation: String, CaseIterable, Sendable {
     case .listDeadLetters: LetterListQuery.names
     case .queryView: ViewRequest.names
     case .getDocument: ViewRequest.documentNames
+    case .sendCommand: CommandRoute.queryNames
+    case .getState: StateQuery.names
     default: []
     }
   }

@@ -108,6 +108,16 @@ package struct CommitFramer {
     return first
   }
 
+  /// Every entry of the group so far from `position` on, until `body` returns false. The views are good during the call only.
+  package func forEachEntry(from position: Position, _ body: (Position, EntryView, EntryPlace) -> Bool) {
+    guard let memory, position < next.position else { return }
+    let first = max(position, groupFirst)
+    for index in Int(first.rawValue - groupFirst.rawValue)..<places.count {
+      let entry = EntryView(UnsafeRawPointer(memory.base) + Int(places[index].offset))
+      guard body(groupFirst + UInt64(index), entry, places[index]) else { return }
+    }
+  }
+
   /// Appends one or more whole control records (kinds that take no position).
   package mutating func appendRecord(_ bytes: UnsafeRawBufferPointer) {
     precondition(open != nil, "records are appended to an open commit")

@@ -70,7 +70,7 @@ package final class LogReader: Sendable {
   }
 
   /// The CRCs of a commit; `CommitChain.start` for commit 0.
-  func chain(ofCommit number: UInt64) throws -> CommitChain {
+  package func chain(ofCommit number: UInt64) throws -> CommitChain {
     var chain = CommitChain.start
     if number == 0 { return chain }
     var isThere = false

@@ -1,6 +1,7 @@
 package import Events
 
-/// A `consumer` as its script declares it: checked, complete, with defaults filled in.
+/// A `consumer` as its script declares it: checked, complete, with defaults filled in. An `aggregate` is one too: it hears
+/// commands instead of events.
 package struct ConsumerDeclaration: Sendable {
   package let name: String
   package let file: String
@@ -15,11 +16,14 @@ package struct ConsumerDeclaration: Sendable {
   package let state: StateDeclaration?
   /// In the order of their patterns' bytes; an index into them is what `handler(forType:)` gives.
   package let handlers: [HandlerDeclaration]
+  /// Of an aggregate: how it makes a state of events. Its handlers are those of its commands.
+  package let aggregate: AggregateDeclaration?
   private let hearing: Hearing
 
   init(
     name: String, file: String, line: Int, scriptHash: ContentHash, from: Start, retry: RetryPolicy,
-    exhausted: Exhausted, key: KeyRule, state: StateDeclaration? = nil, handlers: [HandlerDeclaration]
+    exhausted: Exhausted, key: KeyRule, state: StateDeclaration? = nil, handlers: [HandlerDeclaration],
+    aggregate: AggregateDeclaration? = nil
   ) {
     self.name = name
     self.file = file
@@ -31,8 +35,12 @@ package struct ConsumerDeclaration: Sendable {
     self.key = key
     self.state = state
     self.handlers = handlers
+    self.aggregate = aggregate
     hearing = Hearing(handlers.map(\.pattern))
   }
+
+  /// The word that declares it.
+  package var word: String { aggregate == nil ? "consumer" : "aggregate" }
 
   /// The one handler that runs for events of `type`: the exact type first, else the longest prefix; nil when the
   /// consumer does not hear it. The host's own types are heard only by patterns that begin so.

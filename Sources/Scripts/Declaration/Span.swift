@@ -1,5 +1,5 @@
 /// A span of time as scripts write it: text with a unit, `"200ms"`, `"15m"`.
-enum Span {
+package enum Span {
   static let units: [(name: String, microseconds: Int64)] = [
     ("ms", 1000), ("s", 1_000_000), ("m", 60_000_000), ("h", 3_600_000_000), ("d", 86_400_000_000),
     ("w", 604_800_000_000),
@@ -8,7 +8,7 @@ enum Span {
   static let maximum: Int64 = 3650 * 86_400_000_000
 
   /// Microseconds, or nil when `text` is not digits followed by a unit or is longer than `maximum`.
-  static func microseconds(_ text: String) -> Int64? {
+  package static func microseconds(_ text: String) -> Int64? {
     let digits = text.utf8.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
     guard !digits.isEmpty, let amount = Int64(String(digits)!),
       let unit = units.first(where: { $0.name.utf8.elementsEqual(text.utf8.dropFirst(digits.count)) })

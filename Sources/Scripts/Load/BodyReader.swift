@@ -1,11 +1,11 @@
 internal import Events
 internal import LuaRuntime
 
-/// Turns the body of a `consumer` into a declaration, or says what is wrong with it and where.
+/// Turns the body of a `consumer` or an `aggregate` into a declaration, or says what is wrong with it and where.
 struct BodyReader {
-  private let declared: LoadRun.Declared
+  let declared: LoadRun.Declared
   private let scriptHash: ContentHash
-  private let interpreter: Interpreter
+  let interpreter: Interpreter
   private let outline: SourceOutline?
   private(set) var errors: [LoadError] = []
 
@@ -20,7 +20,7 @@ struct BodyReader {
   /// Nil when there are errors.
   mutating func read() -> LoadedConsumer? {
     guard let body = declared.body else {
-      fail([], "\(title) has no body", "write \(title) { on = { … } }")
+      fail([], "\(title) has no body", "write \(title) \(LoadRun.bodyHint(declared.word))")
       return nil
     }
     var parts = Parts()
@@ -29,14 +29,18 @@ struct BodyReader {
         if let name = key.text {
           read(name, value, &parts)
         } else {
-          fail([], "\(title) has an entry without a name", "write on = { OrderPlaced = function(event) … end }")
+          fail([], "\(title) has an entry without a name", isAggregate ? Self.commandsHint : Self.onHint)
         }
         return true
       }
     }
     interpreter.state.release(body)
     if parts.handlers.isEmpty, errors.isEmpty {
-      fail([], "\(title) hears nothing", Self.onHint)
+      if isAggregate {
+        fail([], "\(title) decides no command", Self.commandsHint)
+      } else {
+        fail([], "\(title) hears nothing", Self.onHint)
+      }
     }
     checkKeyTypes(parts)
     let state = parts.state.finish(name: title)
@@ -45,34 +49,46 @@ struct BodyReader {
     let declaration = ConsumerDeclaration(
       name: declared.name, file: declared.file, line: declared.line, scriptHash: scriptHash, from: parts.from,
       retry: parts.retry, exhausted: parts.exhausted, key: parts.rule, state: state?.declaration,
-      handlers: parts.handlers.map(\.declaration))
+      handlers: parts.handlers.map(\.declaration), aggregate: isAggregate ? parts.aggregate : nil)
     return LoadedConsumer(
       declaration: declaration, handlers: parts.handlers.map(\.function), key: parts.key,
-      upgrades: state?.upgrades ?? [:])
+      upgrades: state?.upgrades ?? [:], folds: parts.folds.map(\.function))
   }
 
-  private struct Parts {
-    var handlers: [(declaration: HandlerDeclaration, function: LuaRef)] = []
+  typealias Handler = (declaration: HandlerDeclaration, function: LuaRef)
+
+  struct Parts {
+    var handlers: [Handler] = []
     var from = Start.now
     var retry = RetryPolicy.standard
     var exhausted = Exhausted.block
     var rule = KeyRule.subject
     var key = KeyFunctions.none
     var state = StateReader()
+    /// Of an aggregate.
+    var initial: [UInt8] = Array("{}".utf8)
+    var folds: [Handler] = []
+
+    var aggregate: AggregateDeclaration {
+      AggregateDeclaration(initial: initial, folds: folds.map(\.declaration))
+    }
   }
+
+  private var isAggregate: Bool { declared.word == "aggregate" }
 
   private static let onHint = "write on = { OrderPlaced = function(event) … end }"
 
-  private var title: String { "\(declared.word) \"\(declared.name)\"" }
+  var title: String { "\(declared.word) \"\(declared.name)\"" }
 
-  private func line(of path: [String]) -> Int? { outline?.line(of: path, in: declared.name, near: declared.line) }
+  func line(of path: [String]) -> Int? { outline?.line(of: path, in: declared.name, near: declared.line) }
 
-  private mutating func fail(_ path: [String], _ what: String, _ hint: String? = nil) {
+  mutating func fail(_ path: [String], _ what: String, _ hint: String? = nil) {
     let line = path.isEmpty ? nil : line(of: path)
     errors.append(LoadError(file: declared.file, line: line ?? declared.line, what: what, hint: hint))
   }
 
   private mutating func read(_ name: String, _ value: LuaSlot, _ parts: inout Parts) {
+    if isAggregate { return readAggregate(name, value, &parts) }
     switch name {
     case "on": readHandlers(value, &parts)
     case "from": readFrom(value, &parts)
@@ -141,14 +157,14 @@ struct BodyReader {
     }
   }
 
-  private mutating func readExhausted(_ value: LuaSlot, _ parts: inout Parts) {
+  mutating func readExhausted(_ value: LuaSlot, _ parts: inout Parts) {
     guard let exhausted = value.text.flatMap({ Exhausted(rawValue: $0) }) else {
       return fail(["exhausted"], "exhausted is \(Self.quoted(value))", "write exhausted = \"block\" or \"skip\"")
     }
     parts.exhausted = exhausted
   }
 
-  private mutating func readRetry(_ value: LuaSlot, _ parts: inout Parts) {
+  mutating func readRetry(_ value: LuaSlot, _ parts: inout Parts) {
     if value.boolean == false {
       parts.retry = .never
       return

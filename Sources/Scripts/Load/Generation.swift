@@ -4,7 +4,10 @@ package import LuaRuntime
 /// An immutable, fully checked set of scripts. It gets its number when it is deployed.
 package final class Generation: Sendable {
   package let files: [SourceFile]
+  /// Consumers and aggregates.
   package let consumers: [ConsumerDeclaration]
+  package let owners: CommandOwners
+  private let stateHashes: [ContentHash]
   package let contracts: ContractSet
   package let projections: [ProjectionDeclaration]
   /// What is probably wrong although it loads, one `file:line: what` each.
@@ -24,14 +27,17 @@ package final class Generation: Sendable {
     self.limits = limits
     self.warnings = warnings
     consumers = loaded.consumers.map(\.declaration)
+    owners = loaded.owners
     contracts = ContractSet(loaded.contracts.map(\.declaration))
     projections = loaded.projections.map(\.declaration)
+    stateHashes = Self.stateHashes(of: consumers, contracts, files)
     emits = loaded.emits
     fingerprint = Self.fingerprint(of: files)
     circle = TypeCircle(
       steps: consumers.map { consumer in
         TypeCircle.Step(
-          hears: consumer.handlers.map(\.pattern), emits: loaded.emits[consumer.file, default: []].map(\.type))
+          hears: consumer.handlers.map(\.pattern),
+          emits: (loaded.emits[consumer.file, default: []] + loaded.sends[consumer.file, default: []]).map(\.type))
       })
   }
 
@@ -57,10 +63,31 @@ package final class Generation: Sendable {
     return try ScriptWorker(loaded, hash: hash, logID: logID, circle: circle)
   }
 
+  /// Of everything that decides what an aggregate makes of events: its script, and the contracts that make older events
+  /// like newer ones.
+  package func stateHash(of aggregate: Int) -> ContentHash { stateHashes[aggregate] }
+
+  private static func stateHashes(
+    of consumers: [ConsumerDeclaration], _ contracts: ContractSet, _ files: [SourceFile]
+  ) -> [ContentHash] {
+    var writer = ByteWriter(capacity: 256)
+    if !contracts.isEmpty {
+      let declaring = Set(contracts.all.map(\.file))
+      for file in files where file.isModule || declaring.contains(file.path) {
+        writer.append(file.path)
+        writer.append(file.hash.bytes)
+      }
+    }
+    let shared = ContentHash(of: writer.bytes)
+    return consumers.map { ContentHash(of: $0.scriptHash.bytes + shared.bytes) }
+  }
+
   /// The event types that a handler emits literally, as far as its source tells: those between its first line and the
   /// first line of the next handler of the file.
   package func emitted(by consumer: ConsumerDeclaration, _ handler: HandlerDeclaration) -> [String] {
-    let starts = consumers.filter { $0.file == consumer.file }.flatMap { $0.handlers.map(\.line) + [$0.line] }
+    let starts = consumers.filter { $0.file == consumer.file }.flatMap { other in
+      (other.handlers + (other.aggregate?.folds ?? [])).map(\.line) + [other.line]
+    }
     let end = starts.filter { $0 > handler.line }.min() ?? .max
     var types: [String] = []
     for emit in emits[consumer.file, default: []] where emit.line >= handler.line && emit.line < end {

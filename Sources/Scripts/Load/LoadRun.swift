@@ -60,11 +60,12 @@ final class LoadRun {
         "\(place)a module declares nothing\n  write \(word) in a file beside \(SourceFile.moduleFolder)/")
     }
     guard let name = arguments[2].string else {
-      return .bareError("\(place)a \(word) has a name\n  write \(word) \"name\" { on = { … } }")
+      return .bareError(
+        "\(place)\(Self.article(word)) has a name\n  write \(word) \"name\" \(Self.bodyHint(word))")
     }
     guard NameRule.declaration.allows(name), String(validating: name, as: UTF8.self) != nil else {
       return .bareError(
-        "\(place)the name of a \(word) is UTF-8 text without control characters, 1 to "
+        "\(place)the name of \(Self.article(word)) is UTF-8 text without control characters, 1 to "
           + "\(NameRule.maximumDeclarationBytes) bytes")
     }
     let at = LuaError(.script, place).position
@@ -84,12 +85,19 @@ final class LoadRun {
     guard arguments[2].kind == .table else {
       return .bareError(
         "\(place)the body of \(word) \"\(name)\" is \(BodyReader.article(arguments[2]))\n"
-          + "  write \(word) \"\(name)\" { on = { … } }")
+          + "  write \(word) \"\(name)\" \(Self.bodyHint(word))")
     }
     guard declared[index].body == nil else { return .bareError("\(place)\(word) \"\(name)\" has two bodies") }
     declared[index].body = arguments[2].hold()
     return .done
   }
+
+  /// What stands behind the name, in short.
+  static func bodyHint(_ word: String) -> String {
+    word == "aggregate" ? "{ events = { … }, commands = { … } }" : "{ on = { … } }"
+  }
+
+  private static func article(_ word: String) -> String { word == "aggregate" ? "an aggregate" : "a \(word)" }
 
   func require(_ arguments: borrowing LuaCall, _ phase: Interpreter.Phase, in interpreter: Interpreter) -> LuaReply {
     guard phase == .loading else {

@@ -9,6 +9,10 @@ struct LoadedScripts {
   var projections: [LoadedProjection] = []
   /// Types that a file emits literally.
   var emits: [String: [SourceFacts.Emit]] = [:]
+  /// Commands that a file sends literally.
+  var sends: [String: [SourceFacts.Emit]] = [:]
+
+  var owners: CommandOwners { CommandOwners(consumers.flatMap(\.commands)) }
 }
 
 struct LoadedConsumer {
@@ -18,9 +22,20 @@ struct LoadedConsumer {
   let key: KeyFunctions
   /// By the version of the state that they upgrade from.
   var upgrades: [UInt32: LuaRef] = [:]
+  /// Of an aggregate, in the order of its declaration's folds.
+  var folds: [LuaRef] = []
+
+  /// Of an aggregate: what it decides.
+  var commands: [CommandOwner] {
+    guard declaration.aggregate != nil else { return [] }
+    return declaration.handlers.map {
+      CommandOwner(
+        command: $0.pattern.text, aggregate: declaration.name, file: declaration.file, line: $0.line)
+    }
+  }
 
   /// Every function that the engine may call.
-  var functions: [LuaRef] { handlers + upgrades.sorted { $0.key < $1.key }.map(\.value) + key.all }
+  var functions: [LuaRef] { handlers + folds + upgrades.sorted { $0.key < $1.key }.map(\.value) + key.all }
 }
 
 struct LoadedProjection {

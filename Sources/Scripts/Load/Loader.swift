@@ -8,7 +8,7 @@ struct Loader {
   private let run: LoadRun
   /// What the texts of the files say without running them; empty for a worker, whose files were checked before.
   private var texts: [String: SourceTexts] = [:]
-  private let isChecking: Bool
+  let isChecking: Bool
   private(set) var errors: [LoadError] = []
 
   struct SourceTexts {
@@ -42,6 +42,13 @@ struct Loader {
     }
   }
 
+  mutating func report(_ error: LoadError) { errors.append(error) }
+
+  /// What the sources say, by file in the order of the names.
+  var sourceFacts: [(file: String, facts: SourceFacts)] {
+    texts.map { ($0.key, $0.value.facts) }.sorted { $0.0 < $1.0 }
+  }
+
   /// Nil when there are errors.
   mutating func load() -> LoadedScripts? {
     interpreter.call.phase = .loading
@@ -56,8 +63,10 @@ struct Loader {
     }
     errors += run.errors
     addUpcasts(to: &loaded.projections, by: loaded.contracts.map(\.declaration))
+    checkOwners(of: loaded)
     settle(loaded)
     loaded.emits = texts.mapValues(\.facts.emits)
+    loaded.sends = texts.mapValues(\.facts.sends)
     return errors.isEmpty ? loaded : nil
   }
 
@@ -134,10 +143,12 @@ struct Loader {
     }
   }
 
-  private static func doubled(_ declared: LoadRun.Declared, _ file: String, _ line: Int) -> LoadError {
+  private static func doubled(
+    _ declared: LoadRun.Declared, _ file: String, _ line: Int, word: String? = nil
+  ) -> LoadError {
     LoadError(
       file: declared.file, line: declared.line,
-      what: "there is another \(declared.word) \"\(declared.name)\": \(file):\(line)",
+      what: "there is another \(word ?? declared.word) \"\(declared.name)\": \(file):\(line)",
       hint: declared.word == "contract" ? "an event type has one contract" : "each has a name of its own")
   }
 
@@ -147,7 +158,8 @@ struct Loader {
     let consumer = reader.read()
     errors += reader.errors
     if let other = loaded.consumers.first(where: { $0.declaration.name.utf8.elementsEqual(declared.name.utf8) }) {
-      errors.append(Self.doubled(declared, other.declaration.file, other.declaration.line))
+      errors.append(
+        Self.doubled(declared, other.declaration.file, other.declaration.line, word: other.declaration.word))
     } else if let consumer {
       loaded.consumers.append(consumer)
     }
@@ -256,17 +268,20 @@ extension Loader {
       warnings += fieldWarnings(file, texts.facts, loaded)
     }
     func heard(
-      by name: String, _ handlers: [HandlerDeclaration], _ file: String, _ line: Int
+      by name: String, _ handlers: [HandlerDeclaration], in table: String, _ file: String, _ line: Int
     ) -> [TypeWarnings.Heard] {
       handlers.map { handler in
-        let entry = texts[file]?.outline.line(of: ["on", handler.pattern.description], in: name, near: line)
+        let entry = texts[file]?.outline.line(of: [table, handler.pattern.description], in: name, near: line)
         return TypeWarnings.Heard(
           consumer: name, pattern: handler.pattern, file: file, line: entry ?? handler.line)
       }
     }
     let heard =
-      loaded.consumers.map(\.declaration).flatMap { heard(by: $0.name, $0.handlers, $0.file, $0.line) }
-      + loaded.projections.map(\.declaration).flatMap { heard(by: $0.name, $0.handlers, $0.file, $0.line) }
+      loaded.consumers.map(\.declaration).flatMap { consumer in
+        consumer.aggregate.map { heard(by: consumer.name, $0.folds, in: "events", consumer.file, consumer.line) }
+          ?? heard(by: consumer.name, consumer.handlers, in: "on", consumer.file, consumer.line)
+      }
+      + loaded.projections.map(\.declaration).flatMap { heard(by: $0.name, $0.handlers, in: "on", $0.file, $0.line) }
     let made = loaded.emits.sorted { $0.key < $1.key }.flatMap { file, emits in
       emits.map { TypeWarnings.Made(type: $0.type, file: file, line: $0.line) }
     }
@@ -276,7 +291,9 @@ extension Loader {
   /// `event.price` in a handler, where `event.data.price` was probably meant.
   private func fieldWarnings(_ file: SourceFile, _ facts: SourceFacts, _ loaded: LoadedScripts) -> [String] {
     let handlers = Set(
-      loaded.consumers.filter { $0.declaration.file == file.path }.flatMap { $0.declaration.handlers.map(\.line) })
+      loaded.consumers.filter { $0.declaration.file == file.path && $0.declaration.aggregate == nil }.flatMap {
+        $0.declaration.handlers.map(\.line)
+      })
     let folds = Set(
       loaded.projections.filter { $0.declaration.file == file.path }.flatMap { $0.declaration.handlers.map(\.line) })
     let fields = Words.event.keys.map(\.name)

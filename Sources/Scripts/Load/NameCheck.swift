@@ -82,7 +82,7 @@ struct NameCheck {
     case "True", "TRUE": "write true"
     case "False", "FALSE": "write false"
     case "console", "printf", "puts", "echo": "write print(…) or log.info(…)"
-    case "throw", "raise", "panic", "abort", "reject": "write error(…) to try again, fail(…) to give up"
+    case "throw", "raise", "panic", "abort": "write error(…) to try again, fail(…) to give up"
     case "_G", "_ENV": "every file has its own globals; there is no table of them"
     case "debug", "collectgarbage": "it is not offered to scripts"
     default: nil

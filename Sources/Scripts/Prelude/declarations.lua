@@ -16,5 +16,6 @@ local function declaration(word)
 end
 
 declaration "consumer"
+declaration "aggregate"
 declaration "contract"
 declaration "projection"

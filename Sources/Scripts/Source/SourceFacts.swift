@@ -27,6 +27,8 @@ struct SourceFacts: Sendable {
 
   fileprivate(set) var globals: [Global] = []
   fileprivate(set) var emits: [Emit] = []
+  /// `send("Withdraw", …)`: commands.
+  fileprivate(set) var sends: [Emit] = []
   fileprivate(set) var parameterFields: [ParameterField] = []
 
   init(_ tokens: Tokens) {
@@ -342,10 +344,14 @@ private struct ScopeReader {
   }
 
   private mutating func noteEmit(_ name: Substring) {
-    guard name == "emit", !locals.contains(where: { $0.name == name }) else { return }
+    guard name == "emit" || name == "send", !locals.contains(where: { $0.name == name }) else { return }
     let argument = sees("(") ? at + 1 : at
     let isWhole = argument == at || tokens.isSymbol(argument + 1, ",") || tokens.isSymbol(argument + 1, ")")
     guard isWhole, let type = tokens.literal(argument) else { return }
-    facts.emits.append(SourceFacts.Emit(type: type, line: line))
+    if name == "emit" {
+      facts.emits.append(SourceFacts.Emit(type: type, line: line))
+    } else {
+      facts.sends.append(SourceFacts.Emit(type: type, line: line))
+    }
   }
 }

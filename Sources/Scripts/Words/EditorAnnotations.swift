@@ -12,7 +12,11 @@ package enum EditorAnnotations {
       "---@class Removal What `remove()` gives.",
       "",
     ]
-    for shape in [Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.projection, Words.stage] {
+    let shapes = [
+      Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.sendOptions, Words.aggregate, Words.projection,
+      Words.stage,
+    ]
+    for shape in shapes {
       lines += classLines(shape)
     }
     for table in ["log", "json"] {

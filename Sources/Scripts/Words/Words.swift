@@ -1,6 +1,7 @@
 /// The words of this version.
 package enum Words {
-  package static let all: [Word] = declarations + contracts + effects + documents + values
+  package static let all: [Word] =
+    declarations + aggregates + contracts + effects + commands + documents + values
 
   static let declarations: [Word] = [
     Word(

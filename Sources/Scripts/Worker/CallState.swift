@@ -16,18 +16,26 @@ final class CallState {
   @exclusivity(unchecked) var hasRemoved = false
   @exclusivity(unchecked) private var lineBytes = 0
   /// The caller of `call` keeps it alive.
-  @exclusivity(unchecked) private var effects: Unmanaged<EntryBatch>?
-  @exclusivity(unchecked) private var mark: (bytes: Int, entries: Int) = (0, 0)
+  @exclusivity(unchecked) var effects: Unmanaged<EntryBatch>?
+  @exclusivity(unchecked) private(set) var mark: (bytes: Int, entries: Int) = (0, 0)
   /// The data of the event that is being emitted, and the line that is being written.
-  @exclusivity(unchecked) private var scratch = ByteWriter(capacity: 1024)
+  @exclusivity(unchecked) var scratch = ByteWriter(capacity: 1024)
   @exclusivity(unchecked) private var contractVersion: UInt16 = 0
   /// What emitted events must look like.
   var contracts = ContractSet()
+  /// Who decides what is sent.
+  var owners = CommandOwners()
   /// Names the circle that a chain of causes goes round, given the types of the cause and of what it led to.
   var circle: (_ heard: String, _ emitted: String) -> String = { "\($0) → \($1) → …" }
 
-  func beginHandling(_ event: EntryView, _ position: Position, recorded: Int64, now: Int64, into effects: EntryBatch) {
-    phase = .handling
+  /// Whether effects can be made: an event is handled, or a command decided.
+  @inline(__always) var makesEffects: Bool { phase == .handling || phase == .deciding }
+
+  func beginHandling(
+    _ event: EntryView, _ position: Position, recorded: Int64, now: Int64, into effects: EntryBatch,
+    phase: Interpreter.Phase = .handling
+  ) {
+    self.phase = phase
     self.event = event
     self.position = position.rawValue
     self.recorded = recorded
@@ -54,6 +62,14 @@ final class CallState {
     forgetLines()
   }
 
+  /// An event changes the state of an aggregate.
+  func beginApplying(_ event: EntryView, _ position: Position) {
+    phase = .applying
+    self.event = event
+    self.position = position.rawValue
+    forgetLines()
+  }
+
   private func forgetLines() {
     if lineBytes == 0, lines.isEmpty { return }
     lines = []
@@ -75,7 +91,11 @@ final class CallState {
     case .keying: .error("\(word) works in a handler, not in a key\n  a key only looks at the event")
     case .folding:
       .error("\(word) works in a handler, not in a projection\n  a projection only changes its document")
-    case .loading, .idle, .handling:
+    case .applying:
+      .error(
+        "\(word) works in a command, not in events\n"
+          + "  events only change the state; what a decision needs is in the event")
+    case .loading, .idle, .handling, .deciding:
       .error(
         "\(word) works in a handler, not while the file loads\n"
           + "  a script only declares; effects are made in a handler")
@@ -85,7 +105,7 @@ final class CallState {
   // MARK: emit
 
   func emit(_ arguments: borrowing LuaCall) -> LuaReply {
-    guard phase == .handling, let event else { return misplaced("emit") }
+    guard makesEffects, let event else { return misplaced("emit") }
     guard let type = arguments[0].string else {
       return .error("emit wants a type first: emit(\"OrderPaid\", { … }); this is \(BodyReader.article(arguments[0]))")
     }
@@ -129,7 +149,7 @@ final class CallState {
     }
   }
 
-  private func tooDeep(_ type: UnsafeRawBufferPointer, _ event: EntryView) -> LuaReply {
+  func tooDeep(_ type: UnsafeRawBufferPointer, _ event: EntryView) -> LuaReply {
     .error(
       "this would be the cause number \(EntryView.maximumDepth) in a row: the scripts go round in a circle: "
         + circle(event.type.text, type.text))
@@ -181,18 +201,23 @@ final class CallState {
       root: event.rootHere(at: position), depth: event.depth + 1, contractVersion: contractVersion)
     effects.inheritAttributes(of: event)
     effects.end()
+    return checkSize(of: effects)
+  }
+
+  @inline(__always)
+  func checkSize(of effects: EntryBatch) -> LuaReply {
     if effects.mark.bytes - mark.bytes > CallLimits.maximumEffectBytes {
       return limit("the effects of a call are at most \(CallLimits.maximumEffectBytes / 1024) KiB")
     }
     return .done
   }
 
-  private func limit(_ message: String) -> LuaReply { .abort(kind: Interpreter.Abort.limit, message: message) }
+  func limit(_ message: String) -> LuaReply { .abort(kind: Interpreter.Abort.limit, message: message) }
 
   // MARK: log
 
   func log(_ level: LogLine.Level, _ arguments: borrowing LuaCall, word: String) -> LuaReply {
-    guard phase == .handling else { return misplaced(word) }
+    guard makesEffects else { return misplaced(word) }
     let text = line(arguments)
     lineBytes += text.utf8.count
     if lines.count >= CallLimits.maximumLogLines || lineBytes > CallLimits.maximumLogBytes {

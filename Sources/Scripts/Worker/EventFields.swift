@@ -13,12 +13,16 @@ struct EventFields {
 
   let shape: LuaShape
   private let fields: LuaFields
+  /// Says that an event that is folded has no position yet.
+  private let unplaced: LuaHosted
 
   /// What is seldom asked for is computed by functions that look at the call's event.
   init(_ state: borrowing LuaState, _ call: CallState, logName: [UInt8]) throws(LuaError) {
     shape = try state.registerShape(Self.names)
     fields = state.fields(of: shape)
+    unplaced = try state.makeField { _ in Self.withoutPlace("position and recorded") }
     let id = try state.makeField { reply in
+      if call.phase == .applying, call.event?.attributes[.id] == nil { return Self.withoutPlace("id") }
       if let id = call.event?.attributes[.id] { reply.add(.string(id)) } else { reply.add(String(call.position)) }
       return .done
     }
@@ -32,6 +36,7 @@ struct EventFields {
     }
     let time = try state.makeField { reply in
       let claimed = call.event?.attributes[.time].flatMap { Timestamp.microseconds($0) }
+      if call.phase == .applying, claimed == nil { return Self.withoutPlace("time") }
       reply.add(.integer((claimed ?? call.recorded).milliseconds))
       return .done
     }
@@ -72,6 +77,18 @@ struct EventFields {
     fields.set(Place.key, text: key)
   }
 
+  /// An aggregate folds what it emits before that has a place in the log; so it never sees one, to be the same later.
+  func hidePlace() {
+    fields.set(Place.recorded, .hosted(unplaced))
+    fields.set(Place.position, .hosted(unplaced))
+  }
+
+  private static func withoutPlace(_ what: String) -> LuaReply {
+    .error(
+      "an aggregate changes its state before the event has \(what)\n"
+        + "  put what is needed into the data: emit(\"Withdrawn\", { amount = 1, at = now() })")
+  }
+
   /// Other data than the event's own, for the call that follows `set`. The bytes must live until it has ended.
   func setData(json: UnsafeRawBufferPointer) { fields.set(Place.data, .json(json)) }
 
@@ -82,7 +99,7 @@ struct EventFields {
     for attribute in event.attributes {
       switch attribute.known {
       case .id?, .source?, .time?, .correlationid?, .causelog?, .keyid?: continue
-      case .due?, .timerreader?, .timerkey?, .timerid?: continue
+      case .due?, .timerreader?, .timerkey?, .timerid?, .sender?: continue
       case .datacontenttype?, .dataschema?, .traceparent?, .tracestate?, .reply?, nil: break
       }
       if !isFirst { writer.append(UInt8(ascii: ",")) }

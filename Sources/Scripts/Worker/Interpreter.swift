@@ -5,7 +5,7 @@ internal import LuaRuntime
 /// worker calls handlers.
 final class Interpreter {
   /// What is going on, and so which words may be used.
-  enum Phase { case idle, loading, handling, keying, folding }
+  enum Phase { case idle, loading, handling, keying, deciding, applying, folding }
 
   /// Numbers of `LuaReply.abort`.
   enum Abort {
@@ -13,6 +13,8 @@ final class Interpreter {
     static let limit = 2
     /// A module that is required does not load.
     static let brokenModule = 3
+    /// `reject(reason)`: a command is refused.
+    static let reject = 4
   }
 
   let state: LuaState
@@ -71,8 +73,10 @@ final class Interpreter {
   private func registerEffects() throws(LuaError) {
     let call = call
     try state.register("emit", cost: 20) { call.emit($0) }
+    try state.register("send", cost: 20) { call.send($0) }
+    try state.register("reject") { call.reject($0) }
     try state.register("fail") { arguments in
-      guard call.phase == .handling else { return call.misplaced("fail") }
+      guard call.makesEffects else { return call.misplaced("fail") }
       return .abort(kind: Abort.fail, message: arguments.count > 0 ? arguments[0].shown : "no reason was given")
     }
     let log = try state.makeTable()
@@ -98,17 +102,17 @@ final class Interpreter {
   private func registerValues() throws(LuaError) {
     let call = call
     try state.register("now") { arguments in
-      guard call.phase == .handling else { return call.misplaced("now") }
+      guard call.makesEffects else { return call.misplaced("now") }
       arguments.add(.integer(call.now.milliseconds))
       return .done
     }
     try state.register("uuid", cost: 50) { arguments in
-      guard call.phase == .handling else { return call.misplaced("uuid") }
+      guard call.makesEffects else { return call.misplaced("uuid") }
       arguments.add(Self.uuid(arguments.random(), arguments.random()))
       return .done
     }
     try state.register("random") { arguments in
-      guard call.phase == .handling else { return call.misplaced("random") }
+      guard call.makesEffects else { return call.misplaced("random") }
       return Self.random(arguments)
     }
   }

@@ -78,7 +78,7 @@ extension ScriptWorker {
     return .ready(table)
   }
 
-  private func hold(_ json: [UInt8]) -> StateOutcome {
+  func hold(_ json: [UInt8]) -> StateOutcome {
     do {
       return .ready(try json.withUnsafeBytes { try interpreter.state.hold(.json($0)) })
     } catch {

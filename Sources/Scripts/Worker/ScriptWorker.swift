@@ -18,6 +18,8 @@ package final class ScriptWorker {
   /// counts no references.
   private let handlers: [LuaRef]
   private let firstHandler: [Int]
+  /// By consumer: what an aggregate's subjects begin with, as Lua gives it back.
+  let initialStates: [[UInt8]]
   private let logID: (UInt64, UInt64)
   /// What random numbers follow from instead of an event's position, where positions are not what they will be.
   package var chance: ((UInt64) -> UInt64)?
@@ -26,6 +28,8 @@ package final class ScriptWorker {
   var keyBytes = ByteWriter(capacity: 256)
   /// The state that the last call left, as JSON.
   var stateBytes = ByteWriter(capacity: 256)
+  /// Why a state could not be encoded.
+  var encodingError = ""
   /// What the last call left of its state; nil: the declared one.
   package internal(set) var newState: [UInt8]?
 
@@ -47,8 +51,12 @@ package final class ScriptWorker {
     firstHandler = loaded.consumers.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.handlers.count) }
     self.hash = hash
     self.logID = logID
+    initialStates = try loaded.consumers.map { [interpreter] consumer in
+      try consumer.declaration.aggregate.map { try interpreter.roundTrip($0.initial) } ?? []
+    }
     fields = try EventFields(interpreter.state, interpreter.call, logName: interpreter.logName)
     interpreter.call.contracts = ContractSet(loaded.contracts.map(\.declaration))
+    interpreter.call.owners = loaded.owners
     interpreter.call.circle = { circle.text(from: $0, emitting: $1) }
   }
 
@@ -78,9 +86,9 @@ package final class ScriptWorker {
   @inline(__always)
   func beginHandling(
     _ event: EntryView, _ position: Position, recorded: Int64, now: Int64, key: UnsafeRawBufferPointer,
-    readerNumber: UInt32, into effects: EntryBatch
+    readerNumber: UInt32, into effects: EntryBatch, phase: Interpreter.Phase = .handling
   ) {
-    interpreter.call.beginHandling(event, position, recorded: recorded, now: now, into: effects)
+    interpreter.call.beginHandling(event, position, recorded: recorded, now: now, into: effects, phase: phase)
     fields.set(event, position, recorded: recorded, key: key)
     seed(position, key, readerNumber)
   }

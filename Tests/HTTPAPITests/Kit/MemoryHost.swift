@@ -54,6 +54,30 @@ final class MemoryHost: EventHost, EventReading {
   /// How many entries each append brought, in their order.
   var batchSizes: [Int] { state.withLock { $0.batchSizes } }
 
+  // MARK: Commands
+
+  struct Commands {
+    var sent: [EntryBatch] = []
+    var waits: [Duration] = []
+    /// How the next ones end.
+    var outcomes: [CommandOutcome] = []
+    /// How earlier ones did, by position.
+    var decided: [Position: CommandOutcome] = [:]
+    /// What was asked of aggregates, and what they answer.
+    var asked: [String] = []
+    var states: [SubjectReading.Answer] = []
+  }
+
+  let commands = Mutex(Commands())
+
+  func send(_ command: EntryBatch, wait: Duration) async -> CommandOutcome {
+    commands.withLock { commands in
+      commands.sent.append(command)
+      commands.waits.append(wait)
+      return commands.outcomes.isEmpty ? .unowned(near: nil) : commands.outcomes.removeFirst()
+    }
+  }
+
   // MARK: Appending
 
   func append(_ batch: EntryBatch, expecting: Position?, stream: IngressStream?) async -> AppendOutcome {

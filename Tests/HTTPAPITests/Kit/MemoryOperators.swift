@@ -133,6 +133,18 @@ extension MemoryHost {
     return operators.withLock { $0.pending.contains(id) ? nil : $0.histories[id] }
   }
 
+  func outcome(of command: Position) throws -> CommandOutcome? {
+    try throwIfUnreadable()
+    return commands.withLock { $0.decided[command] }
+  }
+
+  func state(of subject: [UInt8], aggregate: String, at: Position, isHead: Bool) -> SubjectReading.Answer {
+    commands.withLock { commands in
+      commands.asked.append("\(aggregate) \(String(decoding: subject, as: UTF8.self)) \(at)")
+      return commands.states.isEmpty ? .unknown(aggregates: ["account"]) : commands.states.removeFirst()
+    }
+  }
+
   func position(until time: Int64) throws -> Position {
     try throwIfUnreadable()
     return operators.withLock { $0.times.last { $0.time <= time }?.position ?? .start }

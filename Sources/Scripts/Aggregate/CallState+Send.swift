@@ -1,0 +1,82 @@
+internal import Events
+internal import LuaRuntime
+
+/// `send` and `reject`: a command on its way, and a command that is refused.
+extension CallState {
+  func send(_ arguments: borrowing LuaCall) -> LuaReply {
+    guard makesEffects, let event else { return misplaced("send") }
+    guard let name = arguments[0].string else {
+      return .error(
+        "send wants a command first: send(\"Withdraw\", { … }, { to = \"account-1\" }); this is "
+          + BodyReader.article(arguments[0]))
+    }
+    guard owners[name] != nil else {
+      let near =
+        owners.near(name.text).map { "\n  did you mean \($0)?" } ?? "\n  an aggregate owns it: commands = { … }"
+      return .error("nobody owns \"\(name.text)\"" + near)
+    }
+    if event.depth >= EntryView.maximumDepth { return tooDeep(name, event) }
+    scratch.truncate(to: 0)
+    if arguments[1].isNone {
+      scratch.append("{}" as StaticString)
+    } else {
+      do throws(LuaError) {
+        try arguments[1].encodeJSON(name: "data", into: &scratch)
+      } catch {
+        return .error("send(\"\(name.text)\"): \(error.message)")
+      }
+    }
+    let options = arguments[2]
+    if options.isNone { return add(command: name, to: event.subject, event) }
+    guard options.kind == .table else {
+      return .error("send's third argument is a table: send(command, data, { to = … })")
+    }
+    var unknown: String?
+    options.forEach { key, _ in
+      if key.string?.elementsEqual("to".utf8) != true { unknown = key.shown }
+      return unknown == nil
+    }
+    if let unknown { return .error("send has no option \"\(unknown)\": write { to = … }") }
+    return options.withField("to") { target in
+      if target.isNone { return add(command: name, to: event.subject, event) }
+      guard let bytes = target.string else {
+        return .error("send(\"\(name.text)\"): to is \(BodyReader.article(target)); the subject as text is wanted")
+      }
+      return add(command: name, to: bytes, event)
+    }
+  }
+
+  private func add(
+    command name: UnsafeRawBufferPointer, to target: UnsafeRawBufferPointer, _ event: EntryView
+  ) -> LuaReply {
+    guard !target.isEmpty, NameRule.subject.allows(target), target.isUTF8 else {
+      return .error(
+        "send(\"\(name.text)\"): a command is sent to a subject, 1 to \(NameRule.maximumSubjectBytes) bytes of UTF-8 text "
+          + "without control characters\n  write send(\"\(name.text)\", data, { to = \"account-1\" })")
+    }
+    guard let effects else { return misplaced("send") }
+    return effects._withUnsafeGuaranteedRef { effects in
+      if effects.count - mark.entries >= CallLimits.maximumEffects {
+        return limit("a call emits and sends at most \(CallLimits.maximumEffects) events and commands")
+      }
+      effects.begin(
+        kind: .command, type: name, subject: target, data: scratch.bytes, encoding: .json, cause: position,
+        root: event.rootHere(at: position), depth: event.depth + 1)
+      effects.inheritAttributes(of: event)
+      if !event.subject.isEmpty { effects.addAttribute(.sender, event.subject) }
+      effects.end()
+      return checkSize(of: effects)
+    }
+  }
+
+  func reject(_ arguments: borrowing LuaCall) -> LuaReply {
+    guard phase == .deciding else {
+      if phase == .handling {
+        return .error("reject works in a command of an aggregate\n  a consumer gives up with fail(…)")
+      }
+      return misplaced("reject")
+    }
+    let reason = arguments.count > 0 ? arguments[0].shown : "no reason was given"
+    return .abort(kind: Interpreter.Abort.reject, message: reason)
+  }
+}
