@@ -40,6 +40,16 @@
 ---@field retry? Retry|false How often and when a failed call is made again; `false`: never.
 ---@field exhausted? "block"|"skip" After the last attempt the events behind it wait for an operator (`"block"`, default) or go on (`"skip"`).
 
+---@class SendOptions
+---@field to? string The subject; default: that of the event that is handled.
+
+---@class AggregateBody
+---@field initial? table What the state of every subject begins with; default `{}`.
+---@field events? table<string, fun(state: table, event: Event): table?> How each event of the subject changes the state, whoever emitted it. Patterns as in `on`.
+---@field commands table<string, fun(state: table, command: Event)> How each command is decided: it emits, or it rejects. The state is read-only here.
+---@field retry? Retry|false How often and when a failed call is made again; `false`: never.
+---@field exhausted? "block"|"skip" After the last attempt the commands behind it wait for an operator (`"block"`, default) or go on (`"skip"`).
+
 ---@class ProjectionBody
 ---@field on table<string, fun(document: table, event: Event): table|Removal|nil> A function for each event type, as in a consumer. It changes the document that it is given; what it returns replaces it.
 ---@field key? Key|table<string, Key> Whose document an event changes: `"subject"` (default), a path, a function, or a table with one of these per type. Several keys: several documents.
@@ -55,15 +65,6 @@
 ---@field view fun(self: Test, name: string, key: string, document?: table) The document of a projection has at least these members; nil: there is none.
 ---@field advance fun(self: Test, span: Span) The clock goes on, and what is due on the way happens.
 ---@field at fun(self: Test, time: string) The clock goes on to a time (RFC 3339); tests begin on 2026-01-05 at 09:00 UTC.
----@class SendOptions
----@field to? string The subject; default: that of the event that is handled.
-
----@class AggregateBody
----@field initial? table What the state of every subject begins with; default `{}`.
----@field events? table<string, fun(state: table, event: Event): table?> How each event of the subject changes the state, whoever emitted it. Patterns as in `on`.
----@field commands table<string, fun(state: table, command: Event)> How each command is decided: it emits, or it rejects. The state is read-only here.
----@field retry? Retry|false How often and when a failed call is made again; `false`: never.
----@field exhausted? "block"|"skip" After the last attempt the commands behind it wait for an operator (`"block"`, default) or go on (`"skip"`).
 
 ---@class loglib
 log = {}
@@ -145,9 +146,6 @@ function random(low, high) end
 ---@return string
 function uuid() end
 
----`return remove()` in a projection deletes the document.
----@return Removal
-function remove() end
 ---Sends a command to the one aggregate that owns it. It counts when the handler returns.
 ---@param command string As the aggregate's `commands` name it.
 ---@param data? any A JSON value.
@@ -158,6 +156,10 @@ function send(command, data, options) end
 ---@param reason string What the sender will read.
 ---@return never
 function reject(reason) end
+
+---`return remove()` in a projection deletes the document.
+---@return Removal
+function remove() end
 
 ---The JSON text of a value.
 ---@param value any
