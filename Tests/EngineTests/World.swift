@@ -14,6 +14,7 @@ final class World: EngineHands {
   private(set) var opened: OpenedLog
   private(set) var core: EngineCore!
   private var runner: ShardRunner
+  private let snapshots: SubjectSnapshots?
   private var options: LogOptions
   private var settings: EngineSettings
 
@@ -51,9 +52,10 @@ final class World: EngineHands {
       folder: "data", fileSystem: fileSystem, options: self.options, clock: clock, randomness: randomness)
     var control = ControlState()
     try control.catchUp(with: opened.reader)
+    snapshots = keepsStates ? SubjectSnapshots(folder: "data/aggregates", fileSystem: fileSystem) : nil
     runner = ShardRunner(
       log: opened.reader, clock: clock, hash: opened.hash, identity: opened.identity,
-      snapshots: keepsStates ? SubjectSnapshots(folder: "data/aggregates", fileSystem: fileSystem) : nil)
+      snapshots: snapshots)
     core = EngineCore(
       settings: settings, opened: EngineStart(identity: opened.identity, control: control, logBytes: 0),
       journal: opened.journal, identities: opened.identities, framer: opened.framer, hands: self)
@@ -255,6 +257,7 @@ final class World: EngineHands {
   private func wasRead(_ input: EngineInput) {
     if heldReads == nil { put(input) } else { heldReads!.append(input) }
   }
+  func keep(_ state: KeptSubject) { snapshots?.keep(state, opened.reader) }
   func log(_ lines: [LogLine], consumer: String, position: Position) {
     logged += lines.map { "\(consumer): \($0.text)" }
   }

@@ -11,7 +11,7 @@ final class AggregateWork {
   let asOf: UInt64
   /// Up to where the log's index can be asked.
   let durable: (position: UInt64, commit: UInt64)
-  /// What is after that, in memory.
+  /// The newest part of the log, in memory: all that is after that, and some before.
   var recent: [LogChunk] = []
   var known: [KeyBytes: KnownSubject] = [:]
   /// Events that known states have missed and that are in memory, with their commit times.

@@ -11,11 +11,13 @@ import Scripts
 extension EngineCore {
   /// A subject that was decided in vain so often is kept for its commands until they are.
   static let patience = 2
+  /// Chunks of the tail that go with a batch. Under load, when many subjects are folded, these are megabytes.
+  static let recentChunks = 256
 
   func beginAggregateWork(_ declaration: AggregateDeclaration) -> AggregateWork {
     let work = AggregateWork(
       declaration, asOf: control.position, durable: (position: durablePosition, commit: durableCommit))
-    if let chunks = tail.chunks(from: durablePosition + 1) { work.recent = Array(chunks) }
+    work.recent = tail.newest(Self.recentChunks, from: durablePosition + 1)
     return work
   }
 
@@ -176,6 +178,13 @@ extension EngineCore {
         if work.spoilt.contains(keyHash) { continue }
         var state = state
         state.through = batch.lastPosition
+        if state.folded >= SubjectSnapshots.spacing {
+          state.folded = 0
+          keeping.append(
+            KeptSubject(
+              aggregate: batch.declaration.name, key: key, code: batch.generation.scripts.stateHash(of: batch.consumer),
+              json: state.json, through: state.through, commit: batch.commit))
+        }
         runtimes[index].subjects.note(key, keyHash, state, mostBytes: stateCacheBytes)
       }
     }

@@ -55,14 +55,12 @@ extension ShardRunner {
     if let subject = shard.aggregate.subjects[key] { return subject }
     let loader = SubjectLoader(
       log: log, snapshots: snapshots, worker: worker, generation: batch.generation, aggregate: batch.consumer,
-      key: key, isVoid: { batch.isVoid }, begin: { [mark] in mark.begin(index) }, end: { [mark] in mark.end() })
+      key: key, recent: work.recent, isVoid: { batch.isVoid }, begin: { [mark] in mark.begin(index) },
+      end: { [mark] in mark.end() })
     var state: SubjectState
     do throws(SubjectLoader.Failure) {
       if let known = work.known[key] {
         state = known.state
-        if state.folded >= SubjectSnapshots.spacing, state.through <= work.durable.position {
-          loader.keep(&state, through: state.through, commit: work.durable.commit)
-        }
         for position in known.missed { try loader.fold(position, work.missed[position], into: &state) }
       } else {
         state = try loader.load(through: work.durable.position, commit: work.durable.commit)
@@ -133,7 +131,7 @@ extension AggregateShard {
   func recent(of subjectHash: UInt64, in work: AggregateWork) -> [(chunk: LogChunk, position: UInt64)] {
     if recent == nil {
       var index: [UInt64: [(chunk: LogChunk, position: UInt64)]] = [:]
-      for chunk in work.recent {
+      for chunk in work.recent where chunk.lastPosition.rawValue > work.durable.position {
         for (ordinal, place) in chunk.places.enumerated() {
           let position = chunk.firstPosition.rawValue + UInt64(ordinal)
           if position > work.durable.position, position <= work.asOf {

@@ -17,6 +17,8 @@ struct SubjectLoader {
   /// Index of the declaration.
   let aggregate: Int
   let key: KeyBytes
+  /// The newest part of the log, in memory, without gaps; may be empty.
+  var recent: [LogChunk] = []
   /// Whether nobody wants the state any more.
   let isVoid: () -> Bool
   /// Around every call of the script.
@@ -45,10 +47,11 @@ struct SubjectLoader {
   /// Folds what the log has after `state` up to `through`, which is durable.
   func foldLog(through: UInt64, into state: inout SubjectState) throws(Failure) {
     var failure: Failure?
+    let memory = recent.first?.firstPosition.rawValue ?? through + 1
     do {
       try key.bytes.withUnsafeBytes { subject in
         try log.entries(
-          ofSubject: subject, from: Position(state.through + 1), through: Position(through)
+          ofSubject: subject, from: Position(state.through + 1), through: Position(min(through, memory - 1))
         ) { position, entry, commit in
           do throws(Failure) {
             try fold(position.rawValue, (entry, commit.time), into: &state)
@@ -62,7 +65,27 @@ struct SubjectLoader {
       throw .host("\(error)")
     }
     if let failure { throw failure }
+    if memory <= through { try foldRecent(from: max(memory, state.through + 1), through: through, into: &state) }
     state.through = through
+  }
+
+  /// What is in memory need not be read.
+  private func foldRecent(from: UInt64, through: UInt64, into state: inout SubjectState) throws(Failure) {
+    let positions: [Position]
+    do {
+      positions = try log.positions(
+        ofSubjectHash: key.hash(log.identity.hash), from: Position(from), through: Position(through))
+    } catch {
+      throw .host("\(error)")
+    }
+    var at = 0
+    for position in positions {
+      while at < recent.count, recent[at].lastPosition < position { at += 1 }
+      guard at < recent.count, recent[at].contains(position) else {
+        throw .host("position \(position) is not where it should be")
+      }
+      try fold(position.rawValue, (recent[at].entry(position), recent[at].commit(of: position).time), into: &state)
+    }
   }
 
   /// Folds one entry of the subject. `entry`: nil when it is to be read from the log.

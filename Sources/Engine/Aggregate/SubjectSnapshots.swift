@@ -100,6 +100,13 @@ package final class SubjectSnapshots: Sendable {
     write(writer.bytes, to: path(of: name, log))
   }
 
+  /// As `keep`, of a state that the engine gives away. Blocks on the disk.
+  func keep(_ state: KeptSubject, _ log: LogReader) {
+    keep(
+      Name(aggregate: state.aggregate, subject: state.key), code: state.code, log, json: state.json,
+      through: state.through, commit: state.commit)
+  }
+
   private func path(of name: Name, _ log: LogReader) -> String {
     "\(folder)/\(name.digits(log.identity.hash)).state"
   }

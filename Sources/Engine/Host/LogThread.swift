@@ -8,6 +8,7 @@ final class LogThread: Sendable {
     case fetch(FetchRequest)
     case lookUp(LookupRequest)
     case read(LetterRequest)
+    case keep(KeptSubject)
     case stop
   }
 
@@ -15,8 +16,12 @@ final class LogThread: Sendable {
   private let work: LogWork
   private let answer: @Sendable (EngineInput) -> Void
 
-  init(log: LogReader, answer: @escaping @Sendable (EngineInput) -> Void) {
+  private let log: LogReader
+  private let snapshots: SubjectSnapshots?
+
+  init(log: LogReader, snapshots: SubjectSnapshots?, answer: @escaping @Sendable (EngineInput) -> Void) {
     work = LogWork(log: log)
+    (self.log, self.snapshots) = (log, snapshots)
     self.answer = answer
   }
 
@@ -27,6 +32,7 @@ final class LogThread: Sendable {
   func fetch(_ request: FetchRequest) { inbox.put(.fetch(request)) }
   func lookUp(_ request: LookupRequest) { inbox.put(.lookUp(request)) }
   func read(_ request: LetterRequest) { inbox.put(.read(request)) }
+  func keep(_ state: KeptSubject) { if snapshots != nil { inbox.put(.keep(state)) } }
   func stop() { inbox.put(.stop) }
 
   private func loop() {
@@ -38,6 +44,7 @@ final class LogThread: Sendable {
         case .fetch(let request): answer(work.fetch(request))
         case .lookUp(let request): answer(work.lookUp(request))
         case .read(let request): answer(work.read(request))
+        case .keep(let state): snapshots?.keep(state, log)
         case .stop: return
         }
       }

@@ -44,7 +44,7 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
     let identity = start.identity
     self.init(
       settings: settings, start: start, journal: journal, identities: identities, framer: framer, reader: reader,
-      clock: clock, observer: observer
+      clock: clock, observer: observer, snapshots: snapshots
     ) { mark in
       var runner = ShardRunner(
         log: reader, clock: clock, hash: identity.hash, identity: identity, mark: mark, snapshots: snapshots)
@@ -56,6 +56,7 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
   init(
     settings: EngineSettings, start: EngineStart, journal: any Journal, identities: IdentityIndex,
     framer: consuming CommitFramer, reader: LogReader, clock: any HostClock, observer: any EngineObserver,
+    snapshots: SubjectSnapshots? = nil,
     makeRunner: @escaping @Sendable (CallMark) -> WorkerPool.Runner
   ) {
     identity = start.identity
@@ -67,7 +68,7 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
     self.journal = journal
     self.observer = observer
     signal = DurableSignal(position: start.control.position)
-    logThread = LogThread(log: reader) { [inbox] in inbox.put($0) }
+    logThread = LogThread(log: reader, snapshots: snapshots) { [inbox] in inbox.put($0) }
     stopGrace = settings.stopGrace
     core = EngineCore(
       settings: settings, opened: start, journal: journal, identities: identities, framer: framer, hands: self)
@@ -276,6 +277,7 @@ extension RunningEngine: EngineHands {
   package func fetch(_ request: FetchRequest) { logThread.fetch(request) }
   package func lookUp(_ request: LookupRequest) { logThread.lookUp(request) }
   package func read(_ request: LetterRequest) { logThread.read(request) }
+  package func keep(_ state: KeptSubject) { logThread.keep(state) }
   package func log(_ lines: [LogLine], consumer: String, position: Position) {
     observer.log(lines, consumer: consumer, position: position)
   }

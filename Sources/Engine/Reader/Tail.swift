@@ -42,6 +42,12 @@ struct Tail {
     return chunks[low...]
   }
 
+  /// The last `count` chunks, and in any case those from `position` on.
+  func newest(_ count: Int, from position: UInt64) -> [LogChunk] {
+    let needed = chunks(from: position)?.startIndex ?? chunks.startIndex
+    return Array(chunks[min(needed, max(chunks.startIndex, chunks.endIndex - count))...])
+  }
+
   func chunk(holding position: UInt64) -> LogChunk? {
     guard position >= first, position <= last else { return nil }
     return chunks(from: position)?.first

@@ -72,6 +72,8 @@ package final class EngineCore {
   var awaited: [UInt64: [CommandJob]] = [:]
   /// What they will be answered with, once it is durable.
   var commandAnswers: Deque<(commit: UInt64, job: CommandJob, outcome: CommandOutcome)> = []
+  /// States that are to be kept once they are durable.
+  var keeping: Deque<KeptSubject> = []
   /// A deploy waits for aggregates: no commands are let in before it.
   var deployWaitsForCommands = false
   var isStopping = false
@@ -294,6 +296,7 @@ package final class EngineCore {
       unanswered.removeFirst()
       first.job.answer(first.outcome)
     }
+    if !keeping.isEmpty { keepStates() }
     while let first = commandAnswers.first, first.commit <= durableCommit {
       commandAnswers.removeFirst()
       first.job.answer(first.outcome)

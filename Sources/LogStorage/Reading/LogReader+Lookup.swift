@@ -57,6 +57,23 @@ extension LogReader {
     try collect(limit) { try entries(ofRoot: root, inLog: log, from: from, through: through, $0) }
   }
 
+  /// The positions of entries whose subject has this hash, ascending: other subjects may share it. Reads no entry.
+  package func positions(ofSubjectHash key: UInt64, from: Position, through: Position) throws(LogError) -> [Position] {
+    var found: [Position] = []
+    for segment in catalog.segments where segment.firstPosition <= through && segment.next.position > from {
+      let first = segment.firstPosition
+      let end = min(segment.next.position.rawValue, through.rawValue == .max ? .max : through.rawValue + 1)
+      let start = max(from, first).rawValue
+      if start >= end { continue }
+      let range = UInt32(start - first.rawValue)...UInt32(end - 1 - first.rawValue)
+      let ordinals = try repairingIndex(of: segment) {
+        try segment.index.ordinals(.subject, key, in: range, limit: .max, hash: identity.hash)
+      }
+      found += ordinals.map { first + UInt64($0) }
+    }
+    return found
+  }
+
   private func collect(
     _ limit: Int, _ run: ((Position, EntryView, CommitHeader) throws -> Bool) throws -> Void
   ) throws(LogError) -> [Position] {
