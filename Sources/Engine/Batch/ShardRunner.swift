@@ -24,17 +24,27 @@ package struct ShardRunner {
   private let identity: LogIdentity
   private let mark: CallMark
   /// The states of the newest generations; an older one may still be out when a deploy comes.
-  private var workers: [(generation: UInt32, worker: ScriptWorker)] = []
+  private var workers: [Worker] = []
+  private let store: ReadStore
 
-  /// `mark`: where it says which call it is in.
+  private struct Worker {
+    let generation: UInt32
+    let scripts: ScriptWorker
+    /// Of a generation whose consumers read something.
+    let documents: DocumentReader?
+  }
+
+  /// `mark`: where it says which call it is in. `store`: what it shares with other workers.
   package init(
-    log: LogReader, clock: any HostClock, hash: StableHash, identity: LogIdentity, mark: CallMark = CallMark()
+    log: LogReader, clock: any HostClock, hash: StableHash, identity: LogIdentity, mark: CallMark = CallMark(),
+    store: ReadStore = ReadStore()
   ) {
     self.log = log
     self.clock = clock
     self.hash = hash
     self.identity = identity
     self.mark = mark
+    self.store = store
   }
 
   private var monotonic: Int64 { Int64(clock.monotonicNanoseconds()) }
@@ -160,9 +170,9 @@ package struct ShardRunner {
       handler = found
       if let chunk = shard.readBack[index] { recorded = chunk.commit(of: Position(unit.position)).time }
     }
-    let worker: ScriptWorker
+    let ready: Worker
     do throws(CallError) {
-      worker = try self.worker(for: batch.generation)
+      ready = try self.worker(for: batch.generation)
     } catch {
       var error = error
       error.key = batch.key(of: unit, entry: entry)
@@ -170,6 +180,8 @@ package struct ShardRunner {
     }
     var state: KeyState?
     if batch.hasState { state = try self.state(of: unit, entry, batch, shard) }
+    let worker = ready.scripts
+    ready.documents?.begin(index, of: batch)
     mark.begin(index)
     let outcome = batch.withKey(of: unit, entry: entry) { key in
       worker.call(
@@ -178,6 +190,7 @@ package struct ShardRunner {
         state: state.map { StateInput(json: $0.json, version: $0.version) }, into: shard.effects)
     }
     mark.end()
+    ready.documents?.end()
     if worker.isDead { drop(worker) }
     switch outcome {
     case .done(let log):
@@ -226,7 +239,7 @@ package struct ShardRunner {
   private mutating func computeKeys(
     of unit: Unit, _ entry: EntryView, _ index: Int, _ batch: Batch, _ shard: Shard
   ) throws(CallError) {
-    let worker = try worker(for: batch.generation)
+    let worker = try worker(for: batch.generation).scripts
     mark.begin(index)
     let outcome = worker.keys(
       consumer: batch.consumer, event: entry, position: Position(unit.position), recorded: unit.recorded)
@@ -251,16 +264,23 @@ package struct ShardRunner {
     }
   }
 
-  private mutating func worker(for generation: RunningGeneration) throws(CallError) -> ScriptWorker {
-    for entry in workers where entry.generation == generation.number { return entry.worker }
+  private mutating func worker(for generation: RunningGeneration) throws(CallError) -> Worker {
+    for entry in workers where entry.generation == generation.number { return entry }
     do {
-      let worker = try generation.scripts.makeWorker(
+      let scripts = try generation.scripts.makeWorker(
         hash: hash, logName: identity.name, logID: (identity.id.high, identity.id.low))
+      var documents: DocumentReader?
+      if generation.scripts.consumers.contains(where: { !$0.reads.isEmpty }) {
+        documents = DocumentReader(
+          generation, store: store, log: log, clock: clock, hash: hash, identity: identity, mark: mark)
+        scripts.past = documents
+      }
+      let worker = Worker(generation: generation.number, scripts: scripts, documents: documents)
       if workers.count == 2 {
         let oldest = workers[0].generation < workers[1].generation ? 0 : 1
         workers.remove(at: oldest)
       }
-      workers.append((generation.number, worker))
+      workers.append(worker)
       return worker
     } catch {
       throw CallError(kind: .host, message: "the scripts of generation \(generation.number) do not load: \(error)")
@@ -268,7 +288,7 @@ package struct ShardRunner {
   }
 
   private mutating func drop(_ worker: ScriptWorker) {
-    workers.removeAll { $0.worker === worker }
+    workers.removeAll { $0.scripts === worker }
   }
 }
 

@@ -41,11 +41,12 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
     framer: consuming CommitFramer, reader: LogReader, clock: any HostClock, observer: any EngineObserver
   ) {
     let identity = start.identity
+    let store = ReadStore()
     self.init(
       settings: settings, start: start, journal: journal, identities: identities, framer: framer, reader: reader,
       clock: clock, observer: observer
     ) { mark in
-      var runner = ShardRunner(log: reader, clock: clock, hash: identity.hash, identity: identity, mark: mark)
+      var runner = ShardRunner(log: reader, clock: clock, hash: identity.hash, identity: identity, mark: mark, store: store)
       return { batch, shard in runner.run(batch, shard) }
     }
   }

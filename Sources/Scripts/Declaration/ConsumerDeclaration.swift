@@ -13,13 +13,16 @@ package struct ConsumerDeclaration: Sendable {
   package let key: KeyRule
   /// Nil: it remembers nothing.
   package let state: StateDeclaration?
+  /// The names that its handlers may `read`.
+  package let reads: [String]
   /// In the order of their patterns' bytes; an index into them is what `handler(forType:)` gives.
   package let handlers: [HandlerDeclaration]
   private let hearing: Hearing
 
   init(
     name: String, file: String, line: Int, scriptHash: ContentHash, from: Start, retry: RetryPolicy,
-    exhausted: Exhausted, key: KeyRule, state: StateDeclaration? = nil, handlers: [HandlerDeclaration]
+    exhausted: Exhausted, key: KeyRule, state: StateDeclaration? = nil, reads: [String] = [],
+    handlers: [HandlerDeclaration]
   ) {
     self.name = name
     self.file = file
@@ -30,6 +33,7 @@ package struct ConsumerDeclaration: Sendable {
     self.exhausted = exhausted
     self.key = key
     self.state = state
+    self.reads = reads
     self.handlers = handlers
     hearing = Hearing(handlers.map(\.pattern))
   }

@@ -45,7 +45,7 @@ struct BodyReader {
     let declaration = ConsumerDeclaration(
       name: declared.name, file: declared.file, line: declared.line, scriptHash: scriptHash, from: parts.from,
       retry: parts.retry, exhausted: parts.exhausted, key: parts.rule, state: state?.declaration,
-      handlers: parts.handlers.map(\.declaration))
+      reads: parts.reads, handlers: parts.handlers.map(\.declaration))
     return LoadedConsumer(
       declaration: declaration, handlers: parts.handlers.map(\.function), key: parts.key,
       upgrades: state?.upgrades ?? [:])
@@ -59,6 +59,7 @@ struct BodyReader {
     var rule = KeyRule.subject
     var key = KeyFunctions.none
     var state = StateReader()
+    var reads: [String] = []
   }
 
   private static let onHint = "write on = { OrderPlaced = function(event) … end }"
@@ -81,6 +82,7 @@ struct BodyReader {
     case "state": parts.state.readState(value)
     case "version": parts.state.readVersion(value)
     case "upgrade": parts.state.readUpgrade(value)
+    case "reads": readReads(value, &parts)
     case "key":
       var reader = KeyReader(interpreter: interpreter)
       if let key = reader.read(value) { (parts.rule, parts.key) = key }
@@ -122,6 +124,26 @@ struct BodyReader {
 
   static let typeHint =
     "a type has letters, digits, \".\", \"_\" and \"-\"; a \"*\" may stand at the end only"
+
+  // MARK: reads
+
+  /// Whether the names are those of anything is known when all files have run: `Readable`.
+  private mutating func readReads(_ value: LuaSlot, _ parts: inout Parts) {
+    let hint = "write reads = { \"\(value.text ?? "recent orders")\" }"
+    guard value.kind == .table else {
+      return fail(["reads"], "reads is \(Self.article(value)); a list of names is wanted", hint)
+    }
+    value.forEach { key, value in
+      if key.kind == .string {
+        fail(["reads"], "reads is a list; \"\(key.shown)\" is a name in it", "write reads = { \"\(key.shown)\" }")
+      } else if let name = value.text {
+        if !parts.reads.contains(name) { parts.reads.append(name) }
+      } else {
+        fail(["reads"], "reads has \(Self.article(value)) in it; the name of a projection is wanted", hint)
+      }
+      return true
+    }
+  }
 
   // MARK: from, retry, exhausted
 

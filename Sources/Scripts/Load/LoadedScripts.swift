@@ -9,6 +9,10 @@ struct LoadedScripts {
   var projections: [LoadedProjection] = []
   /// Types that a file emits literally.
   var emits: [String: [SourceFacts.Emit]] = [:]
+  /// What `reads` may name. Whatever else is folded from the log is added here, under a name of its own.
+  var readable: [Readable] {
+    projections.enumerated().map { Readable(name: $1.declaration.name, source: .projection($0)) }
+  }
 }
 
 struct LoadedConsumer {

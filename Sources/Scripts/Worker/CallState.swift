@@ -21,13 +21,21 @@ final class CallState {
   /// The data of the event that is being emitted, and the line that is being written.
   @exclusivity(unchecked) private var scratch = ByteWriter(capacity: 1024)
   @exclusivity(unchecked) private var contractVersion: UInt16 = 0
+  /// The consumer whose handler runs, what it may read, and who reads it.
+  @exclusivity(unchecked) private(set) var consumer = 0
+  var readable: [[Readable]] = []
+  var past: (any PastReader)?
+  @exclusivity(unchecked) var document = ByteWriter(capacity: 256)
   /// What emitted events must look like.
   var contracts = ContractSet()
   /// Names the circle that a chain of causes goes round, given the types of the cause and of what it led to.
   var circle: (_ heard: String, _ emitted: String) -> String = { "\($0) → \($1) → …" }
 
-  func beginHandling(_ event: EntryView, _ position: Position, recorded: Int64, now: Int64, into effects: EntryBatch) {
+  func beginHandling(
+    _ event: EntryView, _ position: Position, recorded: Int64, now: Int64, consumer: Int, into effects: EntryBatch
+  ) {
     phase = .handling
+    self.consumer = consumer
     self.event = event
     self.position = position.rawValue
     self.recorded = recorded

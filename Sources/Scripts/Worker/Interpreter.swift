@@ -13,6 +13,8 @@ final class Interpreter {
     static let limit = 2
     /// A module that is required does not load.
     static let brokenModule = 3
+    /// What a handler reads cannot be read now: nobody's fault.
+    static let unreadable = 4
   }
 
   let state: LuaState
@@ -36,6 +38,7 @@ final class Interpreter {
     try registerEffects()
     try registerValues()
     try registerDocuments()
+    try state.register("read", cost: 200) { [call] in call.read($0) }
   }
 
   /// Runs a source of the prelude.
