@@ -39,7 +39,7 @@ final class World: EngineHands {
     scripts: [String: String] = [:], fileSystem: MemoryFileSystem = MemoryFileSystem(),
     clock: ManualClock = ManualClock(),
     options: LogOptions = LogOptions(), settings: EngineSettings = EngineSettings(),
-    randomness: any Randomness = SystemRandomness()
+    randomness: any Randomness = SystemRandomness(), store: ReadStore = ReadStore()
   ) throws {
     self.fileSystem = fileSystem
     self.clock = clock
@@ -50,7 +50,7 @@ final class World: EngineHands {
       folder: "data", fileSystem: fileSystem, options: self.options, clock: clock, randomness: randomness)
     var control = ControlState()
     try control.catchUp(with: opened.reader)
-    runner = ShardRunner(log: opened.reader, clock: clock, hash: opened.hash, identity: opened.identity)
+    runner = ShardRunner(log: opened.reader, clock: clock, hash: opened.hash, identity: opened.identity, store: store)
     core = EngineCore(
       settings: settings, opened: EngineStart(identity: opened.identity, control: control, logBytes: 0),
       journal: opened.journal, identities: opened.identities, framer: opened.framer, hands: self)
