@@ -87,6 +87,23 @@ static void look_around(lua_State *L, md_lua *lua) {
   luaL_error(L, "stack overflow: does a function call itself without end?");
 }
 
+void md_lua_stop_clock(md_lua *lua) {
+  if (lua->deadline == 0) return;  // it has not started, so there is nothing to hold
+  lua->stopped_at = md_clock();
+  lua->stopped_processor = read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+void md_lua_continue_clock(md_lua *lua) {
+  if (lua->stopped_at == 0) return;
+  uint64_t passed = md_clock() - lua->stopped_at;
+  lua->deadline += passed;
+  lua->last_deadline += passed;
+  lua->processor_start += read_clock(CLOCK_THREAD_CPUTIME_ID) - lua->stopped_processor;
+  lua->stopped_at = 0;
+}
+
+bool md_lua_ran_out_of_clock(const md_lua *lua) { return lua->out_of_time; }
+
 void md_hook(lua_State *L, lua_Debug *activation) {
   (void)activation;
   md_lua *lua = md_host(L);

@@ -88,6 +88,7 @@ struct md_lua {
   int64_t look_at;              // below this many the next charge looks at the clock
   uint64_t deadline;            // 0 until the first look at the clock
   uint64_t last_deadline, processor_start;
+  uint64_t stopped_at, stopped_processor;  // while the clock stands still; 0: it runs
   int32_t interval;
   int32_t depth;                // of calls from Swift into each other
   md_lua_status fatal;          // TIME or MEMORY, once hit

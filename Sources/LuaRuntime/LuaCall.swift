@@ -50,6 +50,14 @@ package struct LuaCall: ~Copyable {
     LuaState.call(frame.pointee.lua, function, arguments.map(\.native)) { _ in }
   }
 
+  /// Runs `body` while the clock of the script's call stands still: for work of the host that has a limit of its own.
+  package func withoutClock<Result>(_ body: () -> Result) -> Result {
+    let lua = frame.pointee.lua
+    md_lua_stop_clock(lua)
+    defer { md_lua_continue_clock(lua) }
+    return body()
+  }
+
   /// The next 64 bits of the generator that `LuaState.seed` set.
   package func random() -> UInt64 { md_lua_random(frame.pointee.lua) }
 }

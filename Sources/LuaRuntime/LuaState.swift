@@ -23,6 +23,9 @@ package struct LuaState: ~Copyable {
 
   package var isDead: Bool { md_lua_is_dead(lua) }
 
+  /// Whether `isDead` because a call took too long by the clock: another time it might not.
+  package var ranOutOfClock: Bool { md_lua_ran_out_of_clock(lua) }
+
   /// Bytes held now.
   package var memory: Int { md_lua_memory(lua) }
 

@@ -41,7 +41,7 @@ final class World: EngineHands {
     scripts: [String: String] = [:], fileSystem: MemoryFileSystem = MemoryFileSystem(),
     clock: ManualClock = ManualClock(),
     options: LogOptions = LogOptions(), settings: EngineSettings = EngineSettings(),
-    randomness: any Randomness = SystemRandomness(), keepsStates: Bool = false
+    randomness: any Randomness = SystemRandomness(), keepsStates: Bool = false, store: ReadStore = ReadStore()
   ) throws {
     self.fileSystem = fileSystem
     self.clock = clock
@@ -55,7 +55,7 @@ final class World: EngineHands {
     snapshots = keepsStates ? SubjectSnapshots(folder: "data/aggregates", fileSystem: fileSystem) : nil
     runner = ShardRunner(
       log: opened.reader, clock: clock, hash: opened.hash, identity: opened.identity,
-      snapshots: snapshots)
+      snapshots: snapshots, store: store)
     core = EngineCore(
       settings: settings, opened: EngineStart(identity: opened.identity, control: control, logBytes: 0),
       journal: opened.journal, identities: opened.identities, framer: opened.framer, hands: self)

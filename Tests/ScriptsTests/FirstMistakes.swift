@@ -32,7 +32,27 @@ struct FirstMistake: CustomStringConvertible, Sendable {
   }
 
   static let all =
-    words + declarations + keys + projections + syntax + effects + state + remembering + commands
+    words + declarations + keys + projections + syntax + effects + state + remembering + reads + commands
+
+  static let reads: [FirstMistake] = [
+    .init(
+      "`reads = { \"recent order\" }`, a name that is nearly right",
+      "projection \"recent orders\" { on = { A = function() end } }\nconsumer \"x\" {\n  reads = { \"recent order\" },\n"
+        + "  on = { A = function() end } }",
+      "script.lua:3: consumer \"x\" reads \"recent order\", and there is no such projection\n  did you mean \"recent orders\"?"
+    ),
+    .init(
+      "`reads = { \"stock\" }`, which nobody declares",
+      "consumer \"x\" {\n  reads = { \"stock\" },\n  on = { A = function() end } }",
+      "script.lua:2: consumer \"x\" reads \"stock\", and there is no such projection\n  write projection \"stock\" { on = { … } }"
+    ),
+    .init(
+      "`reads = \"stock\"`", "consumer \"x\" {\n  reads = \"stock\",\n  on = { A = function() end } }",
+      "script.lua:2: reads is text; a list of names is wanted\n  write reads = { \"stock\" }"),
+    .init(
+      "`reads = { stock = true }`", "consumer \"x\" {\n  reads = { stock = true },\n  on = { A = function() end } }",
+      "script.lua:2: reads is a list; \"stock\" is a name in it\n  write reads = { \"stock\" }"),
+  ]
 
   static let words: [FirstMistake] = [
     .init(

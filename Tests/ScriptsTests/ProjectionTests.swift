@@ -67,6 +67,20 @@ final class DocumentStage {
   }
 }
 
+/// Everything that was folded so far: an example's events are handled one by one.
+extension DocumentStage: PastReader {
+  func read(
+    _ source: ReadSource, key: UnsafeRawBufferPointer, at position: Position, into writer: inout ByteWriter
+  ) -> ReadOutcome {
+    switch source {
+    case .projection(let number):
+      guard let document = documents[stage.generation.projections[number].name]?[key.text] else { return .none }
+      writer.append(document)
+      return .document
+    }
+  }
+}
+
 @Suite struct ProjectionTests {
   private static let orders = """
     projection "orders" {

@@ -105,6 +105,11 @@ int64_t md_lua_budget(const md_lua *lua);
 void md_lua_refuse_allocation(md_lua *lua, int64_t n);
 /// Wall clock and instructions for the calls that follow; zero keeps what was.
 void md_lua_set_budget(md_lua *lua, int64_t instructions, uint64_t nanoseconds);
+/// While a host function does work that is not the script's, the clock of the call under way stands still.
+void md_lua_stop_clock(md_lua *lua);
+void md_lua_continue_clock(md_lua *lua);
+/// Whether it was the clock that ended a call, not a count of what the call did.
+bool md_lua_ran_out_of_clock(const md_lua *lua);
 /// Seeds `math.random` and `md_lua_random` for the calls that follow.
 void md_lua_seed(md_lua *lua, uint64_t high, uint64_t low);
 /// The next 64 random bits of the current seed.

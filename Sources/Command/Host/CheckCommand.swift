@@ -75,6 +75,7 @@ struct CheckCommand: ParsableCommand {
         let effect = emitted.isEmpty ? "" : "  → " + emitted.joined(separator: ", ")
         text += "  \(consumer.aggregate == nil ? "hears" : "decides") \(handler.pattern)\(effect)\n"
       }
+      if !consumer.reads.isEmpty { text += "  reads \(consumer.reads.joined(separator: ", "))\n" }
     }
     for projection in scripts.projections {
       text += "projection \"\(projection.name)\"  \(projection.file):\(projection.line)\n"
@@ -107,6 +108,7 @@ struct CheckCommand: ParsableCommand {
       var file: String
       var line: Int
       var on: [Handler]
+      var reads: [String]
     }
     struct Projection: Encodable {
       struct Handler: Encodable {
@@ -140,7 +142,7 @@ struct CheckCommand: ParsableCommand {
         line: consumer.line,
         on: consumer.handlers.map {
           .init(hears: $0.pattern.description, emits: scripts.emitted(by: consumer, $0), line: $0.line)
-        })
+        }, reads: consumer.reads)
     }
     let projections = scripts.projections.map { projection in
       Report.Projection(

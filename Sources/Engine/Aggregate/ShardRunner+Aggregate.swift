@@ -20,7 +20,7 @@ extension ShardRunner {
     let key = batch.key(of: unit, entry: entry)
     let worker: ScriptWorker
     do throws(CallError) {
-      worker = try self.worker(for: batch.generation)
+      worker = try self.worker(for: batch.generation).scripts
     } catch {
       var error = error
       error.key = key

@@ -27,12 +27,21 @@ package struct ShardRunner {
   /// Where states of aggregates are kept; nil: nowhere, and they are folded from the beginning.
   let snapshots: SubjectSnapshots?
   /// The states of the newest generations; an older one may still be out when a deploy comes.
-  private var workers: [(generation: UInt32, worker: ScriptWorker)] = []
+  private var workers: [Worker] = []
+  private let store: ReadStore
 
-  /// - mark: where it says which call it is in. - chance: what random numbers follow from instead of an event's position.
+  struct Worker {
+    let generation: UInt32
+    let scripts: ScriptWorker
+    /// Of a generation whose consumers read something.
+    let documents: DocumentReader?
+  }
+
+  /// - mark: where it says which call it is in. - store: what it shares with other workers. - chance: what random numbers
+  ///   follow from instead of an event's position.
   package init(
     log: LogReader, clock: any HostClock, hash: StableHash, identity: LogIdentity, mark: CallMark = CallMark(),
-    snapshots: SubjectSnapshots? = nil, chance: ((UInt64) -> UInt64)? = nil
+    snapshots: SubjectSnapshots? = nil, store: ReadStore = ReadStore(), chance: ((UInt64) -> UInt64)? = nil
   ) {
     self.snapshots = snapshots
     self.chance = chance
@@ -41,6 +50,7 @@ package struct ShardRunner {
     self.hash = hash
     self.identity = identity
     self.mark = mark
+    self.store = store
   }
 
   private var monotonic: Int64 { Int64(clock.monotonicNanoseconds()) }
@@ -167,9 +177,9 @@ package struct ShardRunner {
       handler = found
       if let chunk = shard.readBack[index] { recorded = chunk.commit(of: Position(unit.position)).time }
     }
-    let worker: ScriptWorker
+    let ready: Worker
     do throws(CallError) {
-      worker = try self.worker(for: batch.generation)
+      ready = try self.worker(for: batch.generation)
     } catch {
       var error = error
       error.key = batch.key(of: unit, entry: entry)
@@ -177,6 +187,8 @@ package struct ShardRunner {
     }
     var state: KeyState?
     if batch.hasState { state = try self.state(of: unit, entry, batch, shard) }
+    let worker = ready.scripts
+    ready.documents?.begin(index, of: batch)
     mark.begin(index)
     let outcome = batch.withKey(of: unit, entry: entry) { key in
       worker.call(
@@ -185,6 +197,7 @@ package struct ShardRunner {
         state: state.map { StateInput(json: $0.json, version: $0.version) }, into: shard.effects)
     }
     mark.end()
+    ready.documents?.end()
     if worker.isDead { drop(worker) }
     switch outcome {
     case .done(let log):
@@ -233,7 +246,7 @@ package struct ShardRunner {
   private mutating func computeKeys(
     of unit: Unit, _ entry: EntryView, _ index: Int, _ batch: Batch, _ shard: Shard
   ) throws(CallError) {
-    let worker = try worker(for: batch.generation)
+    let worker = try worker(for: batch.generation).scripts
     mark.begin(index)
     let outcome = worker.keys(
       consumer: batch.consumer, event: entry, position: Position(unit.position), recorded: unit.recorded)
@@ -258,17 +271,24 @@ package struct ShardRunner {
     }
   }
 
-  mutating func worker(for generation: RunningGeneration) throws(CallError) -> ScriptWorker {
-    for entry in workers where entry.generation == generation.number { return entry.worker }
+  mutating func worker(for generation: RunningGeneration) throws(CallError) -> Worker {
+    for entry in workers where entry.generation == generation.number { return entry }
     do {
-      let worker = try generation.scripts.makeWorker(
+      let scripts = try generation.scripts.makeWorker(
         hash: hash, logName: identity.name, logID: (identity.id.high, identity.id.low))
-      worker.chance = chance
+      scripts.chance = chance
+      var documents: DocumentReader?
+      if generation.scripts.consumers.contains(where: { !$0.reads.isEmpty }) {
+        documents = DocumentReader(
+          generation, store: store, log: log, clock: clock, hash: hash, identity: identity, mark: mark)
+        scripts.past = documents
+      }
+      let worker = Worker(generation: generation.number, scripts: scripts, documents: documents)
       if workers.count == 2 {
         let oldest = workers[0].generation < workers[1].generation ? 0 : 1
         workers.remove(at: oldest)
       }
-      workers.append((generation.number, worker))
+      workers.append(worker)
       return worker
     } catch {
       throw CallError(kind: .host, message: "the scripts of generation \(generation.number) do not load: \(error)")
@@ -276,7 +296,7 @@ package struct ShardRunner {
   }
 
   mutating func drop(_ worker: ScriptWorker) {
-    workers.removeAll { $0.worker === worker }
+    workers.removeAll { $0.scripts === worker }
   }
 }
 

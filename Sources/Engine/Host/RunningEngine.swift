@@ -42,12 +42,14 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
     snapshots: SubjectSnapshots? = nil
   ) {
     let identity = start.identity
+    let store = ReadStore()
     self.init(
       settings: settings, start: start, journal: journal, identities: identities, framer: framer, reader: reader,
       clock: clock, observer: observer, snapshots: snapshots
     ) { mark in
       var runner = ShardRunner(
-        log: reader, clock: clock, hash: identity.hash, identity: identity, mark: mark, snapshots: snapshots)
+        log: reader, clock: clock, hash: identity.hash, identity: identity, mark: mark, snapshots: snapshots,
+        store: store)
       return { batch, shard in runner.run(batch, shard) }
     }
   }

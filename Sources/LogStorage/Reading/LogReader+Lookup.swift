@@ -35,6 +35,17 @@ extension LogReader {
       }, body)
   }
 
+  /// As `entries(ofSubject:)`: the entries at given positions, which ascend and are in the log.
+  package func entries(
+    at positions: some Sequence<UInt64>, _ body: (Position, EntryView, CommitHeader) throws -> Bool
+  ) throws {
+    var cursor = EntryCursor(reader: self)
+    for position in positions {
+      let found = try cursor.entry(at: Position(position))
+      if let entry = found.entry, try !body(Position(position), entry, found.commit) { return }
+    }
+  }
+
   /// The positions of a subject's entries, ascending, at most `limit`.
   package func positions(
     ofSubject subject: UnsafeRawBufferPointer, from: Position = .start, through: Position, limit: Int = .max

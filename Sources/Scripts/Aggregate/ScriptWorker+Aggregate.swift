@@ -68,7 +68,8 @@ extension ScriptWorker {
     _ readerNumber: UInt32, _ table: LuaRef, _ state: [UInt8], _ effects: EntryBatch
   ) -> Decision {
     beginHandling(
-      command, position, recorded: recorded, now: now, key: command.subject, readerNumber: readerNumber, into: effects,
+      command, position, recorded: recorded, now: now, consumer: aggregate, key: command.subject,
+      readerNumber: readerNumber, into: effects,
       phase: .deciding)
     var returnsValue = false
     let outcome = interpreter.state.call(function(of: aggregate, handler), [.ref(table), .record(fields.shape)]) {

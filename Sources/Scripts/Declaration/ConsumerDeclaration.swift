@@ -14,6 +14,8 @@ package struct ConsumerDeclaration: Sendable {
   package let key: KeyRule
   /// Nil: it remembers nothing.
   package let state: StateDeclaration?
+  /// The names that its handlers may `read`.
+  package let reads: [String]
   /// In the order of their patterns' bytes; an index into them is what `handler(forType:)` gives.
   package let handlers: [HandlerDeclaration]
   /// Of an aggregate: how it makes a state of events. Its handlers are those of its commands.
@@ -22,8 +24,8 @@ package struct ConsumerDeclaration: Sendable {
 
   init(
     name: String, file: String, line: Int, scriptHash: ContentHash, from: Start, retry: RetryPolicy,
-    exhausted: Exhausted, key: KeyRule, state: StateDeclaration? = nil, handlers: [HandlerDeclaration],
-    aggregate: AggregateDeclaration? = nil
+    exhausted: Exhausted, key: KeyRule, state: StateDeclaration? = nil, reads: [String] = [],
+    handlers: [HandlerDeclaration], aggregate: AggregateDeclaration? = nil
   ) {
     self.name = name
     self.file = file
@@ -34,6 +36,7 @@ package struct ConsumerDeclaration: Sendable {
     self.exhausted = exhausted
     self.key = key
     self.state = state
+    self.reads = reads
     self.handlers = handlers
     self.aggregate = aggregate
     hearing = Hearing(handlers.map(\.pattern))

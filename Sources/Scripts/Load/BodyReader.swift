@@ -49,7 +49,8 @@ struct BodyReader {
     let declaration = ConsumerDeclaration(
       name: declared.name, file: declared.file, line: declared.line, scriptHash: scriptHash, from: parts.from,
       retry: parts.retry, exhausted: parts.exhausted, key: parts.rule, state: state?.declaration,
-      handlers: parts.handlers.map(\.declaration), aggregate: isAggregate ? parts.aggregate : nil)
+      reads: parts.reads, handlers: parts.handlers.map(\.declaration),
+      aggregate: isAggregate ? parts.aggregate : nil)
     return LoadedConsumer(
       declaration: declaration, handlers: parts.handlers.map(\.function), key: parts.key,
       upgrades: state?.upgrades ?? [:], folds: parts.folds.map(\.function))
@@ -65,6 +66,7 @@ struct BodyReader {
     var rule = KeyRule.subject
     var key = KeyFunctions.none
     var state = StateReader()
+    var reads: [String] = []
     /// Of an aggregate.
     var initial: [UInt8] = Array("{}".utf8)
     var folds: [Handler] = []
@@ -97,6 +99,7 @@ struct BodyReader {
     case "state": parts.state.readState(value)
     case "version": parts.state.readVersion(value)
     case "upgrade": parts.state.readUpgrade(value)
+    case "reads": readReads(value, &parts)
     case "key":
       var reader = KeyReader(interpreter: interpreter)
       if let key = reader.read(value) { (parts.rule, parts.key) = key }
@@ -138,6 +141,26 @@ struct BodyReader {
 
   static let typeHint =
     "a type has letters, digits, \".\", \"_\" and \"-\"; a \"*\" may stand at the end only"
+
+  // MARK: reads
+
+  /// Whether the names are those of anything is known when all files have run: `Readable`.
+  private mutating func readReads(_ value: LuaSlot, _ parts: inout Parts) {
+    let hint = "write reads = { \"\(value.text ?? "recent orders")\" }"
+    guard value.kind == .table else {
+      return fail(["reads"], "reads is \(Self.article(value)); a list of names is wanted", hint)
+    }
+    value.forEach { key, value in
+      if key.kind == .string {
+        fail(["reads"], "reads is a list; \"\(key.shown)\" is a name in it", "write reads = { \"\(key.shown)\" }")
+      } else if let name = value.text {
+        if !parts.reads.contains(name) { parts.reads.append(name) }
+      } else {
+        fail(["reads"], "reads has \(Self.article(value)) in it; the name of a projection is wanted", hint)
+      }
+      return true
+    }
+  }
 
   // MARK: from, retry, exhausted
 

@@ -13,6 +13,11 @@ struct LoadedScripts {
   var sends: [String: [SourceFacts.Emit]] = [:]
 
   var owners: CommandOwners { CommandOwners(consumers.flatMap(\.commands)) }
+
+  /// What `reads` may name. Whatever else is folded from the log is added here, under a name of its own.
+  var readable: [Readable] {
+    projections.enumerated().map { Readable(name: $1.declaration.name, source: .projection($0)) }
+  }
 }
 
 struct LoadedConsumer {

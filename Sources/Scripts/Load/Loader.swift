@@ -10,6 +10,8 @@ struct Loader {
   private var texts: [String: SourceTexts] = [:]
   let isChecking: Bool
   private(set) var errors: [LoadError] = []
+  /// Names of projections with errors of their own.
+  private var refusedProjections: [String] = []
 
   struct SourceTexts {
     let facts: SourceFacts
@@ -64,6 +66,7 @@ struct Loader {
     errors += run.errors
     addUpcasts(to: &loaded.projections, by: loaded.contracts.map(\.declaration))
     checkOwners(of: loaded)
+    checkReads(loaded)
     settle(loaded)
     loaded.emits = texts.mapValues(\.facts.emits)
     loaded.sends = texts.mapValues(\.facts.sends)
@@ -140,6 +143,8 @@ struct Loader {
       errors.append(Self.doubled(declared, other.file, other.line))
     } else if let projection {
       loaded.projections.append(projection)
+    } else {
+      refusedProjections.append(declared.name)
     }
   }
 
@@ -162,6 +167,23 @@ struct Loader {
         Self.doubled(declared, other.declaration.file, other.declaration.line, word: other.declaration.word))
     } else if let consumer {
       loaded.consumers.append(consumer)
+    }
+  }
+
+  /// What consumers read must be there. What is there but has errors is not told twice.
+  private mutating func checkReads(_ loaded: LoadedScripts) {
+    let names = loaded.readable.map(\.name)
+    let broken = refusedProjections
+    for consumer in loaded.consumers.map(\.declaration) {
+      for name in consumer.reads where !(names + broken).contains(where: { $0.utf8.elementsEqual(name.utf8) }) {
+        let near = NearestName.of(name, among: names).map { "did you mean \"\($0)\"?" }
+        let line = texts[consumer.file]?.outline.line(of: ["reads"], in: consumer.name, near: consumer.line)
+        errors.append(
+          LoadError(
+            file: consumer.file, line: line ?? consumer.line,
+            what: "consumer \"\(consumer.name)\" reads \"\(name)\", and there is no such projection",
+            hint: near ?? "write projection \"\(name)\" { on = { … } }"))
+      }
     }
   }
 

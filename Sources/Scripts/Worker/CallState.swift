@@ -21,6 +21,11 @@ final class CallState {
   /// The data of the event that is being emitted, and the line that is being written.
   @exclusivity(unchecked) var scratch = ByteWriter(capacity: 1024)
   @exclusivity(unchecked) private var contractVersion: UInt16 = 0
+  /// The consumer whose handler runs, what it may read, and who reads it.
+  @exclusivity(unchecked) private(set) var consumer = 0
+  var readable: [[Readable]] = []
+  var past: (any PastReader)?
+  @exclusivity(unchecked) var document = ByteWriter(capacity: 256)
   /// What emitted events must look like.
   var contracts = ContractSet()
   /// Who decides what is sent.
@@ -32,10 +37,11 @@ final class CallState {
   @inline(__always) var makesEffects: Bool { phase == .handling || phase == .deciding }
 
   func beginHandling(
-    _ event: EntryView, _ position: Position, recorded: Int64, now: Int64, into effects: EntryBatch,
+    _ event: EntryView, _ position: Position, recorded: Int64, now: Int64, consumer: Int, into effects: EntryBatch,
     phase: Interpreter.Phase = .handling
   ) {
     self.phase = phase
+    self.consumer = consumer
     self.event = event
     self.position = position.rawValue
     self.recorded = recorded

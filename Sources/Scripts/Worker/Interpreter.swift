@@ -15,6 +15,8 @@ final class Interpreter {
     static let brokenModule = 3
     /// `reject(reason)`: a command is refused.
     static let reject = 4
+    /// What a handler reads cannot be read now: nobody's fault.
+    static let unreadable = 5
   }
 
   let state: LuaState
@@ -38,6 +40,7 @@ final class Interpreter {
     try registerEffects()
     try registerValues()
     try registerDocuments()
+    try state.register("read", cost: 200) { [call] in call.read($0) }
   }
 
   /// Runs a source of the prelude.

@@ -23,7 +23,9 @@ extension ScriptWorker {
     defer { interpreter.state.release(table) }
     let upcast = upcast(event, position, recorded: recorded)
     if let ended = upcast.ended { return ended }
-    beginHandling(event, position, recorded: recorded, now: now, key: key, readerNumber: readerNumber, into: effects)
+    beginHandling(
+      event, position, recorded: recorded, now: now, consumer: consumer, key: key, readerNumber: readerNumber,
+      into: effects)
     if upcast.isOlder { fields.setData(json: upcastBytes.bytes) }
     var returnsValue = false
     let outcome = interpreter.state.call(function(of: consumer, handler), [.record(fields.shape), .ref(table)]) {

@@ -35,6 +35,13 @@ package final class ScriptWorker {
 
   /// Whether a call hit a limit: throw the worker away and make another.
   package var isDead: Bool { interpreter.state.isDead }
+  /// Whether it was the clock and not a count that ended the call: the same call may end well another time.
+  package var ranOutOfClock: Bool { interpreter.state.ranOutOfClock }
+  /// Who answers `read`; without one it is the host's fault.
+  package var past: (any PastReader)? {
+    get { interpreter.call.past }
+    set { interpreter.call.past = newValue }
+  }
 
   init(_ loaded: LoadedScripts, hash: StableHash, logID: (UInt64, UInt64), circle: TypeCircle) throws {
     interpreter = loaded.interpreter
@@ -57,6 +64,10 @@ package final class ScriptWorker {
     fields = try EventFields(interpreter.state, interpreter.call, logName: interpreter.logName)
     interpreter.call.contracts = ContractSet(loaded.contracts.map(\.declaration))
     interpreter.call.owners = loaded.owners
+    let readable = loaded.readable
+    interpreter.call.readable = loaded.consumers.map { consumer in
+      consumer.declaration.reads.compactMap { name in readable.first { $0.name.utf8.elementsEqual(name.utf8) } }
+    }
     interpreter.call.circle = { circle.text(from: $0, emitting: $1) }
   }
 
@@ -74,7 +85,9 @@ package final class ScriptWorker {
     }
     let upcast = upcast(event, position, recorded: recorded)
     if let ended = upcast.ended { return ended }
-    beginHandling(event, position, recorded: recorded, now: now, key: key, readerNumber: readerNumber, into: effects)
+    beginHandling(
+      event, position, recorded: recorded, now: now, consumer: consumer, key: key, readerNumber: readerNumber,
+      into: effects)
     if upcast.isOlder { fields.setData(json: upcastBytes.bytes) }
     var returnsValue = false
     let outcome = interpreter.state.call(function(of: consumer, handler), .record(fields.shape)) { results in
@@ -85,10 +98,11 @@ package final class ScriptWorker {
 
   @inline(__always)
   func beginHandling(
-    _ event: EntryView, _ position: Position, recorded: Int64, now: Int64, key: UnsafeRawBufferPointer,
+    _ event: EntryView, _ position: Position, recorded: Int64, now: Int64, consumer: Int, key: UnsafeRawBufferPointer,
     readerNumber: UInt32, into effects: EntryBatch, phase: Interpreter.Phase = .handling
   ) {
-    interpreter.call.beginHandling(event, position, recorded: recorded, now: now, into: effects, phase: phase)
+    interpreter.call.beginHandling(
+      event, position, recorded: recorded, now: now, consumer: consumer, into: effects, phase: phase)
     fields.set(event, position, recorded: recorded, key: key)
     seed(position, key, readerNumber)
   }
@@ -105,6 +119,9 @@ package final class ScriptWorker {
     if case .returned = outcome, !returnsValue { return .done(log: call.lines) }
     call.rollBack(effects)
     if case .host(let error) = outcome { return .hostFault(error.message) }
+    if case .aborted(let abort) = outcome, abort.kind == Interpreter.Abort.unreadable {
+      return .hostFault(abort.position + abort.message)
+    }
     let declaration = consumers[consumer].declaration
     return .failed(
       failure(outcome)
