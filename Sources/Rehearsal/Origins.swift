@@ -1,3 +1,4 @@
+import Engine
 import Events
 import LogStorage
 
@@ -15,9 +16,18 @@ final class Origins: @unchecked Sendable {
     /// The events that led to it, the nearest first.
     var causes: [UInt64]
     var isFromOutside: Bool
+    var isCommand: Bool
+  }
+
+  /// A command that was rejected.
+  struct Rejection {
+    var position: UInt64
+    var command: String
+    var reason: String
   }
 
   private let log: LogReader
+  private(set) var rejections: [Rejection] = []
   private var byPosition: [UInt64: Event] = [:]
   private var commit: UInt64 = 0
   private var outside = 0
@@ -25,7 +35,7 @@ final class Origins: @unchecked Sendable {
 
   init(log: LogReader) { self.log = log }
 
-  /// Every event that scripts see, in the order of the log.
+  /// Every event and command that scripts see, in the order of the log.
   func all() throws -> [Event] {
     try catchUp()
     return byPosition.values.sorted { $0.position < $1.position }
@@ -44,15 +54,27 @@ final class Origins: @unchecked Sendable {
     try log.replay(fromCommit: commit + 1) { header in
       var position = header.firstPosition.rawValue
       for record in header.records where record.takesPosition {
-        if record.kind == .event { note(record.entry, position, by: header.producer) }
+        if record.kind == .event || record.kind == .command {
+          note(record.entry, position, by: header.producer, isCommand: record.kind == .command)
+        }
         position += 1
+      }
+      for record in header.records where record.kind == .outcome {
+        note(OutcomeRecord(FieldReader(record: record.whole)))
       }
       commit = header.number
       return true
     }
   }
 
-  private func note(_ entry: EntryView, _ position: UInt64, by producer: Producer) {
+  private func note(_ outcome: OutcomeRecord?) {
+    guard let outcome, outcome.result == .rejected, let position = outcome.commands.first else { return }
+    rejections.append(
+      Rejection(
+        position: position, command: byPosition[position]?.type ?? "a command", reason: outcome.reason ?? ""))
+  }
+
+  private func note(_ entry: EntryView, _ position: UInt64, by producer: Producer, isCommand: Bool) {
     let type = entry.type.text
     let origin: String
     if let reader = producer.reader, let cause = byPosition[entry.cause] {
@@ -69,6 +91,6 @@ final class Origins: @unchecked Sendable {
     let causes = entry.cause == 0 ? [] : [entry.cause] + (byPosition[entry.cause]?.causes ?? [])
     byPosition[position] = Event(
       position: position, origin: origin, type: type, subject: entry.subject.text,
-      data: Array(entry.data), causes: causes, isFromOutside: !origin.contains("/"))
+      data: Array(entry.data), causes: causes, isFromOutside: !origin.contains("/"), isCommand: isCommand)
   }
 }

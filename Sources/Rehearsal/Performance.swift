@@ -29,6 +29,7 @@ struct Performance {
   /// What an `expect` has found, so that two of them want two events.
   private var found: Set<UInt64> = []
   private var expectedFailures: Set<Int> = []
+  private var expectedRejections: Set<UInt64> = []
 
   private(set) var problem: TestResult.Problem?
   private(set) var effects: [Effect] = []
@@ -42,12 +43,13 @@ struct Performance {
 
   /// Plays until the first step that does not hold.
   mutating func play() throws {
-    var waiting: [ScriptTest.Fact] = []
+    var waiting: [(ScriptTest.Fact, Bool)] = []
     for (index, step) in test.steps.enumerated() {
-      if case .when(let fact) = step.action {
-        waiting.append(fact)
-        if host.schedule == .batch, index + 1 < test.steps.count, case .when = test.steps[index + 1].action { continue }
-        try host.append(waiting)
+      if let arriving = step.action.arriving {
+        waiting.append(arriving)
+        let next = test.steps.dropFirst(index + 1).first?.action
+        if host.schedule == .batch, next?.arriving != nil { continue }
+        try host.take(waiting)
         waiting = []
         continue
       }
@@ -82,9 +84,9 @@ struct Performance {
   private mutating func take(_ action: ScriptTest.Action) throws(Mismatch) {
     do {
       switch action {
-      case .when: break
+      case .when, .send: break
       case .given(let fact):
-        try host.append([fact])
+        try host.take([(fact, false)])
         seen.formUnion(try events().map(\.position))
       case .advance(let span): try host.advance(microseconds: span)
       case .at(let time):
@@ -95,6 +97,7 @@ struct Performance {
         if let event = try made(like: pattern).first {
           throw Mismatch("there is a \(Self.shown(event))", try causes(of: event))
         }
+      case .rejects(let text): try expectRejection(text)
       case .fails(let text): try expectFailure(text)
       case .view(let name, let key, let document): try expectDocument(name, key, document)
       }
@@ -111,7 +114,7 @@ struct Performance {
 
   /// What scripts have made since the first `when`.
   private func made() throws -> [Origins.Event] {
-    try events().filter { !$0.isFromOutside && !seen.contains($0.position) }
+    try events().filter { !$0.isFromOutside && !$0.isCommand && !seen.contains($0.position) }
   }
 
   private func made(like pattern: ScriptTest.Pattern) throws -> [Origins.Event] {
@@ -136,8 +139,8 @@ struct Performance {
       throw Mismatch(
         "no \(pattern.type)\(subject) is as expected", JSONValue(close.data).missing(of: JSONValue(data)))
     }
-    let lines =
-      all.isEmpty ? ["the scripts have made nothing"] : ["made:"] + all.prefix(20).map { "  " + Self.shown($0) }
+    var lines = all.isEmpty ? ["the scripts have made nothing"] : ["made:"]
+    lines += all.prefix(20).map { "  " + Self.shown($0) } + host.origins.rejections.map(Self.shown)
     throw Mismatch("there is no \(pattern.type)\(subject)", lines)
   }
 
@@ -149,6 +152,16 @@ struct Performance {
       throw Mismatch("no handler fails with \"\(text)\"", lines.isEmpty ? ["no handler fails"] : lines)
     }
     expectedFailures.formUnion(like.map(\.offset))
+  }
+
+  private mutating func expectRejection(_ text: String) throws {
+    _ = try events()
+    let all = host.origins.rejections.filter { !expectedRejections.contains($0.position) }
+    guard let found = all.first(where: { text.isEmpty || $0.reason.contains(text) }) else {
+      throw Mismatch(
+        "no command is rejected with \"\(text)\"", all.isEmpty ? ["none is rejected"] : all.map(Self.shown))
+    }
+    expectedRejections.insert(found.position)
   }
 
   private func expectDocument(_ name: String, _ key: String, _ document: [UInt8]?) throws {
@@ -179,6 +192,10 @@ struct Performance {
     }
   }
 
+  private static func shown(_ rejection: Origins.Rejection) -> String {
+    "\(rejection.command) is rejected: \(rejection.reason)"
+  }
+
   private static func shown(_ event: Origins.Event) -> String {
     "\(event.type)\(event.subject.isEmpty ? "" : " on \(event.subject)") \(JSONValue(event.data))"
   }
@@ -191,9 +208,20 @@ struct Performance {
         event.causes.compactMap { cause in byPosition[cause].map { ("\(cause)", "event \($0.origin)") } },
         uniquingKeysWith: { first, _ in first })
       return Effect(
-        origin: event.origin, type: event.type, subject: event.subject,
+        origin: event.origin, type: event.isCommand ? "command \(event.type)" : event.type, subject: event.subject,
         data: JSONValue(event.data), dataByOrigin: JSONValue(event.data).replacing { names[$0] },
         cause: event.causes.first.flatMap { byPosition[$0] }.map(Self.shown) ?? "")
+    }
+  }
+}
+
+extension ScriptTest.Action {
+  /// What comes from outside.
+  fileprivate var arriving: (fact: ScriptTest.Fact, isCommand: Bool)? {
+    switch self {
+    case .when(let fact): (fact, false)
+    case .send(let fact): (fact, true)
+    default: nil
     }
   }
 }

@@ -93,11 +93,25 @@ final class RehearsalHost {
 
   // MARK: what happens
 
-  /// Events from outside, in one request.
-  func append(_ facts: [ScriptTest.Fact]) throws {
-    let batch = EntryBatch(hash: hash)
-    for fact in facts { batch.add(fact) }
-    arrivals.inputs.append(.append(AppendJob(batch: batch, expecting: nil, stream: nil) { _ in }))
+  /// Events from outside, those that follow each other in one request, and commands.
+  func take(_ arriving: [(fact: ScriptTest.Fact, isCommand: Bool)]) throws {
+    var batch = EntryBatch(hash: hash)
+    func sendEvents() {
+      guard batch.count > 0 else { return }
+      arrivals.inputs.append(.append(AppendJob(batch: batch, expecting: nil, stream: nil) { _ in }))
+      batch = EntryBatch(hash: hash)
+    }
+    for (fact, isCommand) in arriving {
+      if isCommand {
+        sendEvents()
+        let command = EntryBatch(hash: hash)
+        command.add(fact, .command)
+        arrivals.inputs.append(.command(CommandJob(command) { _ in }))
+      } else {
+        batch.add(fact, .event)
+      }
+    }
+    sendEvents()
     try settle()
   }
 
@@ -168,13 +182,13 @@ extension RehearsalHost: EngineHands {
 }
 
 extension EntryBatch {
-  fileprivate func add(_ fact: ScriptTest.Fact) {
+  fileprivate func add(_ fact: ScriptTest.Fact, _ kind: RecordKind) {
     func bytes<Result>(_ text: some Collection<UInt8>, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
       Array(text).withUnsafeBytes(body)
     }
     bytes(fact.type.utf8) { type in
       bytes(fact.subject.utf8) { subject in
-        bytes(fact.data) { data in begin(kind: .event, type: type, subject: subject, data: data, encoding: .json) }
+        bytes(fact.data) { data in begin(kind: kind, type: type, subject: subject, data: data, encoding: .json) }
       }
     }
     end()

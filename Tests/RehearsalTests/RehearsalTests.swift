@@ -170,6 +170,39 @@ import Testing
     #expect(try result(script, #"t:view("order", "a", {})"#)?.details == [#"did you mean "orders"?"#])
   }
 
+  @Test func `commands are decided and rejected, and the same is decided under every schedule`() throws {
+    let script = """
+      aggregate "account" {
+        initial = { balance = 0 },
+        events = {
+          Deposited = function(a, e) a.balance = a.balance + e.data.amount end,
+          Withdrawn = function(a, e) a.balance = a.balance - e.data.amount end,
+        },
+        commands = { Withdraw = function(a, c)
+          if a.balance < c.data.amount then reject("insufficient funds") end
+          emit("Withdrawn", { amount = c.data.amount })
+        end },
+      }
+      consumer "fees" { on = {
+        Deposited = function(event) send("Withdraw", { amount = 1 }) end,
+        ["moondance.rejected"] = function(event) emit("FeeWaived", {}) end,
+      } }
+      """
+    let steps = """
+      t:given("Deposited", "a", { amount = 100 })
+      t:send("Withdraw", "a", { amount = 60 })
+      t:send("Withdraw", "a", { amount = 60 })
+      t:expect("Withdrawn", "a", { amount = 60 })
+      t:rejects("insufficient")
+      """
+    #expect(try result(script, steps) == nil)
+    let problem = try result(script, steps + "\n" + #"t:rejects("")"#)
+    #expect(problem?.what == #"no command is rejected with """# && problem?.details == ["none is rejected"])
+    #expect(
+      try result(script, #"t:send("Withdraw", "b", { amount = 5 })  t:expect("Withdrawn")"#)?.details
+        == ["the scripts have made nothing", "Withdraw is rejected: insufficient funds"])
+  }
+
   @Test func `the examples of the reference hold`() throws {
     let path = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../docs/handlers.md")
     let text = try String(contentsOf: path, encoding: .utf8)

@@ -60,8 +60,10 @@
 ---@class Test
 ---@field given fun(self: Test, type: string, subject: string, data?: table) An event that was there before; what comes of it is not looked at.
 ---@field when fun(self: Test, type: string, subject: string, data?: table) An event from outside.
+---@field send fun(self: Test, command: string, subject: string, data?: table) A command from outside.
 ---@field expect fun(self: Test, type: string, subject?: string, data?: table) The scripts have made such an event, with at least these members.
 ---@field never fun(self: Test, type: string, subject?: string, data?: table) The scripts have made no such event.
+---@field rejects fun(self: Test, text?: string) A command was rejected for a reason that contains the text; each `rejects` speaks of another command.
 ---@field fails fun(self: Test, text?: string) A handler fails with a message that contains the text.
 ---@field view fun(self: Test, name: string, key: string, document?: table) The document of a projection has at least these members; nil: there is none.
 ---@field advance fun(self: Test, span: Span) The clock goes on, and what is due on the way happens.

@@ -11,8 +11,10 @@ end
 
 step "given"
 step "when"
+step "send"
 step "expect"
 step "never"
+step "rejects"
 step "fails"
 step "view"
 step "advance"

@@ -21,8 +21,12 @@ package struct ScriptTest: Sendable {
     /// An event that is there before; what comes of it is not looked at.
     case given(Fact)
     case when(Fact)
+    /// A command from outside.
+    case send(Fact)
     case expect(Pattern)
     case never(Pattern)
+    /// A command was rejected for a reason that contains this text.
+    case rejects(String)
     /// A handler fails with a message that contains this text.
     case fails(String)
     /// The document of a projection: it has at least these members, or, with nil, is not there.
@@ -33,7 +37,7 @@ package struct ScriptTest: Sendable {
     case at(Int64)
   }
 
-  /// An event from outside.
+  /// An event or a command from outside.
   package struct Fact: Sendable, Equatable {
     package var type: String
     package var subject: String

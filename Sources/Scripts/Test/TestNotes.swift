@@ -17,7 +17,7 @@ final class TestNotes {
   /// Whether a test's function is running.
   var isNoting = false
 
-  private static let words = ["given", "when", "expect", "never", "fails", "view", "advance", "at"]
+  private static let words = ["given", "when", "send", "expect", "never", "rejects", "fails", "view", "advance", "at"]
 
   /// `declare(where, name, body)`
   func declare(_ arguments: borrowing LuaCall) -> LuaReply {
@@ -69,6 +69,8 @@ final class TestNotes {
     switch word {
     case "given": return .given(try fact(word, arguments))
     case "when": return .when(try fact(word, arguments))
+    case "send": return .send(try fact(word, arguments))
+    case "rejects": return .rejects(arguments[3].text ?? "")
     case "expect": return .expect(try pattern(word, arguments))
     case "never": return .never(try pattern(word, arguments))
     case "fails": return .fails(arguments[3].text ?? "")

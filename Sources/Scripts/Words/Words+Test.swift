@@ -17,11 +17,18 @@ extension Words {
         "when", "fun(self: Test, type: string, subject: string, data?: table)", "An event from outside.",
         isRequired: true),
       .init(
+        "send", "fun(self: Test, command: string, subject: string, data?: table)", "A command from outside.",
+        isRequired: true),
+      .init(
         "expect", "fun(self: Test, type: string, subject?: string, data?: table)",
         "The scripts have made such an event, with at least these members.", isRequired: true),
       .init(
         "never", "fun(self: Test, type: string, subject?: string, data?: table)",
         "The scripts have made no such event.", isRequired: true),
+      .init(
+        "rejects", "fun(self: Test, text?: string)",
+        "A command was rejected for a reason that contains the text; each `rejects` speaks of another command.",
+        isRequired: true),
       .init(
         "fails", "fun(self: Test, text?: string)", "A handler fails with a message that contains the text.",
         isRequired: true),
