@@ -8,6 +8,8 @@ package enum Workload: String, CaseIterable, Sendable {
   case w2 = "W2"
   case blocked
   case manyBlocked = "many-blocked"
+  case read
+  case readComputed = "read-computed"
   case w3 = "W3"
   case rebuild
   case chain
@@ -18,6 +20,8 @@ package enum Workload: String, CaseIterable, Sendable {
     case .w2: "consume, run Lua, emit, durable"
     case .blocked: "W2 with 100 of 10,000 keys blocked, and tried again meanwhile"
     case .manyBlocked: "W2 with 10,000 of 1,000,000 keys blocked"
+    case .read: ReadingLoad.subjects.summary
+    case .readComputed: ReadingLoad.computed.summary
     case .w3: "fold events into documents in SQLite"
     case .rebuild: "fold three changed projections anew beside the old ones, in one pass over the log"
     case .chain: "five reactions in a row on an idle host, durable"
@@ -31,6 +35,8 @@ package enum Workload: String, CaseIterable, Sendable {
     case .w2: try await Self.react(rounds, folder, workers)
     case .blocked: try await BlockedKeysLoad.few.run(rounds, folder, workers)
     case .manyBlocked: try await BlockedKeysLoad.many.run(rounds, folder, workers)
+    case .read: try await ReadingLoad.subjects.run(rounds, folder, workers)
+    case .readComputed: try await ReadingLoad.computed.run(rounds, folder, workers)
     case .w3: try await Self.project(rounds, folder, workers)
     case .rebuild: try await Self.rebuild(rounds, folder, workers)
     case .chain: try await Self.chain(rounds, folder, workers)

@@ -174,7 +174,9 @@ struct ReadTests {
     world.append(batch)
     try world.settle()
     for event in try world.events(type: "B") { #expect(event.data == #"{"seen":\#(event.cause)}"#) }
-    for event in try world.events(type: "C") { #expect(event.data == #"{"at":\#(event.cause),"seen":\#(event.cause)}"#) }
+    for event in try world.events(type: "C") {
+      #expect(event.data == #"{"at":\#(event.cause),"seen":\#(event.cause)}"#)
+    }
     #expect(try world.events(type: "C").count == 50)
   }
 

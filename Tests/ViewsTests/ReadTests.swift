@@ -61,7 +61,8 @@ import Testing
             of: view, key: key, at: .position(cause), durable: durable)
           return found?.page.documents.first?.text ?? "null"
         }
-        #expect(data == #"{"basket":\#(document("baskets")),"key":"\#(key)","list":\#(document("lists"))}"#, "at \(cause)")
+        #expect(
+          data == #"{"basket":\#(document("baskets")),"key":"\#(key)","list":\#(document("lists"))}"#, "at \(cause)")
         compared += 1
       }
       return true
