@@ -23,7 +23,8 @@ import Testing
     let names =
       Words.all.map(\.name)
       + [
-        Words.consumer, Words.retry, Words.emitOptions, Words.event, Words.projection, Words.aggregate, Words.sendOptions,
+        Words.consumer, Words.retry, Words.emitOptions, Words.event, Words.projection, Words.aggregate,
+        Words.sendOptions,
       ].flatMap { $0.keys.map(\.name) }
     for name in names where !text.contains(name) { Issue.record("\(name) is not in docs/handlers.md") }
   }

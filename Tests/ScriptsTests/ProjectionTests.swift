@@ -210,7 +210,8 @@ extension DocumentStage: PastReader {
 
   @Test(arguments: Words.all.filter { $0.phase == .handling })
   func `a word for handlers says in a projection that it only changes its document`(word: Word) throws {
-    let stage = try DocumentStage("projection \"x\" {\n on = { A = function(document) local x = \"x\" \(word.name)(x) end } }")
+    let stage = try DocumentStage(
+      "projection \"x\" {\n on = { A = function(document) local x = \"x\" \(word.name)(x) end } }")
     #expect(
       stage.fold(TestEvent("A", "s")) == [
         "script.lua:2: \(word.name) works in a handler, not in a projection\n"
