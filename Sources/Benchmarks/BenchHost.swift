@@ -44,7 +44,8 @@ struct BenchHost {
       let subject = "subject-\(number % 10_000)"
       let empty = #"{"n":\#(number),"pad":""}"#
       let padding = max(0, recordBytes - EntryView.headerSize - type.utf8.count - subject.utf8.count - empty.utf8.count)
-      batch.add(type, subject, #"{"n":\#(number),"pad":"\#(String(repeating: "x", count: padding))"}"#)
+      batch.add(
+        type, subject, json: #"{"n":\#(number),"pad":"\#(String(repeating: "x", count: padding))"}"#.utf8)
     }
     return batch
   }
@@ -69,20 +70,6 @@ struct BenchHost {
   func wait(for position: UInt64) async throws {
     var durable = engine.durable
     while durable.rawValue < position { durable = try await engine.waitForDurable(after: durable) }
-  }
-}
-
-extension EntryBatch {
-  /// Adds an event with JSON data.
-  func add(_ type: String, _ subject: String, _ data: String) {
-    Array(type.utf8).withUnsafeBytes { type in
-      Array(subject.utf8).withUnsafeBytes { subject in
-        Array(data.utf8).withUnsafeBytes { data in
-          begin(kind: .event, type: type, subject: subject, data: data, encoding: .json)
-        }
-      }
-    }
-    end()
   }
 }
 

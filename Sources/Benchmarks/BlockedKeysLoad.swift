@@ -70,7 +70,9 @@ struct BlockedKeysLoad {
   private func block(_ host: BenchHost) async throws {
     let batches = stride(from: 0, to: blocked, by: 1000).map { first in
       let batch = EntryBatch(hash: host.engine.hash)
-      for number in first..<min(first + 1000, blocked) { batch.add("Ping", subject(number * 100), #"{"fails":true}"#) }
+      for number in first..<min(first + 1000, blocked) {
+        batch.add("Ping", subject(number * 100), json: #"{"fails":true}"#.utf8)
+      }
       return batch
     }
     try await host.append(batches, inFlight: 32)
@@ -84,7 +86,8 @@ struct BlockedKeysLoad {
         // A step that has no factor in common with the number of keys goes through all of them, far apart; the last
         // two digits are those of the event, so that every hundredth event has a blocked key.
         let key = number % 100 + (number / 100 * 7919) % (keys / 100) * 100
-        batch.add("Ping", subject(key), #"{"n":\#(number),"pad":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}"#)
+        batch.add(
+          "Ping", subject(key), json: #"{"n":\#(number),"pad":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}"#.utf8)
       }
       return batch
     }

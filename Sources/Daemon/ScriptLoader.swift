@@ -40,7 +40,8 @@ actor ScriptLoader {
     _ folder: FolderReader, _ engine: RunningEngine, _ views: RunningViews, _ control: ControlState?,
     _ console: Console
   ) async -> ReloadOutcome {
-    let (reading, loaded) = await onThread {
+    // Lua wants a deeper stack than the cooperative pool gives.
+    let (reading, loaded) = await NamedThread.run(name: "loader", stackBytes: 8 << 20) {
       let reading = folder.read()
       return (reading, reading.errors.isEmpty ? Generation.load(reading.files) : nil)
     }
@@ -66,13 +67,6 @@ actor ScriptLoader {
       } catch {
         return .refused(errors: ["the log cannot be read to find where a consumer begins: \(error)"])
       }
-    }
-  }
-
-  /// Reading files and running Lua blocks, and Lua wants a deeper stack than the cooperative pool gives.
-  private static func onThread<Result: Sendable>(_ work: @escaping @Sendable () -> Result) async -> Result {
-    await withCheckedContinuation { continuation in
-      _ = NamedThread.start(name: "loader", stackBytes: 8 << 20) { continuation.resume(returning: work()) }
     }
   }
 

@@ -68,19 +68,9 @@ struct SnapshotService: Service {
     await cancelWhenGracefulShutdown {
       var position = host.durable
       while let durable = try? await host.waitForDurable(after: position) {
-        // Blocking work stays off the cooperative pool.
-        await onThread { snapshots.takeIfDue(through: host.durablePoint) }
+        await NamedThread.run(name: "snapshot") { snapshots.takeIfDue(through: host.durablePoint) }
         position = durable
         try? await Task.sleep(for: .seconds(1))
-      }
-    }
-  }
-
-  private func onThread(_ work: @escaping @Sendable () -> Void) async {
-    await withCheckedContinuation { continuation in
-      _ = NamedThread.start(name: "snapshot") {
-        work()
-        continuation.resume()
       }
     }
   }

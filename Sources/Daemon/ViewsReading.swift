@@ -61,16 +61,9 @@ struct ViewsReading: ViewReading {
   private func blocking<Value: Sendable>(
     _ body: @escaping @Sendable () throws(ViewError) -> Value
   ) async throws(ViewError) -> Value {
-    let result: Result<Value, ViewError> = await withCheckedContinuation { continuation in
-      _ = NamedThread.start(name: "view", stackBytes: 4 << 20) {
-        do throws(ViewError) {
-          continuation.resume(returning: .success(try body()))
-        } catch {
-          continuation.resume(returning: .failure(error))
-        }
-      }
-    }
-    return try result.get()
+    try await NamedThread.run(name: "view", stackBytes: 4 << 20) {
+      Result { () throws(ViewError) in try body() }
+    }.get()
   }
 }
 

@@ -43,6 +43,16 @@ package final class NamedThread: @unchecked Sendable {
     #endif
   }
 
+  /// Runs `body` on a thread of its own and gives what it returns: what blocks, or wants a deep stack, stays off the
+  /// cooperative pool.
+  package static func run<Result: Sendable>(
+    name: String, stackBytes: Int = 2 << 20, _ body: @escaping @Sendable () -> Result
+  ) async -> Result {
+    await withCheckedContinuation { continuation in
+      _ = start(name: name, stackBytes: stackBytes) { continuation.resume(returning: body()) }
+    }
+  }
+
   /// Waits until the thread has ended. Call it at most once, from another thread.
   package func join() {
     precondition(!joined, "a thread is joined once")

@@ -15,8 +15,9 @@ final class Origins: @unchecked Sendable {
     var data: [UInt8]
     /// The events that led to it, the nearest first.
     var causes: [UInt64]
-    var isFromOutside: Bool
     var isCommand: Bool
+
+    var isFromOutside: Bool { !origin.contains("/") }
   }
 
   /// A command that was rejected.
@@ -28,7 +29,9 @@ final class Origins: @unchecked Sendable {
 
   private let log: LogReader
   private(set) var rejections: [Rejection] = []
-  private var byPosition: [UInt64: Event] = [:]
+  /// In the order of the log, and where each stands here.
+  private var events: [Event] = []
+  private var places: [UInt64: Int] = [:]
   private var commit: UInt64 = 0
   private var outside = 0
   private var counts: [String: Int] = [:]
@@ -38,16 +41,16 @@ final class Origins: @unchecked Sendable {
   /// Every event and command that scripts see, in the order of the log.
   func all() throws -> [Event] {
     try catchUp()
-    return byPosition.values.sorted { $0.position < $1.position }
+    return events
   }
+
+  private func event(_ position: UInt64) -> Event? { places[position].map { events[$0] } }
 
   /// A number for the event at a position that is the same under every schedule.
   func chance(of position: UInt64) -> UInt64 {
     // What cannot be read is said by whoever reads it for its own sake.
     try? catchUp()
-    guard let origin = byPosition[position]?.origin else { return position }
-    // FNV-1a.
-    return origin.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    return event(position).map { log.identity.hash($0.origin) } ?? position
   }
 
   private func catchUp() throws {
@@ -71,13 +74,12 @@ final class Origins: @unchecked Sendable {
     guard let outcome, outcome.result == .rejected, let position = outcome.commands.first else { return }
     rejections.append(
       Rejection(
-        position: position, command: byPosition[position]?.type ?? "a command", reason: outcome.reason ?? ""))
+        position: position, command: event(position)?.type ?? "a command", reason: outcome.reason ?? ""))
   }
 
   private func note(_ entry: EntryView, _ position: UInt64, by producer: Producer, isCommand: Bool) {
-    let type = entry.type.text
     let origin: String
-    if let reader = producer.reader, let cause = byPosition[entry.cause] {
+    if let reader = producer.reader, let cause = event(entry.cause) {
       let from = "\(cause.origin)/\(reader)"
       let count = counts[from, default: 0]
       counts[from] = count + 1
@@ -88,9 +90,11 @@ final class Origins: @unchecked Sendable {
       outside += 1
       origin = "\(outside)"
     }
-    let causes = entry.cause == 0 ? [] : [entry.cause] + (byPosition[entry.cause]?.causes ?? [])
-    byPosition[position] = Event(
-      position: position, origin: origin, type: type, subject: entry.subject.text,
-      data: Array(entry.data), causes: causes, isFromOutside: !origin.contains("/"), isCommand: isCommand)
+    let causes = entry.cause == 0 ? [] : [entry.cause] + (event(entry.cause)?.causes ?? [])
+    places[position] = events.count
+    events.append(
+      Event(
+        position: position, origin: origin, type: entry.type.text, subject: entry.subject.text,
+        data: Array(entry.data), causes: causes, isCommand: isCommand))
   }
 }

@@ -105,10 +105,10 @@ final class RehearsalHost {
       if isCommand {
         sendEvents()
         let command = EntryBatch(hash: hash)
-        command.add(fact, .command)
+        command.add(fact.type, fact.subject, json: fact.data, kind: .command)
         arrivals.inputs.append(.command(CommandJob(command) { _ in }))
       } else {
-        batch.add(fact, .event)
+        batch.add(fact.type, fact.subject, json: fact.data)
       }
     }
     sendEvents()
@@ -179,18 +179,4 @@ extension RehearsalHost: EngineHands {
   }
   func diskIsFull(_ isFull: Bool) {}
   func warn(_ message: String) {}
-}
-
-extension EntryBatch {
-  fileprivate func add(_ fact: ScriptTest.Fact, _ kind: RecordKind) {
-    func bytes<Result>(_ text: some Collection<UInt8>, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-      Array(text).withUnsafeBytes(body)
-    }
-    bytes(fact.type.utf8) { type in
-      bytes(fact.subject.utf8) { subject in
-        bytes(fact.data) { data in begin(kind: kind, type: type, subject: subject, data: data, encoding: .json) }
-      }
-    }
-    end()
-  }
 }

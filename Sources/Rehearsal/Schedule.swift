@@ -1,5 +1,5 @@
 /// An order in which the same events may reach the same scripts. What the scripts make of them must be the same in all.
-package enum Schedule: String, CaseIterable, Sendable {
+package enum Schedule: String, CaseIterable, Sendable, Encodable {
   /// Each event is handled, with everything that comes of it, before the next one is there.
   case oneByOne = "one by one"
   /// Events that follow each other without a look in between are there at once.

@@ -6,7 +6,7 @@ package struct TestResult: Sendable {
   /// Nil: it holds under every schedule.
   package var problem: Problem?
 
-  package struct Problem: Sendable, Equatable {
+  package struct Problem: Sendable, Equatable, Encodable {
     /// The step that does not hold.
     package var file: String
     package var line: Int

@@ -37,13 +37,7 @@ package final class RunningViews: Sendable {
       return thread
     }
     guard let running else { return }
-    // Waiting blocks, so not on the cooperative pool.
-    await withCheckedContinuation { continuation in
-      _ = NamedThread.start(name: "views end") {
-        running.join()
-        continuation.resume()
-      }
-    }
+    await NamedThread.run(name: "views end") { running.join() }
   }
 
   /// The log is durable up to here: views may read it. Any thread.

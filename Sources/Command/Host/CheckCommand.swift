@@ -28,17 +28,17 @@ struct CheckCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let reading = FolderReader(folder: handlers).read()
-    guard reading.errors.isEmpty else { throw fail(reading.errors) }
-    switch Generation.load(reading.files) {
-    case .failure(let failure): throw fail(failure.errors)
-    case .success(let scripts):
-      let refused = try refusedEvents(by: scripts)
-      for warning in reading.warnings + scripts.warnings + refused.map(\.description) {
-        write("warning: \(warning)\n", to: .standardError)
-      }
-      write(json ? try report(scripts, refused) : table(scripts), to: .standardOutput)
+    let folder: HandlersFolder
+    do throws(HandlersFolder.Refused) {
+      folder = try HandlersFolder(handlers)
+    } catch {
+      throw json ? failJSON(error.errors) : error.told()
     }
+    let refused = try refusedEvents(by: folder.scripts)
+    for warning in folder.reading.warnings + folder.scripts.warnings + refused.map(\.description) {
+      write("warning: \(warning)\n", to: .standardError)
+    }
+    write(json ? try report(folder.scripts, refused) : table(folder.scripts), to: .standardOutput)
   }
 
   private func refusedEvents(by scripts: Generation) throws -> [LogAgainstContracts.Refused] {
@@ -50,17 +50,12 @@ struct CheckCommand: ParsableCommand {
     }
   }
 
-  private func fail(_ errors: [LoadError]) -> any Error {
-    if json {
-      let list = errors.map { error in
-        ["file": error.file, "line": error.line.map(String.init) ?? "", "what": error.what, "hint": error.hint ?? ""]
-      }
-      if let data = try? JSONEncoder().encode(["errors": list]) {
-        write(String(decoding: data, as: UTF8.self) + "\n", to: .standardOutput)
-      }
-    } else {
-      for error in errors { write("\(error)\n", to: .standardError) }
-      write("\(errors.count) error\(errors.count == 1 ? "" : "s")\n", to: .standardError)
+  private func failJSON(_ errors: [LoadError]) -> ExitCode {
+    let list = errors.map { error in
+      ["file": error.file, "line": error.line.map(String.init) ?? "", "what": error.what, "hint": error.hint ?? ""]
+    }
+    if let data = try? JSONEncoder().encode(["errors": list]) {
+      write(String(decoding: data, as: UTF8.self) + "\n", to: .standardOutput)
     }
     return ExitCode(1)
   }

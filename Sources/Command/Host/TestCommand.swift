@@ -30,19 +30,14 @@ struct TestCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let reading = FolderReader(folder: handlers).read()
-    guard reading.errors.isEmpty else { throw fail(reading.errors) }
-    let testReading = FolderReader(folder: handlers, readsTests: true).read()
-    guard testReading.errors.isEmpty else { throw fail(testReading.errors) }
-    let scripts: Generation
-    switch Generation.load(reading.files) {
-    case .failure(let failure): throw fail(failure.errors)
-    case .success(let loaded): scripts = loaded
-    }
+    let folder: HandlersFolder
     var tests: [ScriptTest]
-    switch TestLoader.load(testReading.files, modules: reading.files.filter(\.isModule)) {
-    case .failure(let failure): throw fail(failure.errors)
-    case .success(let loaded): tests = loaded
+    do throws(HandlersFolder.Refused) {
+      folder = try HandlersFolder(handlers)
+      let files = try HandlersFolder.read(FolderReader(folder: handlers, readsTests: true)).files
+      tests = try HandlersFolder.loaded(TestLoader.load(files, modules: folder.reading.files.filter(\.isModule)))
+    } catch {
+      throw error.told()
     }
     if tests.isEmpty {
       write("there are no tests in \(handlers): write one in a file whose name ends in _test.lua\n", to: .standardError)
@@ -53,7 +48,7 @@ struct TestCommand: ParsableCommand {
       write("no test has \"\(filter ?? "")\" in its name or file\n", to: .standardError)
       throw ExitCode(1)
     }
-    try play(tests, on: Rehearsal(scripts))
+    try play(tests, on: Rehearsal(folder.scripts))
   }
 
   private func play(_ tests: [ScriptTest], on rehearsal: Rehearsal) throws {
@@ -85,37 +80,20 @@ struct TestCommand: ParsableCommand {
     var line: Int
     var passed: Bool
     var milliseconds: Int
-    var problem: Problem?
-
-    struct Problem: Encodable {
-      var file: String
-      var line: Int
-      var schedule: String
-      var what: String
-      var details: [String]
-    }
+    var problem: TestResult.Problem?
 
     init(_ result: TestResult, milliseconds: Int) {
-      (name, file, line) = (result.name, result.file, result.line)
+      (name, file, line, problem) = (result.name, result.file, result.line, result.problem)
       self.milliseconds = milliseconds
-      passed = result.problem == nil
-      problem = result.problem.map {
-        Problem(file: $0.file, line: $0.line, schedule: $0.schedule.rawValue, what: $0.what, details: $0.details)
-      }
+      passed = problem == nil
     }
 
     var text: String {
       guard let problem else { return "holds  \(name)  \(file):\(line)\n" }
-      let schedule = problem.schedule == Schedule.oneByOne.rawValue ? "" : " (\(problem.schedule))"
+      let schedule = problem.schedule == .oneByOne ? "" : " (\(problem.schedule.rawValue))"
       return "FAILS  \(name)\n       \(problem.file):\(problem.line): \(problem.what)\(schedule)\n"
         + problem.details.map { "         \($0)\n" }.joined()
     }
-  }
-
-  private func fail(_ errors: [LoadError]) -> any Error {
-    for error in errors { write("\(error)\n", to: .standardError) }
-    write("\(errors.count) error\(errors.count == 1 ? "" : "s")\n", to: .standardError)
-    return ExitCode(1)
   }
 
   private func write(_ text: String, to handle: FileHandle) { handle.write(Data(text.utf8)) }

@@ -7,25 +7,9 @@ extension ShardRunner {
   mutating func decide(
     _ unit: Unit, _ entry: EntryView, _ index: Int, _ batch: Batch, _ work: AggregateWork, _ shard: Shard
   ) throws(CallError) {
-    var handler = Int(unit.handler)
-    var recorded = unit.recorded
-    if handler < 0 {
-      guard let found = batch.declaration.handler(forType: entry.type) else {
-        shard.unheard.insert(index)
-        return
-      }
-      handler = found
-      if let chunk = shard.readBack[index] { recorded = chunk.commit(of: Position(unit.position)).time }
-    }
+    guard let (handler, recorded) = heard(unit, entry, index, batch, shard) else { return }
     let key = batch.key(of: unit, entry: entry)
-    let worker: ScriptWorker
-    do throws(CallError) {
-      worker = try self.worker(for: batch.generation).scripts
-    } catch {
-      var error = error
-      error.key = key
-      throw error
-    }
+    let worker = try worker(for: unit, entry, batch).scripts
     defer { if worker.isDead { drop(worker) } }
     var subject = try subject(key, unit, index, batch, work, shard, worker)
     let before = shard.effects.count

@@ -166,25 +166,8 @@ package struct ShardRunner {
     _ unit: Unit, _ entry: EntryView, _ index: Int, _ batch: Batch, _ shard: Shard
   ) throws(CallError) {
     if let work = batch.aggregate { return try decide(unit, entry, index, batch, work, shard) }
-    var handler = Int(unit.handler)
-    var recorded = unit.recorded
-    if handler < 0 {
-      // Waited in a queue since another generation: heard now by another handler, or by none (then it is settled).
-      guard let found = batch.declaration.handler(forType: entry.type) else {
-        shard.unheard.insert(index)
-        return
-      }
-      handler = found
-      if let chunk = shard.readBack[index] { recorded = chunk.commit(of: Position(unit.position)).time }
-    }
-    let ready: Worker
-    do throws(CallError) {
-      ready = try self.worker(for: batch.generation)
-    } catch {
-      var error = error
-      error.key = batch.key(of: unit, entry: entry)
-      throw error
-    }
+    guard let (handler, recorded) = heard(unit, entry, index, batch, shard) else { return }
+    let ready = try worker(for: unit, entry, batch)
     var state: KeyState?
     if batch.hasState { state = try self.state(of: unit, entry, batch, shard) }
     let worker = ready.scripts
@@ -210,6 +193,20 @@ package struct ShardRunner {
     case .hostFault(let message):
       throw CallError(key: batch.key(of: unit, entry: entry), kind: .host, message: message)
     }
+  }
+
+  /// Who handles the unit, and when its entry was committed. Nil: it is settled, as nobody hears it any more.
+  @inline(__always)
+  func heard(
+    _ unit: Unit, _ entry: EntryView, _ index: Int, _ batch: Batch, _ shard: Shard
+  ) -> (handler: Int, recorded: Int64)? {
+    if unit.handler >= 0 { return (Int(unit.handler), unit.recorded) }
+    // Waited in a queue since another generation: heard now by another handler, or by none.
+    guard let handler = batch.declaration.handler(forType: entry.type) else {
+      shard.unheard.insert(index)
+      return nil
+    }
+    return (handler, shard.readBack[index]?.commit(of: Position(unit.position)).time ?? unit.recorded)
   }
 
   /// What the consumer remembers of the unit's key: as an earlier call of this shard left it, or as the log has it.
@@ -271,7 +268,19 @@ package struct ShardRunner {
     }
   }
 
-  mutating func worker(for generation: RunningGeneration) throws(CallError) -> Worker {
+  /// The worker of the unit's batch. An error names the unit's key, which waits then.
+  @inline(__always)
+  mutating func worker(for unit: Unit, _ entry: EntryView, _ batch: Batch) throws(CallError) -> Worker {
+    do throws(CallError) {
+      return try worker(for: batch.generation)
+    } catch {
+      var error = error
+      error.key = batch.key(of: unit, entry: entry)
+      throw error
+    }
+  }
+
+  private mutating func worker(for generation: RunningGeneration) throws(CallError) -> Worker {
     for entry in workers where entry.generation == generation.number { return entry }
     do {
       let scripts = try generation.scripts.makeWorker(

@@ -65,6 +65,18 @@ package final class EntryBatch: @unchecked Sendable {
         typeHash: hash(type), subjectHash: hash(subject), identityHash: 0))
   }
 
+  /// A whole entry with JSON data and no attributes, from copies of texts: where speed does not count.
+  package func add(_ type: String, _ subject: String, json data: some Collection<UInt8>, kind: RecordKind = .event) {
+    Array(type.utf8).withUnsafeBytes { type in
+      Array(subject.utf8).withUnsafeBytes { subject in
+        Array(data).withUnsafeBytes { data in
+          begin(kind: kind, type: type, subject: subject, data: data, encoding: .json)
+        }
+      }
+    }
+    end()
+  }
+
   package func addAttribute(_ name: AttributeName, _ value: UnsafeRawBufferPointer, as type: AttributeType = .string) {
     bytes.append(name.rawValue)
     addValue(value, as: type)

@@ -7,34 +7,20 @@ internal import Wire
 struct CommandBody {
   static let names = ["to", "data", "id", "source"]
 
-  private let members: JSONObject
+  private let members: BodyObject
 
-  init(_ body: ByteBuffer) throws(Problem) {
-    let result = body.withUnsafeReadableBytes { bytes -> Result<JSONObject, CloudEventError> in
-      Result { () throws(CloudEventError) in try JSONObject(bytes) }
-    }
-    do {
-      members = try result.get()
-    } catch {
-      throw AppendRoute.problem(error, .structured)
-    }
-    for (name, _) in members.members where !Self.names.contains(name) {
-      throw Problem(
-        .badRequest,
-        "The body has a member that means nothing here; known are \(Self.names.joined(separator: ", ")).")
-    }
-  }
+  init(_ body: ByteBuffer) throws(Problem) { members = try BodyObject(body, names: Self.names) }
 
   /// The command as an entry of the log.
   func batch(_ type: [UInt8], hash: StableHash) throws(Problem) -> EntryBatch {
-    let target = try text("to") ?? ""
+    let target = try members.text("to") ?? ""
     guard !target.isEmpty, NameRule.subject.allows(target) else {
       throw Problem(
         .badRequest,
         "to is the subject, 1 to \(NameRule.maximumSubjectBytes) bytes without control characters: {\"to\":\"account-1\"}."
       )
     }
-    let (id, source) = (try text("id"), try text("source"))
+    let (id, source) = (try members.text("id"), try members.text("source"))
     if id != nil, source == nil {
       throw Problem(.badRequest, "An id says something only together with its source: give both, or neither.")
     }
@@ -86,13 +72,5 @@ struct CommandBody {
     var writer = ByteWriter(capacity: text.utf8.count + 16)
     writer.appendJSON(string: text)
     return Array(writer.bytes)
-  }
-
-  private func text(_ name: String) throws(Problem) -> String? {
-    switch members[name] {
-    case .string(let text): return text
-    case nil: return nil
-    default: throw Problem(.badRequest, "\(name) is text.")
-    }
   }
 }

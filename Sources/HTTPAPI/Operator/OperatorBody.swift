@@ -9,34 +9,17 @@ internal import Wire
   internal import Foundation
 #endif
 
-/// The body of an operator's request: a JSON object, or nothing. What is not known in it is refused rather than passed
-/// over: a `dry_run` must not become a rewind.
+/// The body of an operator's request: a JSON object, or nothing.
 struct OperatorBody {
-  private let members: JSONObject?
+  private let members: BodyObject?
 
   init(_ body: ByteBuffer, names: [String]) throws(Problem) {
-    guard body.readableBytes > 0 else {
-      members = nil
-      return
-    }
-    let result = body.withUnsafeReadableBytes { bytes -> Result<JSONObject, CloudEventError> in
-      Result { () throws(CloudEventError) in try JSONObject(bytes) }
-    }
-    do {
-      members = try result.get()
-    } catch {
-      throw AppendRoute.problem(error, .structured)
-    }
-    for (name, _) in members?.members ?? [] where !(names + ["by"]).contains(name) {
-      throw Problem(
-        .badRequest,
-        "The body has a member that means nothing here; known are \((names + ["by"]).joined(separator: ", ")).")
-    }
+    members = body.readableBytes > 0 ? try BodyObject(body, names: names + ["by"]) : nil
   }
 
   /// Who acts, for the log: `sender`, and in brackets whom the sender says it acts for.
   func by(_ sender: String) throws(Problem) -> String {
-    guard let name = try text("by") else { return sender }
+    guard let name = try members?.text("by") else { return sender }
     guard NameRule.declaration.allows(name) else {
       throw Problem(
         .badRequest,
@@ -65,7 +48,7 @@ struct OperatorBody {
       return .ids(ids)
     case .boolean(true) where given == ["all"]: return .all(consumer: nil, key: nil)
     case .string(let consumer) where given == ["consumer"]:
-      return .all(consumer: consumer, key: try text("key").map { KeyBytes($0) })
+      return .all(consumer: consumer, key: try members?.text("key").map { KeyBytes($0) })
     default: throw wanted
     }
   }
@@ -91,14 +74,6 @@ struct OperatorBody {
     case .boolean(let value): return value
     case nil: return false
     default: throw Problem(.badRequest, "\(name) is true or false.")
-    }
-  }
-
-  private func text(_ name: String) throws(Problem) -> String? {
-    switch members?[name] {
-    case .string(let text): return text
-    case nil: return nil
-    default: throw Problem(.badRequest, "\(name) is text.")
     }
   }
 }

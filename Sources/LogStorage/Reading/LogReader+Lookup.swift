@@ -72,15 +72,11 @@ extension LogReader {
   package func positions(ofSubjectHash key: UInt64, from: Position, through: Position) throws(LogError) -> [Position] {
     var found: [Position] = []
     for segment in catalog.segments where segment.firstPosition <= through && segment.next.position > from {
-      let first = segment.firstPosition
-      let end = min(segment.next.position.rawValue, through.rawValue == .max ? .max : through.rawValue + 1)
-      let start = max(from, first).rawValue
-      if start >= end { continue }
-      let range = UInt32(start - first.rawValue)...UInt32(end - 1 - first.rawValue)
+      guard let range = Self.ordinals(of: segment, from, through) else { continue }
       let ordinals = try repairingIndex(of: segment) {
         try segment.index.ordinals(.subject, key, in: range, limit: .max, hash: identity.hash)
       }
-      found += ordinals.map { first + UInt64($0) }
+      found += ordinals.map { segment.firstPosition + UInt64($0) }
     }
     return found
   }
@@ -108,6 +104,14 @@ extension LogReader {
     }
   }
 
+  /// Which entries of a segment lie from `from` through `through`, counted from its first one.
+  private static func ordinals(of segment: Segment, _ from: Position, _ through: Position) -> ClosedRange<UInt32>? {
+    let first = segment.firstPosition.rawValue
+    let end = min(segment.next.position.rawValue, through.rawValue == .max ? .max : through.rawValue + 1)
+    let start = max(from.rawValue, first)
+    return start < end ? UInt32(start - first)...UInt32(end - 1 - first) : nil
+  }
+
   /// How many hits are taken from an index at once.
   private static var pageHits: Int { 512 }
 
@@ -117,24 +121,22 @@ extension LogReader {
     _ kind: IndexKind, _ key: UInt64, in segment: Segment, _ from: Position, _ through: Position,
     where matches: (EntryView) -> Bool, _ body: (Position, EntryView, CommitHeader) throws -> Bool
   ) throws -> Bool {
-    let first = segment.firstPosition
-    let end = min(segment.next.position.rawValue, through.rawValue == .max ? .max : through.rawValue + 1)
-    var start = max(from, first).rawValue
+    var rest = Self.ordinals(of: segment, from, through)
     var cursor = EntryCursor(reader: self)
-    while start < end {
-      let range = UInt32(start - first.rawValue)...UInt32(end - 1 - first.rawValue)
+    while let range = rest {
       let hits = try repairingIndex(of: segment) {
         try segment.index.ordinals(kind, key, in: range, limit: Self.pageHits, hash: identity.hash)
       }
       for ordinal in hits {
-        let position = first + UInt64(ordinal)
+        let position = segment.firstPosition + UInt64(ordinal)
         let found = try cursor.entry(at: position)
         if let entry = found.entry, matches(entry) {
           guard try body(position, entry, found.commit) else { return false }
         }
       }
       if hits.count < Self.pageHits { return true }
-      start = first.rawValue + UInt64(hits.last!) + 1
+      let last = hits.last!
+      rest = last < range.upperBound ? last + 1...range.upperBound : nil
     }
     return true
   }

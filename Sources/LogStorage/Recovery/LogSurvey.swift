@@ -146,8 +146,7 @@ struct LogSurveyor {
   private func accept(
     _ seal: SegmentSeal, at offset: Int, _ file: any File, size: Int, _ segment: Segment
   ) throws -> Int {
-    let end = offset + SegmentSeal.size
-    let excess = try file.lastByteSet(from: end, to: size) - end
+    let excess = try SegmentCheck.excess(behindSealAt: offset, of: file, size: size, isLast: true)
     let wrong =
       SegmentCheck.problem(of: seal, at: offset, segment.header)
       ?? (seal.next == segment.next ? nil : "it does not follow the last commit")
@@ -157,7 +156,7 @@ struct LogSurveyor {
         .corrupt,
         "\(segment.path) at offset \(offset): the seal at the end of the segment is bad: \(wrong); \(Advice.damage)")
     }
-    return size - end
+    return size - offset - SegmentSeal.size
   }
 
   private func compareWithWitness(_ commit: CommitHeader, _ segment: Segment) throws(LogError) {

@@ -63,6 +63,13 @@ struct SegmentCheck {
     return nil
   }
 
+  /// How many bytes follow a seal at `offset` that do not belong there. Behind the last seal a crash may leave zeros, which
+  /// the next start cuts off.
+  static func excess(behindSealAt offset: Int, of file: any File, size: Int, isLast: Bool) throws(FileError) -> Int {
+    let end = offset + SegmentSeal.size
+    return try (isLast ? file.lastByteSet(from: end, to: size) : size) - end
+  }
+
   /// Whether `header` begins where the segment before it ends.
   func link(_ header: SegmentHeader, _ path: String, after seal: SegmentSeal, _ before: SegmentHeader) throws(LogError)
   {

@@ -124,9 +124,9 @@ struct RepairPlanner {
       case .end(let offset):
         if !isLast { stop("the segment is followed by another but is not sealed", file.path, offset, size) }
       case .seal(let seal, let offset):
-        let end = offset + SegmentSeal.size
-        if let problem = try SegmentCheck.problem(of: seal, at: offset, header)
-          ?? ((isLast ? file.lastByteSet(from: end, to: size) : size) == end ? nil : "bytes follow it")
+        let excess = try SegmentCheck.excess(behindSealAt: offset, of: file, size: size, isLast: isLast)
+        if let problem = SegmentCheck.problem(of: seal, at: offset, header)
+          ?? (excess == 0 ? nil : "bytes follow it")
         {
           stop("the seal is bad: \(problem)", file.path, offset, size)
         }

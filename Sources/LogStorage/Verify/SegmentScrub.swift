@@ -64,9 +64,7 @@ struct SegmentScrub {
 
   private mutating func checkSeal(_ seal: SegmentSeal, at offset: Int, _ verifier: inout LogVerifier) throws {
     isSealed = true
-    let end = offset + SegmentSeal.size
-    // Behind the last seal a crash may leave zeros, which the next start cuts off.
-    let excess = try (isLast ? file.lastByteSet(from: end, to: size) : size) - end
+    let excess = try SegmentCheck.excess(behindSealAt: offset, of: file, size: size, isLast: isLast)
     let wrong =
       SegmentCheck.problem(of: seal, at: offset, segment.header)
       ?? (!isWhole || seal.next == segment.next ? nil : "it does not follow the last commit")
