@@ -78,6 +78,12 @@ package enum AttributeName: UInt8, Sendable, CaseIterable {
   case timerid = 15
   /// Of a command that a script sent: the subject of what it was handling, which hears of a rejection.
   case sender = 16
+  /// Of a message: the type of what the script was handling.
+  case about = 17
+  /// Of a message: further headers, a JSON object of texts.
+  case headers = 18
+  /// Of a message whose answer is wanted: what is asked, a JSON object (docs/log-format.md).
+  case request = 19
 
   package var wireName: UnsafeRawBufferPointer {
     let text = staticName
@@ -102,6 +108,9 @@ package enum AttributeName: UInt8, Sendable, CaseIterable {
     case .timerkey: "timerkey"
     case .timerid: "timerid"
     case .sender: "sender"
+    case .about: "about"
+    case .headers: "headers"
+    case .request: "request"
     }
   }
 }

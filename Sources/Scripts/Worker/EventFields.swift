@@ -99,7 +99,7 @@ struct EventFields {
     for attribute in event.attributes {
       switch attribute.known {
       case .id?, .source?, .time?, .correlationid?, .causelog?, .keyid?: continue
-      case .due?, .timerreader?, .timerkey?, .timerid?, .sender?: continue
+      case .due?, .timerreader?, .timerkey?, .timerid?, .sender?, .about?, .headers?, .request?: continue
       case .datacontenttype?, .dataschema?, .traceparent?, .tracestate?, .reply?, nil: break
       }
       if !isFirst { writer.append(UInt8(ascii: ",")) }

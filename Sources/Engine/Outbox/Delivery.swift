@@ -1,0 +1,69 @@
+package import Events
+package import LogStorage
+package import Scripts
+
+/// One attempt to deliver one message. Its commit is durable.
+package struct DeliveryAttempt: Sendable {
+  /// The destination's reader.
+  package var reader: UInt32
+  /// The destination's name.
+  package var name: String
+  package var destination: DestinationDeclaration
+  package var position: UInt64
+  /// 1 for the first.
+  package var attempt: UInt32
+  /// When the message was committed, µs since 1970.
+  package var recorded: Int64
+  /// Holds the message's bytes.
+  package var chunk: LogChunk
+
+  package init(
+    reader: UInt32, name: String, destination: DestinationDeclaration, position: UInt64, attempt: UInt32,
+    recorded: Int64, chunk: LogChunk
+  ) {
+    (self.reader, self.name, self.destination) = (reader, name, destination)
+    (self.position, self.attempt, self.recorded, self.chunk) = (position, attempt, recorded, chunk)
+  }
+
+  /// Valid as long as the attempt is there. `type` is the destination, `subject` the key, `data` the body.
+  package var message: EntryView { chunk.entry(Position(position)) }
+}
+
+/// How an attempt ended.
+package enum DeliveryOutcome: Sendable {
+  /// The far side has it for good. With what it answered, when the message is a request.
+  case delivered(DeliveryReply?)
+  case failed(DeliveryFailure)
+}
+
+package struct DeliveryReply: Sendable, Equatable {
+  package var status: Int
+  /// Names in lower case; a field that came several times is joined with ", ".
+  package var headers: [String: String]
+  package var body: [UInt8]
+
+  package init(status: Int, headers: [String: String], body: [UInt8]) {
+    (self.status, self.headers, self.body) = (status, headers, body)
+  }
+}
+
+package struct DeliveryFailure: Error, Sendable, Equatable {
+  package enum Kind: Sendable {
+    /// No answer: no connection, no name, a reset, a timeout. Says nothing about the message, and much about the far side.
+    case unavailable
+    /// The far side answered, and does not take this message now.
+    case refused
+    /// The message can never be delivered as it is: its address or a header cannot be made of it.
+    case impossible
+  }
+
+  package var kind: Kind
+  /// A sentence without secrets.
+  package var message: String
+  /// How long the far side asks to be left alone, in µs.
+  package var retryAfter: Int64?
+
+  package init(_ kind: Kind, _ message: String, retryAfter: Int64? = nil) {
+    (self.kind, self.message, self.retryAfter) = (kind, message, retryAfter)
+  }
+}
