@@ -173,6 +173,12 @@ extension RehearsalHost: EngineHands {
   func fetch(_ request: FetchRequest) { arrivals.inputs.append(LogWork(log: log).fetch(request)) }
   func lookUp(_ request: LookupRequest) { arrivals.inputs.append(LogWork(log: log).lookUp(request)) }
   func read(_ request: LetterRequest) { arrivals.inputs.append(LogWork(log: log).read(request)) }
+  func deliver(_ order: DeliveryOrder) {
+    switch LogWork(log: log).readMessage(of: order) {
+    case .success(let chunk): arrivals.inputs.append(.delivered(order.report(.delivered(nil), chunk)))
+    case .failure(let failure): arrivals.inputs.append(.delivered(order.report(.failed(failure), nil)))
+    }
+  }
   func log(_ lines: [LogLine], consumer: String, position: Position) {}
   func failed(_ unit: ProgressRecord.FailedUnit, consumer: String) {
     failures.append(Failure(consumer: consumer, position: unit.position, message: unit.message))

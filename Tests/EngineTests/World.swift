@@ -24,6 +24,10 @@ final class World: EngineHands {
   private(set) var out: [Batch] = []
   /// While it is set, what the reader thread has found waits here.
   var heldReads: [EngineInput]?
+  /// Attempts to deliver that are under way, in the order in which they began.
+  var outgoing: [DeliveryOrder] = []
+  /// Attempts whose messages were not in memory any more.
+  private(set) var messagesReadBack = 0
   /// The most shards that a batch had.
   private(set) var mostShards = 0
   private(set) var logged: [String] = []
@@ -256,6 +260,13 @@ final class World: EngineHands {
   func read(_ request: LetterRequest) { wasRead(LogWork(log: opened.reader).read(request)) }
   private func wasRead(_ input: EngineInput) {
     if heldReads == nil { put(input) } else { heldReads!.append(input) }
+  }
+  func deliver(_ order: DeliveryOrder) {
+    if order.chunk == nil { messagesReadBack += 1 }
+    guard case .success(let chunk) = LogWork(log: opened.reader).readMessage(of: order) else { return }
+    var order = order
+    order.chunk = chunk
+    outgoing.append(order)
   }
   func keep(_ state: KeptSubject) { snapshots?.keep(state, opened.reader) }
   func log(_ lines: [LogLine], consumer: String, position: Position) {

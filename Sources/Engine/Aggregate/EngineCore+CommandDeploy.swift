@@ -51,5 +51,8 @@ extension EngineCore {
 }
 
 extension ConsumerDeclaration {
-  var readerKind: ReaderChange.Kind { aggregate == nil ? .consumer : .aggregate }
+  var readerKind: ReaderChange.Kind {
+    if destination != nil { return .destination }
+    return aggregate == nil ? .consumer : .aggregate
+  }
 }

@@ -4,7 +4,7 @@ package import Events
 /// The control state as bytes, for snapshots and for comparing folds. The order is fixed, so equal states give equal
 /// bytes. A snapshot of another version is not read: the log is folded instead.
 extension ControlState {
-  package static let snapshotVersion: UInt32 = 2
+  package static let snapshotVersion: UInt32 = 3
 
   package func encode(into writer: inout ByteWriter) {
     writer.field(1, Self.snapshotVersion)
@@ -81,6 +81,13 @@ extension ReaderState {
       writer.field(11) { states.encode(into: &$0) }
       writer.field(12) { states.encodeShared(into: &$0) }
     }
+    if messages != MessageCount() {
+      writer.field(13) { writer in
+        writer.field(1, messages.published)
+        writer.field(2, messages.settled)
+        writer.field(3, messages.dropped)
+      }
+    }
     letters.forEach { letter in
       writer.field(10) { writer in
         writer.field(1) { letter.id.encode(into: &$0) }
@@ -112,6 +119,15 @@ extension ReaderState {
       case 9: guard addBlocked(field.fields) else { return nil }
       case 11: guard states.add(field.value) else { return nil }
       case 12: guard states.addShared(field.value) else { return nil }
+      case 13:
+        for part in field.fields {
+          switch part.tag {
+          case 1: messages.published = part.integer
+          case 2: messages.settled = part.integer
+          case 3: messages.dropped = part.integer
+          default: return nil
+          }
+        }
       case 10: guard addLetter(field.fields) else { return nil }
       default: return nil
       }

@@ -46,10 +46,13 @@ package struct ControlState: Equatable, Sendable {
     self.time = max(self.time, time)
   }
 
-  /// Folds one record of `commit`. Entries (events and the like) change nothing here.
+  /// Folds one record of `commit`. Entries change nothing here, but that messages are counted.
   package mutating func apply(record: UnsafeRawBufferPointer, commit: UInt64) throws(FoldError) {
     let rawKind = record[0]
-    if RecordKind.takesPosition(rawKind) { return }
+    if RecordKind.takesPosition(rawKind) {
+      if rawKind == RecordKind.message.rawValue { countMessage(EntryView(record.baseAddress!)) }
+      return
+    }
     guard let kind = RecordKind(rawValue: rawKind) else {
       if record[1] & RecordHeader.skippable != 0 { return }
       throw FoldError(commit: commit, what: "a record of kind \(rawKind), which this version does not know")
@@ -91,6 +94,14 @@ package struct ControlState: Equatable, Sendable {
         throw FoldError(commit: commit, what: "a \(kind) record, which this version does not know")
       }
     }
+  }
+
+  private mutating func countMessage(_ message: EntryView) {
+    let name = message.type
+    let index = readers.lastIndex { reader in
+      reader.kind == .destination && reader.life != .forgotten && reader.name.utf8.elementsEqual(name)
+    }
+    if let index { readers[index].messages.published += 1 }
   }
 
   package mutating func apply(_ deploy: DeployRecord) {

@@ -11,6 +11,8 @@ package struct ProgressRecord: Equatable, Sendable {
   package var handled: [QueuedUnits] = []
   /// Waiting units that were not called, since their type is not heard any more: resolved as `not heard`.
   package var unheard: [QueuedUnits] = []
+  /// Of a destination: messages that were delivered, or whose sender was told that they cannot be.
+  package var settled: UInt32 = 0
 
   package init(reader: UInt32, through: UInt64) {
     self.reader = reader
@@ -86,6 +88,7 @@ extension ProgressRecord {
       for units in queued { writer.field(4) { units.encode(into: &$0) } }
       for units in handled { writer.field(5) { units.encode(into: &$0) } }
       for units in unheard { writer.field(6) { units.encode(into: &$0) } }
+      if settled > 0 { writer.field(7, settled) }
     }
   }
 
@@ -102,6 +105,7 @@ extension ProgressRecord {
       case 4: queued.append(QueuedUnits(field.fields))
       case 5: handled.append(QueuedUnits(field.fields))
       case 6: unheard.append(QueuedUnits(field.fields))
+      case 7: settled = UInt32(truncatingIfNeeded: field.integer)
       default: break
       }
     }

@@ -22,6 +22,7 @@ extension ReaderState {
     case .returned: isRemoved = false
     case .removed: isRemoved = true
     case .forgotten:
+      if kind == .destination { messages.dropped += UInt64(blocked.unitCount + letters.count) }
       blocked = BlockedKeys()
       letters = DeadLetters()
       if isRemoved {
@@ -45,6 +46,7 @@ extension ReaderState {
   /// What the engine never writes is refused: followed, it would leave letters that block nothing.
   mutating func apply(_ record: ProgressRecord, commit: UInt64) throws(ControlState.FoldError) {
     cursor = max(cursor, record.through)
+    messages.settled += UInt64(record.settled)
     // Order matters: what was handled leaves the queues before the failures put their keys in order.
     for units in record.handled + record.unheard {
       guard let state = blocked[units.key] else { continue }
@@ -108,6 +110,7 @@ extension ReaderState {
       case .discarded:
         if letter.isBlocking { blocked.update(letter.key) { $0.removeHead() } }
         letters.remove(id)
+        if kind == .destination { messages.dropped += 1 }
       }
     }
   }

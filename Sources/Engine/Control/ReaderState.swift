@@ -27,6 +27,8 @@ package struct ReaderState: Equatable, Sendable {
   package var scriptHash: ContentHash?
   package var blocked = BlockedKeys()
   package var letters = DeadLetters()
+  /// Of a destination.
+  package var messages = MessageCount()
   /// Where its keys' states are.
   package var states = StatePlaces()
 
@@ -42,5 +44,24 @@ package struct ReaderState: Equatable, Sendable {
     if isForgotten { return .forgotten }
     if isRemoved { return .removed }
     return isPaused ? .paused : .active
+  }
+}
+
+/// The messages of a destination, counted.
+package struct MessageCount: Equatable, Sendable {
+  package var published: UInt64 = 0
+  /// Delivered, or answered that they cannot be.
+  package var settled: UInt64 = 0
+  /// Given up by an operator.
+  package var dropped: UInt64 = 0
+
+  package init() {}
+}
+
+extension ReaderState {
+  /// Messages that are still to be delivered; dead letters are not among them.
+  package var pending: UInt64 {
+    let gone = messages.settled + messages.dropped + UInt64(letters.count)
+    return messages.published - min(gone, messages.published)
   }
 }

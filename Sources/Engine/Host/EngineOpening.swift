@@ -27,7 +27,7 @@ extension ControlState {
   /// than before must not be given what went by while nobody listened. By name.
   package func cursorsPassingUnheard(with scripts: Generation, in log: LogReader) throws -> [String: UInt64] {
     var cursors: [String: UInt64] = [:]
-    for reader in readers where reader.life == .active && reader.cursor < position {
+    for reader in readers where reader.life == .active && reader.kind != .destination && reader.cursor < position {
       let consumer = scripts.consumers.first { $0.name == reader.name && $0.readerKind == reader.kind }
       // One that is declared no more keeps its place, but for commands, which somebody else may own from now on.
       guard consumer != nil || reader.kind == .aggregate,

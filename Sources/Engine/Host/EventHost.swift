@@ -100,8 +100,10 @@ package struct HostStatus: Sendable {
     package var name: String
     package var kind: String
     package var script: String
+    /// Of a destination: messages that are still to be delivered.
+    package var pending: UInt64 = 0
     /// `running`, `behind` (reads older parts of the log), `full` (at the bound of queued work), `stuck` (a call does
-    /// not come back), `paused`, `removed`.
+    /// not come back), `paused`, `removed`; of a destination also `down` (its breaker is open).
     package var state: String
     /// More about the state, for people; nil: nothing.
     package var note: String?

@@ -9,6 +9,7 @@ final class LogThread: Sendable {
     case lookUp(LookupRequest)
     case read(LetterRequest)
     case keep(KeptSubject)
+    case message(DeliveryOrder, @Sendable (LogChunk) -> Void)
     case stop
   }
 
@@ -33,6 +34,10 @@ final class LogThread: Sendable {
   func lookUp(_ request: LookupRequest) { inbox.put(.lookUp(request)) }
   func read(_ request: LetterRequest) { inbox.put(.read(request)) }
   func keep(_ state: KeptSubject) { if snapshots != nil { inbox.put(.keep(state)) } }
+  /// Reads the chunk that holds the order's message.
+  func readMessage(of order: DeliveryOrder, _ body: @escaping @Sendable (LogChunk) -> Void) {
+    inbox.put(.message(order, body))
+  }
   func stop() { inbox.put(.stop) }
 
   private func loop() {
@@ -44,6 +49,11 @@ final class LogThread: Sendable {
         case .fetch(let request): answer(work.fetch(request))
         case .lookUp(let request): answer(work.lookUp(request))
         case .read(let request): answer(work.read(request))
+        case .message(let order, let body):
+          switch work.readMessage(of: order) {
+          case .success(let chunk): body(chunk)
+          case .failure(let failure): answer(.delivered(order.report(.failed(failure), nil)))
+          }
         case .keep(let state): snapshots?.keep(state, log)
         case .stop: return
         }

@@ -62,6 +62,16 @@ package struct LogWork: Sendable {
     }
   }
 
+  package func readMessage(of order: DeliveryOrder) -> Result<LogChunk, DeliveryFailure> {
+    let position = Position(order.position)
+    do {
+      if let chunk = try log.chunk(from: position, limitBytes: 1, through: position) { return .success(chunk) }
+      return .failure(DeliveryFailure(.unavailable, "position \(position) is not in the log"))
+    } catch {
+      return .failure(DeliveryFailure(.unavailable, "the log cannot be read: \(error)"))
+    }
+  }
+
   private func head(
     of subject: UnsafeRawBufferPointer, through: UInt64
   ) throws -> (last: UInt64, through: UInt64) {

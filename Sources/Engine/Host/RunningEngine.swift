@@ -26,6 +26,7 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
   private let pendingBytes = Atomic<Int>(0)
   private let outOfSpace = Atomic<Bool>(false)
   private let logThread: LogThread
+  private let deliverer: (any Deliverer)?
   private let running = Mutex<RunningGeneration?>(nil)
   private let reloader = Mutex<(@Sendable () async -> ReloadOutcome)?>(nil)
   private var core: EngineCore!
@@ -39,13 +40,13 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
   package convenience init(
     settings: EngineSettings, start: EngineStart, journal: any Journal, identities: IdentityIndex,
     framer: consuming CommitFramer, reader: LogReader, clock: any HostClock, observer: any EngineObserver,
-    snapshots: SubjectSnapshots? = nil
+    snapshots: SubjectSnapshots? = nil, deliverer: (any Deliverer)? = nil
   ) {
     let identity = start.identity
     let store = ReadStore()
     self.init(
       settings: settings, start: start, journal: journal, identities: identities, framer: framer, reader: reader,
-      clock: clock, observer: observer, snapshots: snapshots
+      clock: clock, observer: observer, snapshots: snapshots, deliverer: deliverer
     ) { mark in
       var runner = ShardRunner(
         log: reader, clock: clock, hash: identity.hash, identity: identity, mark: mark, snapshots: snapshots,
@@ -58,7 +59,7 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
   init(
     settings: EngineSettings, start: EngineStart, journal: any Journal, identities: IdentityIndex,
     framer: consuming CommitFramer, reader: LogReader, clock: any HostClock, observer: any EngineObserver,
-    snapshots: SubjectSnapshots? = nil,
+    snapshots: SubjectSnapshots? = nil, deliverer: (any Deliverer)? = nil,
     makeRunner: @escaping @Sendable (CallMark) -> WorkerPool.Runner
   ) {
     identity = start.identity
@@ -70,6 +71,7 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
     self.journal = journal
     self.observer = observer
     signal = DurableSignal(position: start.control.position)
+    self.deliverer = deliverer
     logThread = LogThread(log: reader, snapshots: snapshots) { [inbox] in inbox.put($0) }
     stopGrace = settings.stopGrace
     core = EngineCore(
@@ -280,6 +282,17 @@ extension RunningEngine: EngineHands {
   package func lookUp(_ request: LookupRequest) { logThread.lookUp(request) }
   package func read(_ request: LetterRequest) { logThread.read(request) }
   package func keep(_ state: KeptSubject) { logThread.keep(state) }
+  package func deliver(_ order: DeliveryOrder) {
+    guard let chunk = order.chunk else { return logThread.readMessage(of: order) { self.carry(order, $0) } }
+    carry(order, chunk)
+  }
+
+  private func carry(_ order: DeliveryOrder, _ chunk: LogChunk) {
+    let answer: @Sendable (DeliveryOutcome) -> Void = { [inbox] in inbox.put(.delivered(order.report($0, chunk))) }
+    guard let deliverer else { return answer(.failed(DeliveryFailure(.unavailable, "this host delivers nothing"))) }
+    deliverer.deliver(order.attempt(with: chunk), answer: answer)
+  }
+
   package func log(_ lines: [LogLine], consumer: String, position: Position) {
     observer.log(lines, consumer: consumer, position: position)
   }

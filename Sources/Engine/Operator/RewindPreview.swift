@@ -41,6 +41,9 @@ package struct RewindPreview: Sendable, Equatable {
     if reader.kind == ReaderChange.Kind.aggregate.description {
       return "\(reader.name) is an aggregate: its commands are decided, and nothing decides them again"
     }
+    if reader.kind == ReaderChange.Kind.destination.description {
+      return "\(reader.name) is a destination: what it has delivered is not delivered again; publish it again"
+    }
     if reader.state == "removed" {
       return "\(reader.name) is not declared any more: declare it again, then rewind it"
     }

@@ -67,3 +67,41 @@ package struct DeliveryFailure: Error, Sendable, Equatable {
     (self.kind, self.message, self.retryAfter) = (kind, message, retryAfter)
   }
 }
+
+/// An attempt that the engine asks for. What it is about may lie so far back that it must be read from the disk first.
+package struct DeliveryOrder: Sendable {
+  package var reader: UInt32
+  package var name: String
+  package var destination: DestinationDeclaration
+  package var position: UInt64
+  package var attempt: UInt32
+  /// Tells this attempt from earlier ones that the engine has given up waiting for.
+  package var serial: UInt64
+  package var chunk: LogChunk?
+
+  /// `chunk`: the one that holds the message.
+  package func attempt(with chunk: LogChunk) -> DeliveryAttempt {
+    DeliveryAttempt(
+      reader: reader, name: name, destination: destination, position: position, attempt: attempt,
+      recorded: chunk.commit(of: Position(position)).time, chunk: chunk)
+  }
+
+  /// How it ended. `chunk`: the one that holds the message, unless it could not be read.
+  package func report(_ outcome: DeliveryOutcome, _ chunk: LogChunk?) -> DeliveryReport {
+    DeliveryReport(reader: reader, position: position, serial: serial, outcome: outcome, chunk: chunk)
+  }
+}
+
+package struct DeliveryReport: Sendable {
+  package var reader: UInt32
+  package var position: UInt64
+  package var serial: UInt64
+  package var outcome: DeliveryOutcome
+  package var chunk: LogChunk?
+}
+
+/// Who carries messages to the far side.
+package protocol Deliverer: Sendable {
+  /// Returns at once. `answer` is called once, on any thread, however the attempt ends.
+  func deliver(_ attempt: DeliveryAttempt, answer: @escaping @Sendable (DeliveryOutcome) -> Void)
+}

@@ -44,6 +44,8 @@ struct ReaderRuntime {
   var waitingVerbs = 0
   /// What it remembers, when it has a state.
   var states = StateCache()
+  /// Of a destination: its attempts under way.
+  var outbox: Outbox?
   /// Calls that did not come back: their units fail without being called again.
   var lost: [LostCall] = []
 
@@ -53,7 +55,13 @@ struct ReaderRuntime {
   }
 
   /// The cursor to show and to write down.
-  var liveCursor: UInt64 { out == nil && finished == 0 ? scanned : committed }
+  var liveCursor: UInt64 { isQuiet ? scanned : committed }
+
+  /// Work is with others and will come back.
+  var isOut: Bool { out != nil || outbox?.flights.isEmpty == false }
+
+  /// Everything that was begun is in commits.
+  var isQuiet: Bool { out == nil && finished == 0 && outbox?.isIdle ?? true }
 
   var stuckCalls: Int { lost.count { !$0.isBack } }
 

@@ -94,7 +94,7 @@ extension EngineCore {
       if let change = self.change(of: reader, to: consumer, hearing: hearing, job) { changes.append(change) }
     }
     for reader in control.readers where !reader.isRemoved {
-      guard [.consumer, .aggregate].contains(reader.kind),
+      guard [.consumer, .aggregate, .destination].contains(reader.kind),
         !job.scripts.consumers.contains(where: { $0.name == reader.name && $0.readerKind == reader.kind })
       else { continue }
       var change = ReaderChange(.removed, reader: reader.number)
@@ -169,9 +169,7 @@ extension EngineCore {
       let reader = control.readers[index]
       if change.what == .created {
         addRuntime(of: reader)
-      } else if change.what == .returned || job.passed[reader.name] != nil, runtimes[index].out == nil,
-        runtimes[index].finished == 0
-      {
+      } else if change.what == .returned || job.passed[reader.name] != nil, runtimes[index].isQuiet {
         runtimes[index].scanned = reader.cursor
         runtimes[index].committed = reader.cursor
       }
@@ -216,7 +214,13 @@ extension EngineCore {
       let reader = control.readers[index]
       let consumer = scripts.consumers.firstIndex { $0.name == reader.name && reader.kind == $0.readerKind }
       runtimes[index].consumer = reader.life == .forgotten ? nil : consumer
-      runtimes[index].hears = reader.kind == .aggregate ? .command : .event
+      runtimes[index].hears =
+        switch reader.kind {
+        case .aggregate: .command
+        case .destination: .message
+        default: .event
+        }
+      if reader.kind == .destination, runtimes[index].outbox == nil { runtimes[index].outbox = Outbox() }
       runtimes[index].subjects = SubjectCache()
       runtimes[index].contended = [:]
       runtimes[index].hearing = consumer.map { HearingTable(scripts.consumers[$0]) }

@@ -61,6 +61,7 @@ extension EngineCore {
 
   /// Forms the reader's next batch and hands it out, if there is work for it.
   func handOut(to index: Int) {
+    if runtimes[index].outbox != nil { return handOutMessages(of: index) }
     guard let generation, let consumer = runtimes[index].consumer, control.readers[index].life == .active,
       runtimes[index].waitingVerbs == 0, runtimes[index].stuckCalls < Self.mostLostCalls
     else { return }
@@ -202,7 +203,7 @@ extension EngineCore {
     }
   }
 
-  private func requestFetch(_ index: Int, after position: UInt64) {
+  func requestFetch(_ index: Int, after position: UInt64) {
     guard !runtimes[index].isFetching, now >= runtimes[index].fetchAgainAt, position + 1 < tail.first else { return }
     runtimes[index].isFetching = true
     runtimes[index].fetchAgainAt = 0

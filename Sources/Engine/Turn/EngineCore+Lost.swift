@@ -40,6 +40,12 @@ extension EngineCore {
     runtimes[reader].due.append(contentsOf: batch.retriedKeys)
   }
 
+  /// What was not recorded is looked at again after the next start, and delivered again unless it turns out to be there.
+  private func voidDeliveries(of reader: Int) {
+    runtimes[reader].outbox!.forget()
+    runtimes[reader].goBack(to: control.readers[reader].cursor)
+  }
+
   /// A call that was given up has come back; what it did does not count. Its unit is called again at its next try, once
   /// it has failed.
   func takeBackLost(_ batch: Batch, unit index: Int) {
@@ -66,7 +72,10 @@ extension EngineCore {
   /// Some time after `.stop`: what is still out is not waited for, and is done after the next start.
   func stopWaiting() {
     guard isStopping else { return }
-    for reader in runtimes.indices { voidBatch(of: reader) }
+    for reader in runtimes.indices {
+      voidBatch(of: reader)
+      if runtimes[reader].outbox != nil { voidDeliveries(of: reader) }
+    }
   }
 }
 

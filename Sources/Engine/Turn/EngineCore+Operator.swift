@@ -21,9 +21,9 @@ extension EngineCore {
     operators.append(job)
   }
 
-  /// A consumer or an aggregate; no script declares both under one name.
+  /// A consumer, an aggregate or a destination; no script declares both under one name.
   func operable(named name: String) -> ReaderState? {
-    let readers = [ReaderChange.Kind.consumer, .aggregate].compactMap { control.reader(named: name, kind: $0) }
+    let readers = [ReaderChange.Kind.consumer, .aggregate, .destination].compactMap { control.reader(named: name, kind: $0) }
     return readers.first { !$0.isRemoved } ?? readers.first
   }
 
@@ -36,7 +36,7 @@ extension EngineCore {
       guard !framed.contains(where: { !Set($0.readers).isDisjoint(with: job.readers) }) else { continue }
       switch job.verb {
       case .reader(let verb, let name, _):
-        guard isIdle(job.readers[0]) else { continue }
+        guard isIdle(job.readers[0]), verb != .forget || runtimes[Int(job.readers[0]) - 1].isQuiet else { continue }
         if frame(verb, name, job) { framed.append(job) }
       case .letters(let verb, _, _):
         guard let part = job.parts.last else {
@@ -55,13 +55,14 @@ extension EngineCore {
     operators.contains { job in
       if job.isReading { return false }
       guard let reader = job.parts.last?.reader ?? job.readers.first else { return true }
+      if case .reader(.forget, _, _) = job.verb, !runtimes[Int(reader) - 1].isQuiet { return false }
       return isIdle(reader)
     }
   }
 
   private func isIdle(_ reader: UInt32) -> Bool {
     let runtime = runtimes[Int(reader) - 1]
-    return runtime.out == nil && runtime.finished == 0
+    return runtime.out == nil && runtime.finished == 0 && runtime.outbox?.ended.isEmpty ?? true
   }
 
   // MARK: consumers
@@ -114,6 +115,9 @@ extension EngineCore {
     if reader.kind == .aggregate {
       return "\(reader.name) is an aggregate: its commands are decided, and nothing decides them again"
     }
+    if reader.kind == .destination {
+      return "\(reader.name) is a destination: what it has delivered is not delivered again; publish it again"
+    }
     if reader.life == .removed { return "\(reader.name) is not declared any more: declare it again, then rewind it" }
     if cursor > 0, !reader.states.isEmpty {
       return
@@ -149,6 +153,7 @@ extension EngineCore {
     switch verb {
     case .pause, .resume: break
     case .forget:
+      runtimes[index].outbox?.forget()
       forgetWaiting(index)
       tellSenders(job.discarded, commit: control.commit)
     case .rewind:

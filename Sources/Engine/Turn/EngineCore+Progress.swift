@@ -31,7 +31,7 @@ extension EngineCore {
             queued[batch.key(of: unit, entry: entry), default: []].append(unit.position)
           }
         } else if let failure = failures[index] {
-          record.failed.append(failed(failure, batch, reader))
+          record.failed.append(failed(failure, batch.declaration, reader))
         } else if passedOver.contains(index) {
           if !unit.isRetry, let entry = unit.entry {
             queued[batch.key(of: unit, entry: entry), default: []].append(unit.position)
@@ -47,7 +47,7 @@ extension EngineCore {
     }
     for (key, position) in batch.rekeyed { handled[key, default: []].append(position) }
     for failure in batch.keyFailures where failure.position <= record.through || failure.isRetry {
-      record.failed.append(failed(failure, batch, reader))
+      record.failed.append(failed(failure, batch.declaration, reader))
     }
     // In the order of the queue, which need not be ascending: a unit may have got its key late.
     record.handled = lists(handled)
@@ -57,24 +57,31 @@ extension EngineCore {
   }
 
   /// In a fixed order, so that a turn that is taken again writes the same bytes.
-  private func lists(_ units: [KeyBytes: [UInt64]]) -> [ProgressRecord.QueuedUnits] {
+  func lists(_ units: [KeyBytes: [UInt64]]) -> [ProgressRecord.QueuedUnits] {
     units.filter { !$0.value.isEmpty }
       .sorted { $0.key.bytes.lexicographicallyPrecedes($1.key.bytes) }
       .map { ProgressRecord.QueuedUnits(key: $0.key, positions: $0.value) }
   }
 
   private func failed(
-    _ failure: UnitFailure, _ batch: Batch, _ reader: ReaderState
+    _ failure: UnitFailure, _ declaration: ConsumerDeclaration, _ reader: ReaderState
   ) -> ProgressRecord.FailedUnit {
-    let declaration = batch.declaration
+    failed(
+      failure, scriptHash: declaration.scriptHash, retry: declaration.retry, exhausted: declaration.exhausted, reader)
+  }
+
+  /// What becomes of a unit that failed under the code of `scriptHash`.
+  func failed(
+    _ failure: UnitFailure, scriptHash: ContentHash, retry: RetryPolicy, exhausted: Exhausted, _ reader: ReaderState
+  ) -> ProgressRecord.FailedUnit {
     let before = reader.blocked[failure.key]
     let earlier = before?.queue.first == failure.position ? before?.attempt ?? 0 : 0
     var unit = ProgressRecord.FailedUnit(
       position: failure.position, key: failure.key, attempt: earlier, kind: failure.kind, message: failure.message,
       traceback: failure.traceback, log: failure.log.map { "\($0.level): \($0.text)" },
-      scriptHash: declaration.scriptHash, time: commitTime, disposition: .retry, nextTry: 0,
+      scriptHash: scriptHash, time: commitTime, disposition: .retry, nextTry: 0,
       previous: before?.queue.first == failure.position ? before?.failure?.commit ?? 0 : 0)
-    if reader.scriptHash != declaration.scriptHash {
+    if reader.scriptHash != scriptHash {
       // Other code has gone live since: this failure says nothing about it, so its attempts begin anew at once.
       unit.attempt = 0
       unit.nextTry = now
@@ -85,10 +92,10 @@ extension EngineCore {
       return unit
     }
     unit.attempt += 1
-    if failure.kind == .refused || Int(unit.attempt) >= declaration.retry.attempts {
-      unit.disposition = declaration.exhausted == .skip ? .deadAndSkipped : .deadAndBlocking
+    if failure.kind == .refused || Int(unit.attempt) >= retry.attempts {
+      unit.disposition = exhausted == .skip ? .deadAndSkipped : .deadAndBlocking
     } else {
-      unit.nextTry = now + delay(declaration.retry, after: unit.attempt, of: failure)
+      unit.nextTry = now + delay(retry, after: unit.attempt, of: failure)
     }
     return unit
   }

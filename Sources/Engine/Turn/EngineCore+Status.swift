@@ -24,11 +24,13 @@ extension EngineCore {
     let runtime = runtimes[Int(reader.number) - 1]
     let cursor = runtime.liveCursor
     let consumer = runtime.consumer.flatMap { generation?.scripts.consumers[$0] }
-    return HostStatus.Reader(
+    var status = HostStatus.Reader(
       name: reader.name, kind: reader.kind.description, script: consumer?.file ?? "", state: state(of: reader),
       cursor: cursor, lag: control.position - min(cursor, control.position), blockedKeys: reader.blocked.count,
       queued: reader.blocked.unitCount, deadLetters: reader.letters.count, number: reader.number,
       hearing: reader.hearing, note: note(on: reader))
+    status.pending = reader.pending
+    return status
   }
 
   func state(of reader: ReaderState) -> String {
@@ -39,6 +41,7 @@ extension EngineCore {
     case .active:
       let index = Int(reader.number) - 1
       if runtimes[index].stuckCalls > 0 { return "stuck" }
+      if runtimes[index].outbox?.breaker.isOpen == true { return "down" }
       if isFull(index) { return "full" }
       return runtimes[index].scanned + 1 < tail.first ? "behind" : "running"
     }
@@ -50,6 +53,9 @@ extension EngineCore {
     if runtimes[index].stuckCalls >= Self.mostLostCalls {
       return "\(runtimes[index].stuckCalls) calls have not come back: "
         + "it is called again when one does, or when its script is changed"
+    }
+    if let breaker = runtimes[index].outbox?.breaker, breaker.isOpen {
+      return "\(breaker.reason); tried again now and then"
     }
     guard isFull(index) else { return nil }
     return

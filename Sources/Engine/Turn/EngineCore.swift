@@ -132,7 +132,10 @@ package final class EngineCore {
       due = now
     }
     if let retry = retries.min?.due { due = min(due ?? .max, retry) }
-    for runtime in runtimes where runtime.fetchAgainAt > 0 { due = min(due ?? .max, runtime.fetchAgainAt) }
+    for runtime in runtimes {
+      if runtime.fetchAgainAt > 0 { due = min(due ?? .max, runtime.fetchAgainAt) }
+      if runtime.outbox != nil, let next = nextDue(of: runtime) { due = min(due ?? .max, next) }
+    }
     return due
   }
 
@@ -143,6 +146,7 @@ package final class EngineCore {
     case .commandWaited(let job): waited(job)
     case .lookedUp(let job): resume(job)
     case .batchDone(let batch): takeBack(batch)
+    case .delivered(let report): takeDelivered(report)
     case .fetched(let reader, let result): takeFetched(reader, result)
     case .deploy(let job): deploys.append(job)
     case .loadRefused(let errors): loadErrors = errors
@@ -169,10 +173,11 @@ package final class EngineCore {
 
   var hasWorkToAppend: Bool {
     wasDiskFull || !appends.isEmpty || !resumed.isEmpty || !finished.isEmpty || !deploys.isEmpty || hasOperatorWork
+      || hasDeliveriesToRecord
       || (mayWriteCursors && !wroteCursors)
   }
 
-  var mayWriteCursors: Bool { isStopping && !runtimes.contains { $0.out != nil } }
+  var mayWriteCursors: Bool { isStopping && !runtimes.contains { $0.isOut } }
 
   private var canAppend: Bool {
     hasWorkToAppend && unsyncedBytes <= settings.unsyncedLimit && appendAgainAt == nil
@@ -206,7 +211,8 @@ package final class EngineCore {
     let decided = deploy == nil ? frameDecided() : []
     let accepted = frameAppends()
     let batches = deploy == nil ? decided + frameFinished() : []
-    let cursors = batches.isEmpty && accepted.isEmpty && frameCursors()
+    let deliveries = deploy == nil ? frameDeliveries(besides: verbs) : []
+    let cursors = batches.isEmpty && accepted.isEmpty && deliveries.isEmpty && frameCursors()
     guard framer.hasCommits else {
       framer.rollback()
       identities.groupFailed()
@@ -238,6 +244,7 @@ package final class EngineCore {
     if let deploy { goLive(deploy) }
     acceptedAppends(accepted, commit: chunk.lastCommit)
     for batch in batches { committedBatch(batch) }
+    for delivery in deliveries { committed(delivery) }
     noteMissed(chunk)
     if cursors { wroteCursors = true }
   }
@@ -246,7 +253,10 @@ package final class EngineCore {
   private func frameCursors() -> Bool {
     guard mayWriteCursors, !wroteCursors else { return false }
     for index in runtimes.indices { passUnheard(index) }
-    let moved = control.readers.filter { !$0.isRemoved && runtimes[Int($0.number) - 1].scanned > $0.cursor }
+    let moved = control.readers.filter { reader in
+      let runtime = runtimes[Int(reader.number) - 1]
+      return !reader.isRemoved && runtime.isQuiet && runtime.scanned > reader.cursor
+    }
     guard !moved.isEmpty else { return true }
     framer.beginCommit(producer: .host, generation: control.generation, time: commitTime, durable: durableCommit)
     for reader in moved {
@@ -319,7 +329,7 @@ package final class EngineCore {
       // Nothing more can be written. What was not committed never happened and is done after the next start.
       for job in resumed + appends { job.answer(.noSpace) }
       (resumed, appends) = ([], [])
-    } else if runtimes.contains(where: { $0.out != nil }) || hasWorkToAppend || !wroteCursors {
+    } else if runtimes.contains(where: { $0.isOut }) || hasWorkToAppend || !wroteCursors {
       return
     }
     guard lookUps == 0, unanswered.isEmpty, commandAnswers.isEmpty, unsynced.isEmpty else { return }

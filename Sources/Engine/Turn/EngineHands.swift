@@ -11,6 +11,8 @@ package protocol EngineHands: AnyObject {
   func lookUp(_ request: LookupRequest)
   /// The reader thread reads the events of dead letters: `.lettersRead`.
   func read(_ request: LetterRequest)
+  /// A message goes out: `.delivered`.
+  func deliver(_ order: DeliveryOrder)
   /// A state that many events have made is durable: it may be kept in a file.
   func keep(_ state: KeptSubject)
   /// Log lines of calls whose commit is appended.

@@ -11,6 +11,8 @@ package enum EngineInput: Sendable {
   case batchDone(Batch)
   case fetched(reader: UInt32, FetchResult)
   case deploy(DeployJob)
+  /// An attempt to deliver a message has ended.
+  case delivered(DeliveryReport)
   /// The handlers folder does not load; the running generation stays.
   case loadRefused([String])
   case durable(commit: UInt64, position: UInt64)

@@ -20,12 +20,15 @@ package struct ConsumerDeclaration: Sendable {
   package let handlers: [HandlerDeclaration]
   /// Of an aggregate: how it makes a state of events. Its handlers are those of its commands.
   package let aggregate: AggregateDeclaration?
+  /// Of a destination: where its messages go. It has one handler, for the messages of its name, and no function.
+  package let destination: DestinationDeclaration?
   private let hearing: Hearing
 
   init(
     name: String, file: String, line: Int, scriptHash: ContentHash, from: Start, retry: RetryPolicy,
     exhausted: Exhausted, key: KeyRule, state: StateDeclaration? = nil, reads: [String] = [],
-    handlers: [HandlerDeclaration], aggregate: AggregateDeclaration? = nil
+    handlers: [HandlerDeclaration], aggregate: AggregateDeclaration? = nil,
+    destination: DestinationDeclaration? = nil
   ) {
     self.name = name
     self.file = file
@@ -39,11 +42,18 @@ package struct ConsumerDeclaration: Sendable {
     self.reads = reads
     self.handlers = handlers
     self.aggregate = aggregate
+    self.destination = destination
     hearing = Hearing(handlers.map(\.pattern))
   }
 
   /// The word that declares it.
-  package var word: String { aggregate == nil ? "consumer" : "aggregate" }
+  package var word: String {
+    if destination != nil { return "destination" }
+    return aggregate == nil ? "consumer" : "aggregate"
+  }
+
+  /// Whether it hears events: commands and messages are heard by those that they are for.
+  package var hearsEvents: Bool { aggregate == nil && destination == nil }
 
   /// The one handler that runs for events of `type`: the exact type first, else the longest prefix; nil when the
   /// consumer does not hear it. The host's own types are heard only by patterns that begin so.
@@ -95,6 +105,11 @@ package struct RetryPolicy: Sendable, Hashable {
 
   package static let standard = RetryPolicy(
     attempts: 8, first: 200_000, factor: 2, cap: 300_000_000, jitter: 0.2)
+
+  /// Of a destination: a far side that refuses for more than an hour needs an operator.
+  package static let delivery = RetryPolicy(
+    attempts: 16, first: 500_000, factor: 2, cap: 900_000_000, jitter: 0.2)
+
   /// The wait (µs) after the call number `attempt`, from 1, has failed: exponential and capped, before jitter.
   package func pause(after attempt: Int) -> Int64 {
     var steps = attempt - 1

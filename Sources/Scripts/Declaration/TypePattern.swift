@@ -13,6 +13,9 @@ package struct TypePattern: Hashable, Sendable, CustomStringConvertible {
     guard isPrefix && text.isEmpty || NameRule.type.allows(text) else { return nil }
   }
 
+  /// The messages of one destination, whose name may be any text.
+  init(destination name: String) { (text, isPrefix) = (name, false) }
+
   package var description: String { isPrefix ? text + "*" : text }
 
   /// As the key of a table: in brackets unless it is a name.

@@ -1,7 +1,7 @@
 internal import Events
 internal import LuaRuntime
 
-/// Turns the body of a `consumer` or an `aggregate` into a declaration, or says what is wrong with it and where.
+/// Turns the body of a `consumer`, an `aggregate` or a `destination` into a declaration, or says what is wrong with it and where.
 struct BodyReader {
   let declared: LoadRun.Declared
   private let scriptHash: ContentHash
@@ -24,18 +24,23 @@ struct BodyReader {
       return nil
     }
     var parts = Parts()
+    parts.retry = usualRetry
     interpreter.state.with(body) { body in
       _ = body.forEach { key, value in
         if let name = key.text {
           read(name, value, &parts)
         } else {
-          fail([], "\(title) has an entry without a name", isAggregate ? Self.commandsHint : Self.onHint)
+          let hint = isDestination ? Self.placeHint : isAggregate ? Self.commandsHint : Self.onHint
+          fail([], "\(title) has an entry without a name", hint)
         }
         return true
       }
     }
     interpreter.state.release(body)
-    if parts.handlers.isEmpty, errors.isEmpty {
+    var destination: DestinationDeclaration?
+    if isDestination {
+      destination = finishDestination(parts.destination)
+    } else if parts.handlers.isEmpty, errors.isEmpty {
       if isAggregate {
         fail([], "\(title) decides no command", Self.commandsHint)
       } else {
@@ -49,8 +54,9 @@ struct BodyReader {
     let declaration = ConsumerDeclaration(
       name: declared.name, file: declared.file, line: declared.line, scriptHash: scriptHash, from: parts.from,
       retry: parts.retry, exhausted: parts.exhausted, key: parts.rule, state: state?.declaration,
-      reads: parts.reads, handlers: parts.handlers.map(\.declaration),
-      aggregate: isAggregate ? parts.aggregate : nil)
+      reads: parts.reads,
+      handlers: isDestination ? [ownMessages] : parts.handlers.map(\.declaration),
+      aggregate: isAggregate ? parts.aggregate : nil, destination: destination)
     return LoadedConsumer(
       declaration: declaration, handlers: parts.handlers.map(\.function), key: parts.key,
       upgrades: state?.upgrades ?? [:], folds: parts.folds.map(\.function))
@@ -70,6 +76,7 @@ struct BodyReader {
     /// Of an aggregate.
     var initial: [UInt8] = Array("{}".utf8)
     var folds: [Handler] = []
+    var destination = DestinationParts()
 
     var aggregate: AggregateDeclaration {
       AggregateDeclaration(initial: initial, folds: folds.map(\.declaration))
@@ -77,6 +84,14 @@ struct BodyReader {
   }
 
   private var isAggregate: Bool { declared.word == "aggregate" }
+  private var isDestination: Bool { declared.word == "destination" }
+
+  private var usualRetry: RetryPolicy { isDestination ? .delivery : .standard }
+
+  /// What a destination hears.
+  private var ownMessages: HandlerDeclaration {
+    HandlerDeclaration(pattern: TypePattern(destination: declared.name), line: declared.line)
+  }
 
   private static let onHint = "write on = { OrderPlaced = function(event) … end }"
 
@@ -91,6 +106,7 @@ struct BodyReader {
 
   private mutating func read(_ name: String, _ value: LuaSlot, _ parts: inout Parts) {
     if isAggregate { return readAggregate(name, value, &parts) }
+    if isDestination { return readDestination(name, value, &parts) }
     switch name {
     case "on": readHandlers(value, &parts)
     case "from": readFrom(value, &parts)
@@ -197,7 +213,7 @@ struct BodyReader {
         ["retry"], "retry is \(Self.article(value)); a table or false is wanted",
         "write retry = { attempts = \(value.integer.map { String($0) } ?? "3") }")
     }
-    var policy = RetryPolicy.standard
+    var policy = usualRetry
     value.forEach { key, value in
       if let problem = Self.set(key.shown, value, in: &policy) {
         fail(["retry", key.shown], problem.what, problem.hint)

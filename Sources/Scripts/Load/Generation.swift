@@ -4,7 +4,7 @@ package import LuaRuntime
 /// An immutable, fully checked set of scripts. It gets its number when it is deployed.
 package final class Generation: Sendable {
   package let files: [SourceFile]
-  /// Consumers and aggregates.
+  /// Consumers, aggregates and destinations.
   package let consumers: [ConsumerDeclaration]
   package let owners: CommandOwners
   private let stateHashes: [ContentHash]
@@ -34,7 +34,7 @@ package final class Generation: Sendable {
     emits = loaded.emits
     fingerprint = Self.fingerprint(of: files)
     circle = TypeCircle(
-      steps: consumers.map { consumer in
+      steps: consumers.filter { $0.destination == nil }.map { consumer in
         TypeCircle.Step(
           hears: consumer.handlers.map(\.pattern),
           emits: (loaded.emits[consumer.file, default: []] + loaded.sends[consumer.file, default: []]).map(\.type))

@@ -94,7 +94,11 @@ final class LoadRun {
 
   /// What stands behind the name, in short.
   static func bodyHint(_ word: String) -> String {
-    word == "aggregate" ? "{ events = { … }, commands = { … } }" : "{ on = { … } }"
+    switch word {
+    case "aggregate": "{ events = { … }, commands = { … } }"
+    case "destination": "{ http = env \"…\" }"
+    default: "{ on = { … } }"
+    }
   }
 
   private static func article(_ word: String) -> String { word == "aggregate" ? "an aggregate" : "a \(word)" }

@@ -14,6 +14,8 @@ struct LoadedScripts {
 
   var owners: CommandOwners { CommandOwners(consumers.flatMap(\.commands)) }
 
+  var destinations: DestinationSet { DestinationSet(consumers.map(\.declaration)) }
+
   /// What `reads` may name. Whatever else is folded from the log is added here, under a name of its own.
   var readable: [Readable] {
     projections.enumerated().map { Readable(name: $1.declaration.name, source: .projection($0)) }

@@ -39,9 +39,23 @@ struct Loader {
     try interpreter.state.set(interpreter.prelude, "where", .ref(place))
     try interpreter.state.register("begin", in: interpreter.prelude) { run.begin($0, call.phase) }
     try interpreter.state.register("finish", in: interpreter.prelude) { run.finish($0) }
+    try interpreter.state.register("env") { Self.env($0, call) }
     try interpreter.state.register("require") { [unowned interpreter] in
       run.require($0, call.phase, in: interpreter)
     }
+  }
+
+  /// `env "NAME"`: a place for what the daemon's environment holds when a message goes out. The value itself never gets
+  /// into a script.
+  private static func env(_ arguments: borrowing LuaCall, _ call: CallState) -> LuaReply {
+    guard call.phase == .loading else {
+      return .error("env works in a destination or a source\n  a handler sees the event and its state, and nothing else")
+    }
+    guard let name = arguments[0].text, Template.isVariable(name) else {
+      return .error("env wants the name of an environment variable\n  write env \"WAREHOUSE_URL\"")
+    }
+    arguments.add("{env:\(name)}")
+    return .done
   }
 
   mutating func report(_ error: LoadError) { errors.append(error) }
@@ -67,6 +81,7 @@ struct Loader {
     addUpcasts(to: &loaded.projections, by: loaded.contracts.map(\.declaration))
     checkOwners(of: loaded)
     checkReads(loaded)
+    checkTargets(loaded)
     settle(loaded)
     loaded.emits = texts.mapValues(\.facts.emits)
     loaded.sends = texts.mapValues(\.facts.sends)
@@ -187,6 +202,23 @@ struct Loader {
     }
   }
 
+  /// A destination for each document needs the projection that makes them.
+  private mutating func checkTargets(_ loaded: LoadedScripts) {
+    let names = loaded.projections.map(\.declaration.name)
+    for declaration in loaded.consumers.map(\.declaration) {
+      guard let each = declaration.destination?.each,
+        !(names + refusedProjections).contains(where: { $0.utf8.elementsEqual(each.utf8) })
+      else { continue }
+      let near = NearestName.of(each, among: names).map { "did you mean \"\($0)\"?" }
+      let line = texts[declaration.file]?.outline.line(of: ["each"], in: declaration.name, near: declaration.line)
+      errors.append(
+        LoadError(
+          file: declaration.file, line: line ?? declaration.line,
+          what: "destination \"\(declaration.name)\" is for each document of \"\(each)\", and there is no such projection",
+          hint: near ?? "write projection \"\(each)\" { on = { … } }"))
+    }
+  }
+
   private mutating func addContract(_ declared: LoadRun.Declared, to loaded: inout LoadedScripts) {
     var reader = ContractReader(
       declared: declared, interpreter: interpreter, outline: texts[declared.file]?.outline)
@@ -299,7 +331,7 @@ extension Loader {
       }
     }
     let heard =
-      loaded.consumers.map(\.declaration).flatMap { consumer in
+      loaded.consumers.map(\.declaration).filter { $0.destination == nil }.flatMap { consumer in
         consumer.aggregate.map { heard(by: consumer.name, $0.folds, in: "events", consumer.file, consumer.line) }
           ?? heard(by: consumer.name, consumer.handlers, in: "on", consumer.file, consumer.line)
       }
@@ -313,7 +345,7 @@ extension Loader {
   /// `event.price` in a handler, where `event.data.price` was probably meant.
   private func fieldWarnings(_ file: SourceFile, _ facts: SourceFacts, _ loaded: LoadedScripts) -> [String] {
     let handlers = Set(
-      loaded.consumers.filter { $0.declaration.file == file.path && $0.declaration.aggregate == nil }.flatMap {
+      loaded.consumers.filter { $0.declaration.file == file.path && $0.declaration.hearsEvents }.flatMap {
         $0.declaration.handlers.map(\.line)
       })
     let folds = Set(

@@ -30,6 +30,8 @@ final class CallState {
   var contracts = ContractSet()
   /// Who decides what is sent.
   var owners = CommandOwners()
+  /// Where what is published goes.
+  var destinations = DestinationSet()
   /// Names the circle that a chain of causes goes round, given the types of the cause and of what it led to.
   var circle: (_ heard: String, _ emitted: String) -> String = { "\($0) → \($1) → …" }
 

@@ -77,6 +77,8 @@ final class Interpreter {
     let call = call
     try state.register("emit", cost: 20) { call.emit($0) }
     try state.register("send", cost: 20) { call.send($0) }
+    try state.register("publish", cost: 20) { call.publish($0) }
+    try state.register("request", cost: 20) { call.request($0) }
     try state.register("reject") { call.reject($0) }
     try state.register("fail") { arguments in
       guard call.makesEffects else { return call.misplaced("fail") }

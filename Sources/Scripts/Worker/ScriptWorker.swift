@@ -64,6 +64,7 @@ package final class ScriptWorker {
     fields = try EventFields(interpreter.state, interpreter.call, logName: interpreter.logName)
     interpreter.call.contracts = ContractSet(loaded.contracts.map(\.declaration))
     interpreter.call.owners = loaded.owners
+    interpreter.call.destinations = loaded.destinations
     let readable = loaded.readable
     interpreter.call.readable = loaded.consumers.map { consumer in
       consumer.declaration.reads.compactMap { name in readable.first { $0.name.utf8.elementsEqual(name.utf8) } }

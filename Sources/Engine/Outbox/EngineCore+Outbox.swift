@@ -1,0 +1,191 @@
+import DequeModule
+import Events
+import LogStorage
+import Scripts
+
+/// Handing out messages: a destination is a reader whose units are delivered, many at once, instead of called in batches.
+extension EngineCore {
+  /// Starts what may be started now.
+  func handOutMessages(of index: Int) {
+    guard let declaration = deliverable(index) else { return }
+    var room = room(index, declaration)
+    // A reader's keys fall due out of order; the log's order is kept within each.
+    while room > 0, let key = runtimes[index].due.popFirst() {
+      if start(key, of: index, declaration) { room -= 1 }
+    }
+    if room > 0 { scanMessages(of: index, declaration, room) }
+    if runtimes[index].outbox!.isIdle { runtimes[index].committed = runtimes[index].scanned }
+  }
+
+  /// The destination's declaration, when messages may go out.
+  func deliverable(_ index: Int) -> ConsumerDeclaration? {
+    guard let generation, let consumer = runtimes[index].consumer, control.readers[index].life == .active,
+      runtimes[index].waitingVerbs == 0, !isStopping
+    else { return nil }
+    return generation.scripts.consumers[consumer]
+  }
+
+  private func room(_ index: Int, _ declaration: ConsumerDeclaration) -> Int {
+    let outbox = runtimes[index].outbox!
+    return outbox.breaker.room(now: now, under: outbox.flights.count, most: declaration.destination?.concurrency ?? 1)
+  }
+
+  /// Starts the next message of a key; false when it has none, or one is under way.
+  private func start(_ key: KeyBytes, of index: Int, _ declaration: ConsumerDeclaration) -> Bool {
+    let state = control.readers[index].blocked[key]
+    var work = runtimes[index].outbox!.keys[key] ?? Outbox.KeyWork()
+    guard work.flight == nil, !work.isFailing, state?.isDead != true else { return false }
+    if work.delivered.isEmpty, let state, state.nextTry > now { return false }
+    let recorded = state?.queue.first { !work.delivered.contains($0) }
+    guard let position = recorded ?? work.ahead.popFirst() else { return false }
+    if recorded == nil { runtimes[index].outbox!.waiting -= 1 }
+    work.flight = position
+    runtimes[index].outbox!.keys[key] = work
+    let attempt = position == state?.queue.first ? (state?.attempt ?? 0) + 1 : 1
+    let flight = (position: position, key: key, attempt: attempt, isRecorded: recorded != nil)
+    deliver(flight, from: tail.chunk(holding: position), of: index, declaration)
+    return true
+  }
+
+  private func deliver(
+    _ flight: (position: UInt64, key: KeyBytes, attempt: UInt32, isRecorded: Bool), from chunk: LogChunk?,
+    of index: Int, _ declaration: ConsumerDeclaration
+  ) {
+    guard let destination = declaration.destination else { return }
+    let serial = runtimes[index].outbox!.nextSerial()
+    runtimes[index].outbox!.flights[flight.position] = Outbox.Flight(
+      serial: serial, key: flight.key, scriptHash: declaration.scriptHash, isRecorded: flight.isRecorded)
+    hands.deliver(
+      DeliveryOrder(
+        reader: UInt32(index + 1), name: declaration.name, destination: destination, position: flight.position,
+        attempt: flight.attempt, serial: serial, chunk: chunk))
+  }
+
+  // MARK: reading
+
+  /// Goes on over the log: starts messages of free keys while there is room, and notes those of keys that wait.
+  private func scanMessages(of index: Int, _ declaration: ConsumerDeclaration, _ room: Int) {
+    guard runtimes[index].scanned < durablePosition else { return }
+    guard scanLeft > 0 else {
+      if !someStandBack { nextToScan = index }
+      (someStandBack, wantsTurn) = (true, true)
+      return
+    }
+    let most = min(Self.scanLimit, scanLeft)
+    var (budget, room) = (most, room)
+    defer {
+      scanLeft -= most - budget
+      if budget <= 0 { wantsTurn = true }
+    }
+    if runtimes[index].scanned + 1 < tail.first {
+      if let fetched = runtimes[index].fetched {
+        guard scan(fetched, of: index, declaration, &room, &budget) else { return }
+        runtimes[index].fetched = nil
+      }
+      if runtimes[index].scanned + 1 < tail.first { return requestFetch(index, after: runtimes[index].scanned) }
+    }
+    runtimes[index].fetched = nil
+    guard let chunks = tail.chunks(from: runtimes[index].scanned + 1) else { return }
+    for chunk in chunks {
+      guard scan(chunk, of: index, declaration, &room, &budget) else { return }
+    }
+  }
+
+  /// False when it is to stop.
+  private func scan(
+    _ chunk: LogChunk, of index: Int, _ declaration: ConsumerDeclaration, _ room: inout Int, _ budget: inout Int
+  ) -> Bool {
+    let first = chunk.firstPosition.rawValue
+    let end = min(first + UInt64(chunk.count), durablePosition + 1)
+    var position = runtimes[index].scanned + 1
+    guard position >= first else { return true }
+    while position < end {
+      guard budget > 0, room > 0, runtimes[index].outbox!.isReading,
+        control.readers[index].blocked.unitCount < Outbox.mostWaiting
+      else { return false }
+      budget -= 1
+      let message = chunk.entry(Position(position))
+      if message.rawKind == RecordKind.message.rawValue,
+        runtimes[index].hearing!.handler(forType: chunk.places[Int(position - first)].typeHash, of: message) >= 0
+      {
+        let key = message.subject.isEmpty ? KeyBytes.own(Position(position)) : KeyBytes(message.subject)
+        if runtimes[index].outbox!.keys[key] != nil {
+          runtimes[index].outbox!.keys[key]!.ahead.append(position)
+          noteWaiting(index)
+        } else if control.readers[index].blocked[key] != nil {
+          runtimes[index].outbox!.queued[key, default: []].append(position)
+          noteWaiting(index)
+        } else {
+          runtimes[index].outbox!.keys[key] = Outbox.KeyWork(flight: position)
+          let flight = (position: position, key: key, attempt: UInt32(1), isRecorded: false)
+          deliver(flight, from: chunk, of: index, declaration)
+          room -= 1
+        }
+      }
+      runtimes[index].scanned = position
+      position += 1
+    }
+    return end == first + UInt64(chunk.count)
+  }
+
+  private func noteWaiting(_ index: Int) {
+    runtimes[index].outbox!.waiting += 1
+    runtimes[index].outbox!.noteUnrecorded(at: now)
+  }
+
+  // MARK: results
+
+  func takeDelivered(_ report: DeliveryReport) {
+    let index = Int(report.reader) - 1
+    guard let flight = runtimes[index].outbox?.flights[report.position], flight.serial == report.serial else { return }
+    runtimes[index].outbox!.flights[report.position] = nil
+    runtimes[index].outbox!.keys[flight.key]!.flight = nil
+    let ended = Outbox.Ended(
+      position: report.position, key: flight.key, isRecorded: flight.isRecorded, outcome: report.outcome,
+      scriptHash: flight.scriptHash, chunk: report.chunk)
+    switch report.outcome {
+    case .delivered:
+      runtimes[index].outbox!.breaker.succeeded()
+      runtimes[index].outbox!.keys[flight.key]!.delivered.append(report.position)
+      note(ended, index)
+      guard let declaration = deliverable(index), room(index, declaration) > 0 else {
+        runtimes[index].due.append(flight.key)
+        return
+      }
+      _ = start(flight.key, of: index, declaration)
+    case .failed(let failure):
+      let wasOpen = runtimes[index].outbox!.breaker.isOpen
+      let isAbsorbed = runtimes[index].outbox!.breaker.absorbs(failure, key: flight.key, now: now)
+      if !wasOpen, runtimes[index].outbox!.breaker.isOpen {
+        hands.warn("\(control.readers[index].name) is given a rest: \(failure.message)")
+      }
+      if isAbsorbed {
+        if !flight.isRecorded {
+          runtimes[index].outbox!.keys[flight.key]!.ahead.prepend(report.position)
+          noteWaiting(index)
+        }
+        runtimes[index].due.prepend(flight.key)
+      } else {
+        runtimes[index].outbox!.keys[flight.key]!.isFailing = true
+        runtimes[index].outbox!.hasFailures = true
+        note(ended, index)
+      }
+    }
+  }
+
+  private func note(_ ended: Outbox.Ended, _ index: Int) {
+    runtimes[index].outbox!.ended.append(ended)
+    runtimes[index].outbox!.noteUnrecorded(at: now)
+  }
+
+  /// When a destination next has something to do without any input.
+  func nextDue(of runtime: ReaderRuntime) -> Int64? {
+    guard let outbox = runtime.outbox else { return nil }
+    var due = outbox.recordDue
+    let hasWork = !runtime.due.isEmpty || runtime.scanned < durablePosition
+    if outbox.breaker.isOpen, hasWork, outbox.flights.isEmpty, !isStopping {
+      due = min(due ?? .max, outbox.breaker.openUntil)
+    }
+    return due
+  }
+}
