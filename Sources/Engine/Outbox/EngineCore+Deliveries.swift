@@ -118,7 +118,9 @@ extension EngineCore {
     runtimes[index].outbox = outbox
     runtimes[index].committed = deliveries.record.through
     for (key, before) in deliveries.touched {
-      noteChange(of: key, from: before, index, wasTried: tried.contains(key))
+      // A key with nothing under way must fall due again, or nobody would begin with it.
+      let isAtRest = runtimes[index].outbox!.keys[key]?.flight == nil
+      noteChange(of: key, from: before, index, wasTried: tried.contains(key) || isAtRest)
     }
     for unit in deliveries.record.failed { hands.failed(unit, consumer: control.readers[index].name) }
   }

@@ -112,6 +112,7 @@ extension EngineCore {
         if runtimes[index].outbox!.keys[key] != nil {
           runtimes[index].outbox!.keys[key]!.ahead.append(position)
           noteWaiting(index)
+          if start(key, of: index, declaration) { room -= 1 }
         } else if control.readers[index].blocked[key] != nil {
           runtimes[index].outbox!.queued[key, default: []].append(position)
           noteWaiting(index)
