@@ -15,8 +15,9 @@ final class Origins: @unchecked Sendable {
     var data: [UInt8]
     /// The events that led to it, the nearest first.
     var causes: [UInt64]
-    var isCommand: Bool
+    var kind: RecordKind
 
+    var isEvent: Bool { kind == .event }
     var isFromOutside: Bool { !origin.contains("/") }
   }
 
@@ -38,7 +39,7 @@ final class Origins: @unchecked Sendable {
 
   init(log: LogReader) { self.log = log }
 
-  /// Every event and command that scripts see, in the order of the log.
+  /// Every event and command that scripts see, and every message, in the order of the log.
   func all() throws -> [Event] {
     try catchUp()
     return events
@@ -57,8 +58,8 @@ final class Origins: @unchecked Sendable {
     try log.replay(fromCommit: commit + 1) { header in
       var position = header.firstPosition.rawValue
       for record in header.records where record.takesPosition {
-        if record.kind == .event || record.kind == .command {
-          note(record.entry, position, by: header.producer, isCommand: record.kind == .command)
+        if let kind = record.kind, [.event, .command, .message].contains(kind) {
+          note(record.entry, position, by: header.producer, kind)
         }
         position += 1
       }
@@ -77,7 +78,7 @@ final class Origins: @unchecked Sendable {
         position: position, command: event(position)?.type ?? "a command", reason: outcome.reason ?? ""))
   }
 
-  private func note(_ entry: EntryView, _ position: UInt64, by producer: Producer, isCommand: Bool) {
+  private func note(_ entry: EntryView, _ position: UInt64, by producer: Producer, _ kind: RecordKind) {
     let origin: String
     if let reader = producer.reader, let cause = event(entry.cause) {
       let from = "\(cause.origin)/\(reader)"
@@ -95,6 +96,6 @@ final class Origins: @unchecked Sendable {
     events.append(
       Event(
         position: position, origin: origin, type: entry.type.text, subject: entry.subject.text,
-        data: Array(entry.data), causes: causes, isCommand: isCommand))
+        data: Array(entry.data), causes: causes, kind: kind))
   }
 }

@@ -100,6 +100,8 @@ struct Performance {
       case .rejects(let text): try expectRejection(text)
       case .fails(let text): try expectFailure(text)
       case .view(let name, let key, let document): try expectDocument(name, key, document)
+      case .published(let pattern): try expectMessage(pattern)
+      case .answer(let destination, let answers): try answer(destination, answers)
       }
     } catch let mismatch as Mismatch {
       throw mismatch
@@ -114,7 +116,7 @@ struct Performance {
 
   /// What scripts have made since the first `when`.
   private func made() throws -> [Origins.Event] {
-    try events().filter { !$0.isFromOutside && !$0.isCommand && !seen.contains($0.position) }
+    try events().filter { !$0.isFromOutside && $0.isEvent && !seen.contains($0.position) }
   }
 
   private func made(like pattern: ScriptTest.Pattern) throws -> [Origins.Event] {
@@ -142,6 +144,39 @@ struct Performance {
     var lines = all.isEmpty ? ["the scripts have made nothing"] : ["made:"]
     lines += all.prefix(20).map { "  " + Self.shown($0) } + host.origins.rejections.map(Self.shown)
     throw Mismatch("there is no \(pattern.type)\(subject)", lines)
+  }
+
+  // MARK: messages
+
+  private func checkDestination(_ name: String) throws {
+    let names = host.scripts.consumers.filter { $0.destination != nil }.map(\.name)
+    if names.contains(name) { return }
+    let near = NearestName.of(name, among: names).map { "did you mean \"\($0)\"?" }
+    throw Mismatch(
+      "there is no destination \"\(name)\"",
+      [near ?? (names.isEmpty ? "the scripts have none" : "there are: \(names.joined(separator: ", "))")])
+  }
+
+  private func answer(_ destination: String, _ answers: [ScriptTest.Answer]) throws {
+    try checkDestination(destination)
+    host.answers[destination] = answers
+  }
+
+  private mutating func expectMessage(_ pattern: ScriptTest.Pattern) throws {
+    try checkDestination(pattern.type)
+    let all = try events().filter { $0.kind == .message && $0.type == pattern.type && !seen.contains($0.position) }
+    let like = all.first { message in
+      !found.contains(message.position) && (pattern.subject == nil || pattern.subject == message.subject)
+        && (pattern.data.map { JSONValue(message.data).missing(of: JSONValue($0)).isEmpty } ?? true)
+    }
+    if let like {
+      found.insert(like.position)
+      return
+    }
+    let key = pattern.subject.map { " with the key \($0)" } ?? ""
+    throw Mismatch(
+      "no message to \(pattern.type)\(key) is as expected",
+      all.isEmpty ? ["nothing was published to it"] : ["published:"] + all.prefix(20).map { "  " + Self.shown($0) })
   }
 
   private mutating func expectFailure(_ text: String) throws {
@@ -208,7 +243,7 @@ struct Performance {
         event.causes.compactMap { cause in byPosition[cause].map { ("\(cause)", "event \($0.origin)") } },
         uniquingKeysWith: { first, _ in first })
       return Effect(
-        origin: event.origin, type: event.isCommand ? "command \(event.type)" : event.type, subject: event.subject,
+        origin: event.origin, type: event.isEvent ? event.type : "\(event.kind) \(event.type)", subject: event.subject,
         data: JSONValue(event.data), dataByOrigin: JSONValue(event.data).replacing { names[$0] },
         cause: event.causes.first.flatMap { byPosition[$0] }.map(Self.shown) ?? "")
     }

@@ -27,6 +27,8 @@ final class RehearsalHost {
   /// Calls that have been made once without coming into the log: by reader and position.
   private var called: Set<[UInt64]> = []
   private(set) var failures: [Failure] = []
+  /// What far sides answer, by destination: to the first attempt of a message, to the second, and so on.
+  var answers: [String: [ScriptTest.Answer]] = [:]
 
   /// What waits for the next turn.
   ///
@@ -175,9 +177,20 @@ extension RehearsalHost: EngineHands {
   func read(_ request: LetterRequest) { arrivals.inputs.append(LogWork(log: log).read(request)) }
   func deliver(_ order: DeliveryOrder) {
     switch LogWork(log: log).readMessage(of: order) {
-    case .success(let chunk): arrivals.inputs.append(.delivered(order.report(.delivered(nil), chunk)))
+    case .success(let chunk): arrivals.inputs.append(.delivered(order.report(outcome(of: order, chunk), chunk)))
     case .failure(let failure): arrivals.inputs.append(.delivered(order.report(.failed(failure), nil)))
     }
+  }
+  /// By the number of the attempt, so that it is the same under every schedule.
+  private func outcome(of order: DeliveryOrder, _ chunk: LogChunk) -> DeliveryOutcome {
+    let answers = answers[order.name] ?? []
+    let isRequest = chunk.entry(Position(order.position)).attributes[.request] != nil
+    let usual = ScriptTest.Answer(status: 200)
+    let answer = answers.isEmpty ? usual : answers[min(Int(order.attempt), answers.count) - 1]
+    guard let status = answer.status else { return .failed(DeliveryFailure(.unavailable, answer.error)) }
+    let isAnswer = isRequest ? !([408, 425, 429].contains(status) || status >= 500) : (200...299).contains(status)
+    if !isAnswer { return .failed(DeliveryFailure(.refused, "it answers \(status)")) }
+    return .delivered(isRequest ? DeliveryReply(status: status, headers: answer.headers, body: answer.body) : nil)
   }
   func log(_ lines: [LogLine], consumer: String, position: Position) {}
   func failed(_ unit: ProgressRecord.FailedUnit, consumer: String) {

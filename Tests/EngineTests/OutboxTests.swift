@@ -71,7 +71,9 @@ import Testing
     world.emit("Two", "a")
     world.emit("Placed", "b", #"{"n":7}"#)
     try world.settle()
-    world.answer { order in order.attempt == 1 && world.describe(order).contains(" a ") ? World.refused() : .delivered(nil) }
+    world.answer { order in
+      order.attempt == 1 && world.describe(order).contains(" a ") ? World.refused() : .delivered(nil)
+    }
     try world.settle()
     #expect(world.outgoing.isEmpty)
     world.clock.advance(microseconds: 100_000)

@@ -24,7 +24,7 @@ import Testing
       Words.all.map(\.name)
       + [
         Words.consumer, Words.retry, Words.emitOptions, Words.event, Words.projection, Words.aggregate,
-        Words.sendOptions,
+        Words.sendOptions, Words.destination, Words.publishOptions, Words.request, Words.requestOptions,
       ].flatMap { $0.keys.map(\.name) }
     for name in names where !text.contains(name) { Issue.record("\(name) is not in docs/handlers.md") }
   }
@@ -68,6 +68,10 @@ import Testing
     #expect(reaction.rejections == step.rejects, what)
     #expect(reaction.sends.count == step.sends.count, what)
     for (expected, actual) in zip(step.sends, reaction.sends) {
+      #expect(Example.same(expected, actual), "\(place): \(actual) instead of \(expected)")
+    }
+    #expect(reaction.publishes.count == step.publishes.count, what)
+    for (expected, actual) in zip(step.publishes, reaction.publishes) {
       #expect(Example.same(expected, actual), "\(place): \(actual) instead of \(expected)")
     }
     #expect(reaction.emits.count == step.emits.count, what)

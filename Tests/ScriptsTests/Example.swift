@@ -9,6 +9,7 @@ struct Example: CustomStringConvertible {
     var keys: [String]?
     var emits: [String] = []
     var sends: [String] = []
+    var publishes: [String] = []
     var rejects: [String] = []
     var logs: [String] = []
     var fails: [String] = []
@@ -80,6 +81,7 @@ struct Example: CustomStringConvertible {
       let last = steps.count - 1
       if let text = line.after("-- emits: ") { steps[last].emits.append(text) }
       if let text = line.after("-- sends: ") { steps[last].sends.append(text) }
+      if let text = line.after("-- publishes: ") { steps[last].publishes.append(text) }
       if let text = line.after("-- rejects: ") { steps[last].rejects.append(text) }
       if let text = line.after("-- logs: ") { steps[last].logs.append(text) }
       if let text = line.after("-- fails: ") { steps[last].fails.append(text.replacing("\\n", with: "\n")) }

@@ -32,7 +32,43 @@ struct FirstMistake: CustomStringConvertible, Sendable {
   }
 
   static let all =
-    words + declarations + keys + projections + syntax + effects + state + remembering + reads + commands
+    words + declarations + keys + projections + syntax + effects + state + remembering + reads + commands + destinations
+
+  static let destinations: [FirstMistake] = [
+    .init(
+      "`destination \"warehouse\" { on = … }`", "destination \"warehouse\" {\n  http = env \"URL\",\n  on = {},\n}",
+      "script.lua:3: destination \"warehouse\" has no key \"on\"\n"
+        + "  a destination hears what scripts publish to it: publish(\"warehouse\", …) in a handler"),
+    .init(
+      "a destination without a place", "destination \"warehouse\" { timeout = \"5s\" }",
+      "script.lua:1: destination \"warehouse\" says no place\n"
+        + "  write http = env \"WAREHOUSE_URL\", nats = …, postgres = … or file = \"name.ndjson\""),
+    .init(
+      "`sign = \"s3cret\"`", "destination \"warehouse\" {\n  http = env \"URL\",\n  sign = \"s3cret\",\n}",
+      "script.lua:3: sign is a secret that is written out\n"
+        + "  secrets come from the daemon's environment: write sign = env \"WAREHOUSE_SECRET\""),
+    .init(
+      "`authorization = \"Bearer abc\"`",
+      "destination \"psp\" {\n  http = env \"URL\",\n  headers = { authorization = \"Bearer abc\" },\n}",
+      "script.lua:3: headers.authorization is a secret that is written out\n"
+        + "  secrets come from the daemon's environment: write authorization = \"Bearer {env:TOKEN}\""),
+    .init(
+      "`http = \"warehouse.example\"`", "destination \"warehouse\" { http = \"warehouse.example\" }",
+      "script.lua:1: http is \"warehouse.example\"; a URL is wanted\n"
+        + "  write http = \"https://…\" or http = env \"WAREHOUSE_URL\""),
+    .init(
+      "`each = \"endpoint\"`, a name that is nearly right",
+      "projection \"endpoints\" { on = { A = function() end } }\ndestination \"hooks\" {\n  http = \"{url}\", each = \"endpoint\",\n}",
+      "script.lua:3: destination \"hooks\" is for each document of \"endpoint\", and there is no such projection\n"
+        + "  did you mean \"endpoints\"?"),
+    .init(
+      "`subject` beside `http`", "destination \"warehouse\" {\n  http = env \"URL\",\n  subject = \"a\",\n}",
+      "script.lua:3: subject does not go with http\n  http takes method, headers, sign, each"),
+    .init(
+      "`file = \"/tmp/out\"`", "destination \"warehouse\" { file = \"/tmp/out\" }",
+      "script.lua:1: file is /tmp/out; the name of a file without a folder is wanted\n"
+        + "  write file = \"orders.ndjson\": it is made in the data folder, in outbox/"),
+  ]
 
   static let reads: [FirstMistake] = [
     .init(
@@ -83,11 +119,11 @@ struct FirstMistake: CustomStringConvertible, Sendable {
       "script.lua:1: there is no word \"os\"\n  no clock here: now() gives the time of the call in milliseconds"),
     .init(
       "`io.open(…)`", "consumer \"x\" { on = { A = function(event) io.open(\"a\") end } }",
-      "script.lua:1: there is no word \"io\"\n  scripts do no I/O: emit an event that says what happened, and let who hears it act"
+      "script.lua:1: there is no word \"io\"\n  scripts do no I/O: declare a destination, and publish to it"
     ),
     .init(
       "`require \"socket.http\"`", "local http = require \"socket.http\"",
-      "script.lua:1: there is no module \"socket.http\"\n  scripts do no I/O: emit an event that says what happened, and let who hears it act"
+      "script.lua:1: there is no module \"socket.http\"\n  scripts do no I/O: declare a destination, and publish to it"
     ),
     .init(
       "`require \"money\"`", "local money = require \"money\"",
@@ -97,7 +133,7 @@ struct FirstMistake: CustomStringConvertible, Sendable {
       "`require \"lib.mony\"`", "local money = require \"lib.mony\"",
       "script.lua:1: there is no file lib/mony.lua\n  did you mean lib.money?", files: [("lib/money.lua", "return {}")]),
     .init(
-      "`await`, `ask`, `request` in a consumer",
+      "`await`, `ask` in a consumer",
       "consumer \"x\" { on = { A = function(event) local ok = ask(\"B\") end } }",
       "script.lua:1: there is no word \"ask\"\n  a consumer cannot wait: hear the event that brings the answer"),
     .init(

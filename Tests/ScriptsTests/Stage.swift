@@ -43,6 +43,8 @@ struct Reaction: Equatable, CustomStringConvertible {
   var emits: [String] = []
   /// Likewise, of commands.
   var sends: [String] = []
+  /// Messages: destination, key, body.
+  var publishes: [String] = []
   var logs: [String] = []
   var failures: [String] = []
   /// Why a command was rejected.
@@ -95,6 +97,7 @@ final class Stage {
     var reaction = Reaction()
     lastEffects = EntryBatch(hash: StableHash(seed: 7))
     for (number, consumer) in generation.consumers.enumerated() {
+      if consumer.destination != nil { continue }
       if consumer.aggregate != nil {
         fold(event.view, number, &reaction)
         continue
@@ -113,7 +116,9 @@ final class Stage {
     for index in 0..<lastEffects.count {
       let entry = lastEffects.entry(index)
       let text = "\(entry.type.text) \(entry.subject.text) \(entry.data.text)".trimmingCharacters(in: .whitespaces)
-      if entry.rawKind == RecordKind.command.rawValue {
+      if entry.rawKind == RecordKind.message.rawValue {
+        reaction.publishes.append(text)
+      } else if entry.rawKind == RecordKind.command.rawValue {
         reaction.sends.append(text)
       } else {
         reaction.emits.append(text)

@@ -66,6 +66,8 @@
 ---@field rejects fun(self: Test, text?: string) A command was rejected for a reason that contains the text; each `rejects` speaks of another command.
 ---@field fails fun(self: Test, text?: string) A handler fails with a message that contains the text.
 ---@field view fun(self: Test, name: string, key: string, document?: table) The document of a projection has at least these members; nil: there is none.
+---@field published fun(self: Test, destination: string, key?: string, body?: any) The scripts have published such a message, with at least these members; each `published` speaks of another one.
+---@field answer fun(self: Test, destination: string, ...: table) What the far side answers from now on to the first attempt of a message, to the second, and so on; the last one stays: `{ status = 503 }`, `{ status = 201, body = { … } }`, `{ error = "no connection" }`. Without it everything is taken, and requests get `{ status = 200 }`.
 ---@field advance fun(self: Test, span: Span) The clock goes on, and what is due on the way happens.
 ---@field at fun(self: Test, time: string) The clock goes on to a time (RFC 3339); tests begin on 2026-01-05 at 09:00 UTC.
 
@@ -103,6 +105,17 @@ function aggregate(name) end
 ---@overload fun(name: string, body: ContractBody)
 ---@return fun(body: ContractBody) declare
 function contract(type) end
+
+---Declares where messages go: a web hook, NATS, a table of PostgreSQL, a file.
+---@param name string Its name for good: what it has delivered and what waits is kept under it.
+---@overload fun(name: string, body: DestinationBody)
+---@return fun(body: DestinationBody) declare
+function destination(name) end
+
+---Stands for a variable of the daemon's environment, in a destination. The value is looked up at each attempt, and is never stored or shown.
+---@param name string
+---@return string
+function env(name) end
 
 ---Appends an event: a fact. It counts when the handler returns, and not when it fails.
 ---@param type string ASCII letters, digits, `.`, `_` and `-`.
@@ -165,6 +178,18 @@ function send(command, data, options) end
 ---@param reason string What the sender will read.
 ---@return never
 function reject(reason) end
+
+---Sends a message to a destination. It goes out when the handler has returned and all it did is durable, at least once, in order for its key, with the same id at every attempt.
+---@param destination string
+---@param body? any A JSON value.
+---@param options? PublishOptions
+function publish(destination, body, options) end
+
+---Makes an HTTP request and gets the answer, or why there is none, as an event. The call goes out as a message does: at least once, with the same `Idempotency-Key`.
+---@param destination string One with `http`.
+---@param request Request
+---@param options RequestOptions
+function request(destination, request, options) end
 
 ---`return remove()` in a projection deletes the document.
 ---@return Removal

@@ -73,7 +73,7 @@ struct NameCheck {
     case "time", "date", "clock", "Date": clock
     case "os", "io", "file", "socket", "http", "fetch", "package", "ffi":
       noInputOutput
-    case "await", "ask", "request", "sleep", "wait", "coroutine", "yield", "async":
+    case "await", "ask", "sleep", "wait", "coroutine", "yield", "async":
       "a consumer cannot wait: hear the event that brings the answer"
     case "load", "loadstring", "loadfile", "dofile", "import", "include": "write local name = require \"lib.name\""
     case "unpack": "write table.unpack"
@@ -89,7 +89,7 @@ struct NameCheck {
     }
   }
 
-  static let noInputOutput = "scripts do no I/O: emit an event that says what happened, and let who hears it act"
+  static let noInputOutput = "scripts do no I/O: declare a destination, and publish to it"
   private static let clock = "no clock here: now() gives the time of the call in milliseconds"
 }
 

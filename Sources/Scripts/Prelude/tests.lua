@@ -17,6 +17,8 @@ step "never"
 step "rejects"
 step "fails"
 step "view"
+step "published"
+step "answer"
 step "advance"
 step "at"
 

@@ -31,6 +31,10 @@ package struct ScriptTest: Sendable {
     case fails(String)
     /// The document of a projection: it has at least these members, or, with nil, is not there.
     case view(name: String, key: String, document: [UInt8]?)
+    /// A message to a destination, perhaps of one key and with at least these members in its body.
+    case published(Pattern)
+    /// What the far side of a destination answers to the first attempt of a message, to the second, and so on.
+    case answer(destination: String, [Answer])
     /// The clock goes on by so many µs.
     case advance(Int64)
     /// The clock goes on to this time, µs since 1970.
@@ -51,6 +55,20 @@ package struct ScriptTest: Sendable {
     package var subject: String?
     /// JSON.
     package var data: [UInt8]?
+  }
+
+  /// What a far side answers.
+  package struct Answer: Sendable, Equatable {
+    /// Nil: there is no answer, for the reason `error`.
+    package var status: Int?
+    package var headers: [String: String]
+    /// JSON; empty: none.
+    package var body: [UInt8]
+    package var error: String
+
+    package init(status: Int?, headers: [String: String] = [:], body: [UInt8] = [], error: String = "") {
+      (self.status, self.headers, self.body, self.error) = (status, headers, body, error)
+    }
   }
 
   package init(name: String, file: String, line: Int, steps: [Step]) {

@@ -17,7 +17,9 @@ final class TestNotes {
   /// Whether a test's function is running.
   var isNoting = false
 
-  private static let words = ["given", "when", "send", "expect", "never", "rejects", "fails", "view", "advance", "at"]
+  private static let words = [
+    "given", "when", "send", "expect", "never", "rejects", "fails", "view", "published", "answer", "advance", "at",
+  ]
 
   /// `declare(where, name, body)`
   func declare(_ arguments: borrowing LuaCall) -> LuaReply {
@@ -75,6 +77,8 @@ final class TestNotes {
     case "never": return .never(try pattern(word, arguments))
     case "fails": return .fails(arguments[3].text ?? "")
     case "view": return try view(arguments)
+    case "published": return try published(arguments)
+    case "answer": return try answer(arguments)
     case "advance":
       guard let text = arguments[3].text, let span = Span.microseconds(text) else {
         throw Refusal(what: "t:advance wants a span of time", hint: #"write t:advance("15m")"#)
@@ -116,6 +120,45 @@ final class TestNotes {
       throw Refusal(what: "t:view wants the name of a projection and a key", hint: hint)
     }
     return .view(name: name, key: key, document: try json("view", arguments[5]))
+  }
+
+  private func published(_ arguments: borrowing LuaCall) throws(Refusal) -> ScriptTest.Action {
+    let hint = #"write t:published("warehouse", "order-1", { … }); key and body may be left out"#
+    guard let name = arguments[3].text, arguments[4].isNone || arguments[4].kind == .string else {
+      throw Refusal(what: "t:published wants a destination, then a key or nil for any", hint: hint)
+    }
+    return .published(
+      ScriptTest.Pattern(type: name, subject: arguments[4].text, data: try json("published", arguments[5])))
+  }
+
+  private func answer(_ arguments: borrowing LuaCall) throws(Refusal) -> ScriptTest.Action {
+    let hint = #"write t:answer("payments", { status = 503 }, { status = 201, body = { … } })"#
+    guard let name = arguments[3].text, arguments.count > 4 else {
+      throw Refusal(what: "t:answer wants a destination and what it answers", hint: hint)
+    }
+    var answers: [ScriptTest.Answer] = []
+    for index in 4..<arguments.count {
+      var answer = ScriptTest.Answer(status: nil)
+      let slot = arguments[index]
+      answer.status = slot.kind == .table ? slot.withField("status") { $0.integer.map { Int($0) } } : nil
+      if slot.kind == .table { answer.error = slot.withField("error") { $0.text } ?? "" }
+      guard answer.status.map({ (100...599).contains($0) }) ?? !answer.error.isEmpty else {
+        throw Refusal(what: "t:answer wants tables with a status, or with an error", hint: hint)
+      }
+      let body = slot.withField("body") { body -> Result<[UInt8]?, Refusal> in
+        Result { () throws(Refusal) in try json("answer", body) }
+      }
+      answer.body = try body.get() ?? []
+      slot.withField("headers") { headers in
+        if headers.kind != .table { return }
+        headers.forEach { name, value in
+          answer.headers[name.shown.lowercased()] = value.shown
+          return true
+        }
+      }
+      answers.append(answer)
+    }
+    return .answer(destination: name, answers)
   }
 
   private func type(_ word: String, _ slot: LuaSlot, _ hint: String) throws(Refusal) -> String {

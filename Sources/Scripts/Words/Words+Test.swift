@@ -36,6 +36,15 @@ extension Words {
         "view", "fun(self: Test, name: string, key: string, document?: table)",
         "The document of a projection has at least these members; nil: there is none.", isRequired: true),
       .init(
+        "published", "fun(self: Test, destination: string, key?: string, body?: any)",
+        "The scripts have published such a message, with at least these members; each `published` speaks of another one.",
+        isRequired: true),
+      .init(
+        "answer", "fun(self: Test, destination: string, ...: table)",
+        "What the far side answers from now on to the first attempt of a message, to the second, and so on; the last one "
+          + "stays: `{ status = 503 }`, `{ status = 201, body = { … } }`, `{ error = \"no connection\" }`. Without it "
+          + "everything is taken, and requests get `{ status = 200 }`.", isRequired: true),
+      .init(
         "advance", "fun(self: Test, span: Span)", "The clock goes on, and what is due on the way happens.",
         isRequired: true),
       .init(
