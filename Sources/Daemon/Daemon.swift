@@ -121,8 +121,8 @@ package struct Daemon: Sendable {
       log: engine.reader, durableCommit: { engine.durablePoint.commit },
       states: SubjectReading(log: engine.reader, snapshots: keptStates) { engine.runningGeneration })
     let server = HTTPDoor(
-      door, host: engine, reading: reading, views: ViewsReading(views: views, host: engine), version: Version.text,
-      logger: logger
+      door, host: engine, reading: reading, views: ViewsReading(views: views, host: engine, log: reading),
+      version: Version.text, logger: logger
     ) { address in
       console.write("info", "moondance", await greeting(engine, address))
     }

@@ -9,6 +9,7 @@ import Wire
 struct ViewsReading: ViewReading {
   let views: RunningViews
   let host: RunningEngine
+  let log: LogReading
 
   func list() async -> [StatusReport.View] {
     let durable = host.durable.rawValue
@@ -16,6 +17,7 @@ struct ViewsReading: ViewReading {
   }
 
   func rebuild(_ name: String) async throws(Problem) {
+    try refuseRebuild(name)
     do {
       try views.rebuild(name)
     } catch {
@@ -24,6 +26,7 @@ struct ViewsReading: ViewReading {
   }
 
   func answer(_ question: ViewQuestion) async throws(Problem) -> ViewAnswer {
+    if log.states.declares(question.view) { return try await state(question) }
     do {
       if let position = question.position {
         try await views.wait(for: question.view, toRead: Position(position), timeout: question.wait)

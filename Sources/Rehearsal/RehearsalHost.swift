@@ -194,6 +194,8 @@ extension RehearsalHost: EngineHands {
   }
   func log(_ lines: [LogLine], consumer: String, position: Position) {}
   func failed(_ unit: ProgressRecord.FailedUnit, consumer: String) {
+    // What becomes of an attempt to deliver is the far side's matter, not a handler's.
+    if scripts.consumers.contains(where: { $0.name == consumer && $0.destination != nil }) { return }
     failures.append(Failure(consumer: consumer, position: unit.position, message: unit.message))
   }
   func diskIsFull(_ isFull: Bool) {}

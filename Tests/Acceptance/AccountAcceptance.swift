@@ -54,8 +54,56 @@ struct AccountAcceptance {
     #expect(rejected.code == 2 && rejected.err == "moondance: rejected: insufficient funds\n", "\(rejected)")
     #expect(try daemon.run("state", "account", "a").out == "{\"balance\":80}\n")
     #expect(try daemon.run("state", "account", "a", "--at", "1").out == "{\"balance\":100}\n")
+    let viewed = try daemon.run("view", "account", "a", "--at", "1")
+    #expect(
+      viewed.out == "{\"balance\":100}\n"
+        && viewed.err == "moondance: as of position 1, found by the subject index, 1 event\n",
+      "\(viewed)")
+    #expect(try daemon.run("view", "account", "a").out == "{\"balance\":80}\n")
+    let all = try daemon.run("view", "account")
+    #expect(all.code == 1 && all.err.contains("moondance view NAME SUBJECT"), "\(all)")
+    let early = try daemon.run("view", "account", "a", "--at", "813")
+    #expect(early.code == 1 && early.err.contains("there is no position 813 yet"), "\(early)")
+    let late = try await daemon.get("/views/account/a?after-position=813&wait=10ms")
+    #expect(late.status == 504, "\(late)")
+    let rebuilt = try daemon.run("view", "account", "--rebuild")
+    #expect(rebuilt.code == 1 && rebuilt.err.contains("nothing to rebuild"), "\(rebuilt)")
     let unknown = try daemon.run("send", "Witdraw", "--to", "a")
     #expect(unknown.code == 1 && unknown.err.contains("Did you mean Withdraw (aggregate account)?"), "\(unknown)")
+    #expect(daemon.stop() == 0)
+  }
+
+  @Test func `what a consumer has read of it is what is shown at that position, by position and by time`() async throws
+  {
+    let folder = TemporaryFolder()
+    let notices = """
+      consumer "notices" { reads = { "account" }, on = {
+        Withdrawn = function(event) emit("Left", read("account", event.subject)) end } }
+      """
+    let handlers = try folder.write(["account.lua": Self.account, "notices.lua": notices], below: "handlers")
+    var daemon = try DaemonProcess(handlers: handlers, data: folder.path + "/data")
+    for number in 0..<20 {
+      #expect(try await deposit(daemon, "a-\(number % 3)", 30 + number, id: "d\(number)"))
+      _ = try await withdraw(daemon, "a-\(number % 2)", 20, id: "w\(number)")
+      if number == 9 {
+        daemon.kill()
+        daemon = try DaemonProcess(handlers: handlers, data: folder.path + "/data")
+      }
+    }
+    try await daemon.settle()
+    let events = try await daemon.allEvents()
+    let left = events.filter { $0.text("type") == "Left" }
+    #expect(left.count > 10)
+    for event in left {
+      let read = (event["data"] as? [String: Any])?["balance"] as? Int
+      let answer = try await daemon.get("/views/account/\(event.text("subject"))?at=\(event.cause)")
+      #expect((answer.json["document"] as? [String: Any])?["balance"] as? Int == read && read != nil)
+      #expect(answer.json["found"] as? String ?? "" != "" && answer.json["position"] as? Int == event.cause)
+    }
+    let last = try #require(left.last)
+    let now = try daemon.run("view", "account", last.text("subject"), "--at", "2999-01-01")
+    #expect(try now.out == daemon.run("view", "account", last.text("subject")).out, "\(now)")
+    #expect(try daemon.run("view", "account", last.text("subject"), "--at", "2001-01-01").out == "{\"balance\":0}\n")
     #expect(daemon.stop() == 0)
   }
 

@@ -54,6 +54,82 @@ struct ContractAcceptance {
     #expect(daemon.stop() == 0)
   }
 
+  @Test func `older events are read through the upcast by whatever reads them later`() async throws {
+    let folder = TemporaryFolder()
+    let handlers = try folder.write(["a.lua": Self.first], below: "handlers")
+    let data = folder.path + "/data"
+    var daemon = try DaemonProcess(handlers: handlers, data: data)
+    for price in 1...3 { #expect(try await post(daemon, event(#"{"price":\#(price)}"#)).status == 201) }
+    try await daemon.settle()
+    let (old, end) = (try await booked(daemon), try await daemon.allEvents().count)
+    #expect(old == ["1 none", "2 none", "3 none"])
+    _ = try folder.write(
+      [
+        "a.lua": Self.second,
+        "b.lua": """
+        projection "prices" { initial = { all = array {} }, on = { OrderPlaced = function(d, e)
+          d.all[#d.all + 1] = e.data.price .. " " .. tostring(e.data.currency)
+        end } }
+        aggregate "order" {
+          initial = { total = 0, currency = "none" },
+          events = { OrderPlaced = function(o, e) o.total = o.total + e.data.price o.currency = e.data.currency end },
+          commands = { Ask = function(o, c) emit("Asked", { total = o.total, currency = o.currency }) end },
+        }
+        consumer "reader" { reads = { "prices", "order" }, on = { Asked = function(event)
+          emit("Read", { all = read("prices", event.subject).all, currency = read("order", event.subject).currency })
+        end } }
+        """,
+      ], below: "handlers")
+    #expect(try daemon.run("reload").code == 0)
+    #expect(try await post(daemon, event(#"{"price":4,"currency":"USD"}"#)).status == 201)
+    try await daemon.settle()
+
+    // A new projection, now and at past moments, by position and by time, with its file and after a restart without it.
+    let all = #"{"all":["1 EUR","2 EUR","3 EUR","4 USD"]}"# + "\n"
+    #expect(try daemon.run("view", "prices", "order-1").out == all)
+    for _ in 0..<2 {
+      for count in 1...3 {
+        let at = try await position(ofOrder: count, daemon)
+        let prices = (1...count).map { "\"\($0) EUR\"" }.joined(separator: ",")
+        #expect(try daemon.run("view", "prices", "order-1", "--at", "\(at)").out == "{\"all\":[\(prices)]}\n")
+        let state = #"{"currency":"EUR","total":\#(count * (count + 1) / 2)}"# + "\n"
+        #expect(try daemon.run("view", "order", "order-1", "--at", "\(at)").out == state)
+      }
+      #expect(try daemon.run("view", "prices", "order-1", "--at", "2999-01-01").out == all)
+      #expect(daemon.stop() == 0)
+      for file in try FileManager.default.contentsOfDirectory(atPath: data) where file.hasPrefix("views.db") {
+        try FileManager.default.removeItem(atPath: "\(data)/\(file)")
+      }
+      daemon = try DaemonProcess(handlers: handlers, data: data)
+      try await daemon.settle()
+    }
+
+    // A command on the state, and a handler that reads.
+    let asked = try daemon.run("send", "Ask", "--to", "order-1")
+    #expect(asked.code == 0 && asked.out.contains(#"{"currency":"USD","total":10}"#), "\(asked)")
+    try await daemon.settle()
+    let read = try #require(try await daemon.allEvents().first { $0.text("type") == "Read" }?["data"] as? [String: Any])
+    #expect(read["all"] as? [String] == ["1 EUR", "2 EUR", "3 EUR", "4 USD"] && read["currency"] as? String == "USD")
+
+    // A consumer that is rewound handles all of them again.
+    #expect(try daemon.run("consumers", "rewind", "book", "--to", "1", "--yes").code == 0)
+    try await daemon.settle()
+    #expect(try await Array(booked(daemon, after: end).suffix(4)) == ["1 EUR", "2 EUR", "3 EUR", "4 USD"])
+    #expect(daemon.stop() == 0)
+  }
+
+  /// What the consumer has made of orders, in the order of the log.
+  private func booked(_ daemon: DaemonProcess, after position: Int = 0) async throws -> [String] {
+    try await daemon.allEvents().filter { $0.text("type") == "Booked" && $0.position > position }.map { event in
+      let data = event["data"] as? [String: Any] ?? [:]
+      return "\(data["price"] ?? "") \(data["currency"] ?? "none")"
+    }
+  }
+
+  private func position(ofOrder number: Int, _ daemon: DaemonProcess) async throws -> Int {
+    try await daemon.allEvents().filter { $0.text("type") == "OrderPlaced" }[number - 1].position
+  }
+
   @Test func `older events are read through the upcast by a new consumer, and check finds what would be refused`()
     async throws
   {

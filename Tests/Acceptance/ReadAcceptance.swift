@@ -47,12 +47,12 @@ struct ReadAcceptance {
     var price: Int
     var isCancelled: Bool
 
-    var event: [String: Any] {
+    var event: [String: any Sendable] {
       [
         "specversion": "1.0", "id": "e\(number)", "source": "/shop",
         "type": isCancelled ? "OrderCancelled" : "OrderPlaced",
         "subject": "order-\(isCancelled ? number - 1 : number)",
-        "data": ["customer": "c-\(customer)", "price": price],
+        "data": ["customer": "c-\(customer)", "price": price] as [String: any Sendable],
       ]
     }
   }
@@ -78,14 +78,6 @@ struct ReadAcceptance {
     }
   }()
 
-  private static func send(_ orders: ArraySlice<Order>, to daemon: DaemonProcess) async throws {
-    let isOne = orders.count == 1
-    let body = try JSONSerialization.data(withJSONObject: isOne ? orders.first!.event : orders.map(\.event))
-    let type = isOne ? "application/cloudevents+json" : "application/cloudevents-batch+json"
-    let response = try await daemon.request("POST", "/events", body: body, headers: ["content-type": type])
-    try #require(response.status == 201, "\(response.json)")
-  }
-
   /// What the check has said, with the order that it said it of.
   private static func said(_ daemon: DaemonProcess) async throws -> [String] {
     let events = try await daemon.allEvents()
@@ -98,33 +90,12 @@ struct ReadAcceptance {
     }
   }
 
-  /// Sends parts of a size, each to a daemon that is still there or has just been started again.
-  private func run(parts size: Int, restarts: Bool) async throws -> [String] {
-    let folder = TemporaryFolder()
-    let handlers = try folder.write(Self.handlers, below: "handlers")
-    let data = folder.path + "/data"
-    var daemon = try DaemonProcess(handlers: handlers, data: data)
-    var ends = 0
-    for start in stride(from: 0, to: Self.orders.count, by: size) {
-      try await Self.send(Self.orders[start..<min(start + size, Self.orders.count)], to: daemon)
-      guard restarts else { continue }
-      // Killed and stopped in turn, with reactions under way.
-      if ends % 2 == 0 { daemon.kill() } else { daemon.stop() }
-      ends += 1
-      daemon = try DaemonProcess(handlers: handlers, data: data)
-    }
-    try await daemon.settle()
-    let said = try await Self.said(daemon)
-    #expect(ends == (restarts ? Self.orders.count / size : 0))
-    daemon.stop()
-    return said
-  }
-
   @Test(.timeLimit(.minutes(3)))
   func `says the same one by one, in one batch of a thousand, and across ten restarts`() async throws {
     #expect(Self.expected.count > 100)
-    #expect(try await run(parts: 1000, restarts: false) == Self.expected)
-    #expect(try await run(parts: 100, restarts: true) == Self.expected)
-    #expect(try await run(parts: 1, restarts: false) == Self.expected)
+    let feeding = Feeding(handlers: Self.handlers, events: Self.orders.map(\.event))
+    for (size, restarts) in [(1000, false), (100, true), (1, false)] {
+      #expect(try await feeding.run(parts: size, restarts: restarts, Self.said) == Self.expected, "\(size)")
+    }
   }
 }

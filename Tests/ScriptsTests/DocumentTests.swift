@@ -44,6 +44,7 @@ import Testing
       for (number, step) in example.steps.enumerated() {
         let event = TestEvent(step.event.type, step.event.subject, data: step.event.data)
         let failures = documents.fold(event, at: UInt64(number + 1))
+        documents.states = stage
         stage.worker.past = documents
         check(step, stage, failures, example.place)
         for (view, key, json) in step.documents {

@@ -75,12 +75,12 @@ struct FirstMistake: CustomStringConvertible, Sendable {
       "`reads = { \"recent order\" }`, a name that is nearly right",
       "projection \"recent orders\" { on = { A = function() end } }\nconsumer \"x\" {\n  reads = { \"recent order\" },\n"
         + "  on = { A = function() end } }",
-      "script.lua:3: consumer \"x\" reads \"recent order\", and there is no such projection\n  did you mean \"recent orders\"?"
+      "script.lua:3: consumer \"x\" reads \"recent order\", and there is no projection or aggregate of this name\n  did you mean \"recent orders\"?"
     ),
     .init(
       "`reads = { \"stock\" }`, which nobody declares",
       "consumer \"x\" {\n  reads = { \"stock\" },\n  on = { A = function() end } }",
-      "script.lua:2: consumer \"x\" reads \"stock\", and there is no such projection\n  write projection \"stock\" { on = { … } }"
+      "script.lua:2: consumer \"x\" reads \"stock\", and there is no projection or aggregate of this name\n  write projection \"stock\" { on = { … } }"
     ),
     .init(
       "`reads = \"stock\"`", "consumer \"x\" {\n  reads = \"stock\",\n  on = { A = function() end } }",
@@ -88,6 +88,11 @@ struct FirstMistake: CustomStringConvertible, Sendable {
     .init(
       "`reads = { stock = true }`", "consumer \"x\" {\n  reads = { stock = true },\n  on = { A = function() end } }",
       "script.lua:2: reads is a list; \"stock\" is a name in it\n  write reads = { \"stock\" }"),
+    .init(
+      "a projection and an aggregate of one name",
+      "projection \"account\" { on = { A = function() end } }\naggregate \"account\" { commands = { C = function() end } }",
+      "script.lua:2: there is a projection \"account\" too: script.lua:1\n  what can be read and viewed has a name of its own"
+    ),
   ]
 
   static let words: [FirstMistake] = [

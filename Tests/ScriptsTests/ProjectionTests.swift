@@ -6,6 +6,8 @@ import Testing
 /// A generation whose projections are fed by hand: the documents lie in a dictionary.
 final class DocumentStage {
   let stage: Stage
+  /// Who folds the events into the states of aggregates.
+  lazy var states = stage
   var documents: [String: [String: String]] = [:]
   private(set) var failures: [HandlerFailure] = []
 
@@ -76,6 +78,9 @@ extension DocumentStage: PastReader {
     case .projection(let number):
       guard let document = documents[stage.generation.projections[number].name]?[key.text] else { return .none }
       writer.append(document)
+      return .document
+    case .aggregate(let number):
+      writer.append(states.state(key.text, of: number))
       return .document
     }
   }

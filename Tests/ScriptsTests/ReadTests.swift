@@ -93,4 +93,58 @@ import Testing
         "script.lua:1: read works in a handler, not in a projection\n  a projection only changes its document"
       ])
   }
+
+  @Test func `is the state of an aggregate's subject too, which begins as declared`() throws {
+    let documents = try DocumentStage(
+      """
+      aggregate "account" {
+        initial = { balance = 0 },
+        events = { Deposited = function(a, e) a.balance = a.balance + e.data.amount end },
+        commands = { Close = function() end },
+      }
+      consumer "x" { reads = { "account" }, on = {
+        Ask = function(event)
+          local account = read("account", event.subject)
+          account.balance = account.balance + 1
+          emit("Is", { balance = account.balance, again = read("account", event.subject).balance })
+        end,
+      } }
+      """)
+    documents.stage.worker.past = documents
+    #expect(documents.stage.handle(TestEvent("Ask", "a")).emits == [#"Is a {"again":0,"balance":1}"#])
+    documents.stage.handle(TestEvent("Deposited", "a", data: #"{"amount":5}"#))
+    #expect(documents.stage.handle(TestEvent("Ask", "a")).emits == [#"Is a {"again":5,"balance":6}"#])
+  }
+
+  @Test func `that cannot be folded is an error of the script that reads`() throws {
+    final class Unfoldable: PastReader {
+      func read(
+        _ source: ReadSource, key: UnsafeRawBufferPointer, at position: Position, into writer: inout ByteWriter
+      ) -> ReadOutcome { .failed("event 3 cannot be folded") }
+    }
+    let (stage, _) = try stage()
+    stage.worker.past = Unfoldable()
+    let reaction = stage.handle(TestEvent("A", "k"))
+    #expect(reaction.failures == ["script.lua:5: read(\"orders\"): event 3 cannot be folded"] && reaction.emits.isEmpty)
+  }
+
+  @Test func `has a name that only one of the projections and aggregates has`() {
+    let aggregate = "aggregate \"account\" { commands = { C = function() end } }"
+    let projection = "projection \"account\" { on = { A = function() end } }"
+    #expect(
+      Generation.errors([("a.lua", aggregate), ("b.lua", "\n" + projection)]) == [
+        """
+        a.lua:1: there is a projection "account" too: b.lua:2
+          what can be read and viewed has a name of its own
+        """
+      ])
+    #expect(Generation.errors([("a.lua", aggregate), ("b.lua", projection.replacing("account", with: "b"))]) == [])
+  }
+
+  @Test func `of an aggregate with an error is not told twice`() {
+    #expect(
+      Generation.errors([
+        ("a.lua", "aggregate \"p\" { commands = 1 }\nconsumer \"x\" { reads = { \"p\" }, on = { A = function() end } }")
+      ]).count == 1)
+  }
 }

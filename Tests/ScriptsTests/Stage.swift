@@ -96,12 +96,10 @@ final class Stage {
     if worker.isDead { worker = try! Self.worker(of: generation) }
     var reaction = Reaction()
     lastEffects = EntryBatch(hash: StableHash(seed: 7))
-    for (number, consumer) in generation.consumers.enumerated() {
-      if consumer.destination != nil { continue }
-      if consumer.aggregate != nil {
-        fold(event.view, number, &reaction)
-        continue
-      }
+    for (number, consumer) in generation.consumers.enumerated() where consumer.aggregate != nil {
+      fold(event.view, number, &reaction)
+    }
+    for (number, consumer) in generation.consumers.enumerated() where consumer.hearsEvents {
       guard let handler = consumer.handler(forType: event.view.type) else { continue }
       for key in keys(of: number, consumer, event, &reaction) {
         reaction.keys.append(key)

@@ -35,7 +35,7 @@
 ---@field state? table What it remembers of each key: the handlers get a copy as their second argument, and what they change is saved with what else they do.
 ---@field version? integer Of the state's shape; default 1. Raise it with an `upgrade`.
 ---@field upgrade? table<integer, fun(state: table): table> For each older version a function that makes its state one of the next version.
----@field reads? string[] The projections that its handlers `read`.
+---@field reads? string[] The projections and aggregates that its handlers `read`.
 ---@field key? Key|table<string, Key> What is kept in order, and waits together when a call fails: `"subject"` (default), a path like `"data.order"`, a function, or a table with one of these per type.
 ---@field from? "now"|"start"|integer|string Where it begins when the log does not know it yet: `"now"` (default), `"start"`, a position, or a time.
 ---@field retry? Retry|false How often and when a failed call is made again; `false`: never.
@@ -128,9 +128,9 @@ function emit(type, data, options) end
 ---@return never
 function fail(message) end
 
----The document of a key in a projection that `reads` names, folded from every event up to the one that is handled and no later one; nil when there is none. The same whenever it is asked.
+---The document of a key in a projection, or the state of a subject in an aggregate, that `reads` names, folded from every event up to the one that is handled and no later one; nil when there is no document. The same whenever it is asked.
 ---@param name string One of `reads`.
----@param key string|integer Whose document.
+---@param key string|integer Whose document or state.
 ---@return table?
 function read(name, key) end
 

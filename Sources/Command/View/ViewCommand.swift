@@ -6,11 +6,12 @@ import Wire
 struct ViewCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "view",
-    abstract: "Print the documents of a projection.",
+    abstract: "Print the documents of a projection, or the state of an aggregate's subject.",
     discussion: """
       Without a name it lists the views and how far each is. Prints key, position and document, one a line; with KEY the \
       one document. Documents that stay as they are because folding failed end with FROZEN and the error. --at shows a \
-      past moment: a position, or a time up to which everything was committed.
+      past moment: a position, or a time up to which everything was committed. With the name of an aggregate, KEY is a \
+      subject, and the answer what the aggregate has made of its events.
 
       EXAMPLES
         moondance view
@@ -18,10 +19,11 @@ struct ViewCommand: ParsableCommand {
         moondance view orders order-1
         moondance view orders --where status=placed --order -total --limit 10
         moondance view orders order-1 --at 2026-01-31T12:00:00Z
+        moondance view account account-1 --at 813
         moondance view orders --rebuild
       """)
 
-  @Argument(help: "The projection's name.")
+  @Argument(help: "The name of the projection or aggregate.")
   var name: String?
 
   @Argument(help: "The key of one document.")

@@ -47,6 +47,11 @@ package final class SubjectReading: Sendable {
     (self.log, self.snapshots, self.running) = (log, snapshots, running)
   }
 
+  /// Whether the running scripts declare an aggregate of this name.
+  package func declares(_ name: String) -> Bool {
+    running()?.scripts.consumers.contains { $0.aggregate != nil && $0.name.utf8.elementsEqual(name.utf8) } ?? false
+  }
+
   /// `at`: durable. `head`: a durable commit that reaches up to it, when nothing durable is after it: then what was made
   /// with much work is kept.
   package func read(_ aggregate: String, _ subject: [UInt8], at: Position, head: UInt64? = nil) -> Answer {

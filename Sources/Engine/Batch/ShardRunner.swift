@@ -289,7 +289,8 @@ package struct ShardRunner {
       var documents: DocumentReader?
       if generation.scripts.consumers.contains(where: { !$0.reads.isEmpty }) {
         documents = DocumentReader(
-          generation, store: store, log: log, clock: clock, hash: hash, identity: identity, mark: mark)
+          generation, store: store, log: log, clock: clock, hash: hash, identity: identity, mark: mark,
+          snapshots: snapshots)
         scripts.past = documents
       }
       let worker = Worker(generation: generation.number, scripts: scripts, documents: documents)

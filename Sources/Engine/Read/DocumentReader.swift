@@ -9,9 +9,6 @@ import Scripts
 /// What it folds is appended, but perhaps not yet synced, like the event that is handled: a crash that loses it loses
 /// what was decided on it as well.
 final class DocumentReader: PastReader {
-  /// Longer than this no call waits for what it reads. What was folded by then is kept, and the call is made again.
-  static let longestNanoseconds: Int64 = 10_000_000_000
-
   private let generation: RunningGeneration
   private let store: ReadStore
   private let log: LogReader
@@ -19,9 +16,10 @@ final class DocumentReader: PastReader {
   private let hash: StableHash
   private let identity: LogIdentity
   private let mark: CallMark
+  private let snapshots: SubjectSnapshots?
   /// Made when something is to be folded.
   private var scripts: ScriptWorker?
-  private var folds: [ReadSource: Source] = [:]
+  private var folds: [ReadSource: ReadFold] = [:]
   private var window = LogWindow()
   private var written = ByteWriter(capacity: 1024)
   /// The call under way.
@@ -29,21 +27,19 @@ final class DocumentReader: PastReader {
   private var unit = 0
   private var deadline: Int64?
 
-  private struct Source {
-    let projection: Int
-    let declaration: ProjectionDeclaration
-    let number: UInt32
-    let index: KeyIndex
-  }
-
   /// Why nothing can be read now.
   private struct Stop: Error, CustomStringConvertible {
     let description: String
   }
 
+  /// The script's fault: an event that its aggregate cannot fold.
+  private struct Unfoldable: Error {
+    let message: String
+  }
+
   init(
     _ generation: RunningGeneration, store: ReadStore, log: LogReader, clock: any HostClock, hash: StableHash,
-    identity: LogIdentity, mark: CallMark
+    identity: LogIdentity, mark: CallMark, snapshots: SubjectSnapshots?
   ) {
     self.generation = generation
     self.store = store
@@ -52,6 +48,7 @@ final class DocumentReader: PastReader {
     self.hash = hash
     self.identity = identity
     self.mark = mark
+    self.snapshots = snapshots
   }
 
   /// The reads that follow are those of a unit's call.
@@ -67,29 +64,36 @@ final class DocumentReader: PastReader {
     _ source: ReadSource, key: UnsafeRawBufferPointer, at position: Position, into writer: inout ByteWriter
   ) -> ReadOutcome {
     do {
-      guard let document = try document(self.source(source), KeyBytes(key), at: position.rawValue) else { return .none }
+      let fold = self.fold(source)
+      guard let document = try document(fold, KeyBytes(key), at: position.rawValue) ?? beginning(fold) else {
+        return .none
+      }
       writer.append(document)
       return .document
+    } catch let error as Unfoldable {
+      return .failed(error.message)
     } catch {
       return .hostFault("\(error)")
     }
   }
 
-  private func source(_ source: ReadSource) -> Source {
+  private func fold(_ source: ReadSource) -> ReadFold {
     if let known = folds[source] { return known }
-    switch source {
-    case .projection(let index):
-      let declaration = generation.scripts.projections[index]
-      let fold = store.fold(declaration)
-      let made = Source(projection: index, declaration: declaration, number: fold.number, index: fold.index)
-      folds[source] = made
-      return made
-    }
+    let made = ReadFold(source, of: generation.scripts, store)
+    folds[source] = made
+    return made
   }
 
-  private func document(_ source: Source, _ key: KeyBytes, at position: UInt64) throws -> [UInt8]? {
+  /// What stands where nothing has happened yet: nothing in a projection, and what every subject of an aggregate begins
+  /// with, as its commands see it.
+  private func beginning(_ source: ReadFold) throws -> [UInt8]? {
+    guard case .aggregate(let aggregate, _) = source.code else { return nil }
+    return try readyScripts().initialState(of: aggregate)
+  }
+
+  private func document(_ source: ReadFold, _ key: KeyBytes, at position: UInt64) throws -> [UInt8]? {
     let name = FoldedDocuments.Key(fold: source.number, key: key)
-    var document = store.find(name, at: position) ?? FoldedDocument()
+    var document = store.find(name, at: position) ?? kept(source, key, at: position) ?? FoldedDocument()
     if document.through >= position { return document.bytes }
     let before = document.through
     do {
@@ -102,25 +106,34 @@ final class DocumentReader: PastReader {
     return document.bytes
   }
 
+  /// The state of a subject with a long history, from its file.
+  private func kept(_ source: ReadFold, _ key: KeyBytes, at position: UInt64) -> FoldedDocument? {
+    guard case .aggregate(let aggregate, _) = source.code, let snapshots else { return nil }
+    let name = SubjectSnapshots.Name(aggregate: source.name, subject: key)
+    let kept = snapshots.newest(
+      name, code: generation.scripts.stateHash(of: aggregate), log, through: position)
+    return kept.map { FoldedDocument(changed: $0.through, through: $0.through, bytes: $0.json) }
+  }
+
   /// Folds what comes after `document` through `position`.
   private func advance(
-    _ document: inout FoldedDocument, _ source: Source, _ name: FoldedDocuments.Key, to position: UInt64
+    _ document: inout FoldedDocument, _ source: ReadFold, _ name: FoldedDocuments.Key, to position: UInt64
   ) throws {
     try window.cover(
       position, known: batch?.chunks ?? [], ahead: batch?.through ?? position, log: log)
     let hash = name.key.hash(hash)
     try name.key.bytes.withUnsafeBytes { key in
-      if source.declaration.key.isDefault {
-        try advance(&document, source, name, subject: key, hash, to: position)
+      if let index = source.index {
+        try advance(&document, source, name, computed: key, hash, by: index, to: position)
       } else {
-        try advance(&document, source, name, computed: key, hash, to: position)
+        try advance(&document, source, name, subject: key, hash, to: position)
       }
     }
     if document.through < position { document.through = position }
   }
 
   private func advance(
-    _ document: inout FoldedDocument, _ source: Source, _ name: FoldedDocuments.Key,
+    _ document: inout FoldedDocument, _ source: ReadFold, _ name: FoldedDocuments.Key,
     subject: UnsafeRawBufferPointer, _ hash: UInt64, to position: UInt64
   ) throws {
     let from = document.through + 1
@@ -137,12 +150,12 @@ final class DocumentReader: PastReader {
   }
 
   private func advance(
-    _ document: inout FoldedDocument, _ source: Source, _ name: FoldedDocuments.Key,
-    computed key: UnsafeRawBufferPointer, _ hash: UInt64, to position: UInt64
+    _ document: inout FoldedDocument, _ source: ReadFold, _ name: FoldedDocuments.Key,
+    computed key: UnsafeRawBufferPointer, _ hash: UInt64, by index: KeyIndex, to position: UInt64
   ) throws {
-    try roll(source, through: position)
+    try roll(index, of: source, through: position)
     let from = document.through + 1
-    let found = source.index.find(hash, from: from, through: position)
+    let found = index.find(hash, from: from, through: position)
     if from < found.first {
       try scan(from, through: min(found.first - 1, position)) { place, entry, time in
         guard try hasKey(key, entry, place, time, source) else { return true }
@@ -165,8 +178,8 @@ final class DocumentReader: PastReader {
     }
   }
 
-  private func roll(_ source: Source, through position: UInt64) throws {
-    try source.index.roll(
+  private func roll(_ index: KeyIndex, of source: ReadFold, through position: UInt64) throws {
+    try index.roll(
       through: position,
       chunk: { from in
         if let chunk = window.chunk(at: from) { return chunk }
@@ -195,30 +208,29 @@ final class DocumentReader: PastReader {
   // MARK: one event
 
   /// Folds an event into the document. False: it stays as it is from here on, as the view keeps it, since the fold fails.
+  /// A state of an aggregate does not stay: no command could be decided on it either.
   private func take(
-    _ entry: EntryView, _ position: UInt64, _ time: Int64, _ source: Source, _ name: FoldedDocuments.Key,
+    _ entry: EntryView, _ position: UInt64, _ time: Int64, _ source: ReadFold, _ name: FoldedDocuments.Key,
     _ document: inout FoldedDocument
   ) throws -> Bool {
     guard entry.rawKind == RecordKind.event.rawValue,
-      let handler = source.declaration.handler(forType: entry.type)
+      let handler = source.handler(forType: entry.type)
     else { return true }
     try goOn(source)
     let scripts = try readyScripts()
     written.truncate(to: 0)
     let outcome = name.key.bytes.withUnsafeBytes { key in
-      func fold(_ bytes: UnsafeRawBufferPointer?) -> FoldOutcome {
-        scripts.fold(
-          projection: source.projection, handler: handler, event: entry, position: Position(position), recorded: time,
-          key: key, document: bytes, into: &written)
-      }
-      guard let bytes = document.bytes else { return fold(nil) }
-      return bytes.withUnsafeBytes { fold($0) }
+      source.fold(
+        scripts, handler, entry, Position(position), recorded: time, key: key, document.bytes, into: &written)
     }
     switch outcome {
     case .document: document = FoldedDocument(changed: position, through: position, bytes: Array(written.bytes))
     case .removed: document = FoldedDocument(changed: position, through: position)
     case .failed(let failure):
       try checkClock(scripts, failure, position)
+      if case .aggregate = source.code {
+        throw Unfoldable(message: "event \(position) cannot be folded: \(failure.message)")
+      }
       document.through = position - 1
       store.keep(document, of: name)
       document.changed = position
@@ -230,7 +242,7 @@ final class DocumentReader: PastReader {
   }
 
   private func hasKey(
-    _ key: UnsafeRawBufferPointer, _ entry: EntryView, _ position: UInt64, _ time: Int64, _ source: Source
+    _ key: UnsafeRawBufferPointer, _ entry: EntryView, _ position: UInt64, _ time: Int64, _ source: ReadFold
   ) throws -> Bool {
     var has = false
     try forEachKey(entry, position, time, source) { if $0.equals(key) { has = true } }
@@ -239,15 +251,15 @@ final class DocumentReader: PastReader {
 
   /// An event whose keys cannot be computed has none, here as in the view.
   private func forEachKey(
-    _ entry: EntryView, _ position: UInt64, _ time: Int64, _ source: Source, _ body: (UnsafeRawBufferPointer) -> Void
+    _ entry: EntryView, _ position: UInt64, _ time: Int64, _ source: ReadFold, _ body: (UnsafeRawBufferPointer) -> Void
   ) throws {
-    guard entry.rawKind == RecordKind.event.rawValue, source.declaration.handler(forType: entry.type) != nil else {
-      return
-    }
+    guard case .projection(let projection, let declaration) = source.code,
+      entry.rawKind == RecordKind.event.rawValue, declaration.handler(forType: entry.type) != nil
+    else { return }
     try goOn(source)
     let scripts = try readyScripts()
     switch scripts.keys(
-      projection: source.projection, event: entry, position: Position(position), recorded: time)
+      projection: projection, event: entry, position: Position(position), recorded: time)
     {
     case .keys(let keys): for key in keys where !key.isEmpty { body(key) }
     case .failed(let failure): try checkClock(scripts, failure, position)
@@ -270,20 +282,20 @@ final class DocumentReader: PastReader {
   }
 
   /// Before each step of a fold. Each is a call of its own for whoever watches the workers.
-  private func goOn(_ source: Source) throws {
+  private func goOn(_ source: ReadFold) throws {
     guard let batch else { return }
     mark.begin(unit)
     if batch.isVoid { throw Stop(description: "the call was given up") }
     let now = Int64(clock.monotonicNanoseconds())
     guard let deadline else {
-      deadline = now + Self.longestNanoseconds
+      deadline = now + store.longestNanoseconds
       return
     }
     if now > deadline {
       throw Stop(
         description: """
-          folding "\(source.declaration.name)" takes longer than \(Self.longestNanoseconds / 1_000_000_000) s; what was \
-          folded is kept, and the event is handled again
+          folding "\(source.name)" takes longer than \(store.longestNanoseconds / 1_000_000_000) s; what was folded is \
+          kept, and the event is handled again
           """)
     }
   }

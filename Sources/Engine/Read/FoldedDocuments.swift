@@ -14,7 +14,7 @@ struct FoldedDocument {
 /// it is asked for.
 struct FoldedDocuments {
   struct Key: Hashable {
-    /// A projection by one version of its code.
+    /// A projection or an aggregate by one version of its code.
     let fold: UInt32
     let key: KeyBytes
   }

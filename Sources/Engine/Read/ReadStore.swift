@@ -8,6 +8,8 @@ package final class ReadStore: Sendable {
   /// Memory for documents, about.
   package static let documentBytes = 64 << 20
 
+  /// Longer than this no call waits for what it reads. What was folded by then is kept, and the call is made again.
+  let longestNanoseconds: Int64
   private let documents: Mutex<FoldedDocuments>
   private let folds = Mutex<[Name: Fold]>([:])
   private let mostPairs: Int
@@ -18,20 +20,23 @@ package final class ReadStore: Sendable {
     let script: ContentHash
   }
 
-  /// One projection by one version of its code. Its index is there as long as a worker has the code.
+  /// One projection or aggregate by one version of its code. Its index is there as long as a worker has the code.
   private struct Fold {
     let number: UInt32
     weak var index: KeyIndex?
   }
 
-  package init(documentBytes: Int = ReadStore.documentBytes, mostPairs: Int? = nil) {
+  package init(
+    documentBytes: Int = ReadStore.documentBytes, mostPairs: Int? = nil, longestNanoseconds: Int64 = 10_000_000_000
+  ) {
+    self.longestNanoseconds = longestNanoseconds
     documents = Mutex(FoldedDocuments(limit: documentBytes))
     self.mostPairs = mostPairs ?? KeyIndex.mostPairs
   }
 
-  func fold(_ projection: ProjectionDeclaration) -> (number: UInt32, index: KeyIndex) {
+  func fold(named name: String, _ script: ContentHash) -> (number: UInt32, index: KeyIndex) {
     folds.withLock { folds in
-      let name = Name(name: Array(projection.name.utf8), script: projection.scriptHash)
+      let name = Name(name: Array(name.utf8), script: script)
       let number = folds[name]?.number ?? UInt32(folds.count)
       let index = folds[name]?.index ?? KeyIndex(mostPairs: mostPairs)
       folds[name] = Fold(number: number, index: index)

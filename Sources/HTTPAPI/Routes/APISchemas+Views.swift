@@ -20,7 +20,9 @@ extension APISchemas {
     ["name": .string(), "position": .integer("Up to where the view had read the log.")], required: ["name", "position"])
 
   private static let document: [String: Schema] = [
-    "key": .string(), "position": .integer("The last event that was folded into it."), "document": .anything,
+    "key": .string(),
+    "position": .integer("The last event that was folded into it; of an aggregate's state, up to where it was made."),
+    "document": .anything,
     "frozen": .object([
       "position": .integer("The event that could not be folded."), "error": .string(), "traceback": .string(),
       "since": .string(), "waiting": .integer("Events that wait, this one included."),

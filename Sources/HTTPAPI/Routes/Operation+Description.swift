@@ -24,7 +24,7 @@ extension Operation {
     case .discardDeadLetters, .discardDeadLetter: "Let those behind a dead letter go on, and take it off the list"
     case .listViews: "Every view, how far it is, and whether it is folded anew"
     case .queryView: "Documents of a view"
-    case .getDocument: "One document of a view"
+    case .getDocument: "One document of a view, or the state of an aggregate's subject"
     case .rebuildView: "Fold a view anew"
     case .reload: "Load the handlers now"
     case .live: "Whether the daemon runs"
@@ -279,7 +279,8 @@ extension Operation {
     case .listEvents, .listSubject: return guarded + [500, 503]
     case .getEvent, .listDeadLetters, .getDeadLetter: return guarded + [404, 500, 503]
     case .listViews: return guarded + [404]
-    case .queryView, .getDocument: return guarded + [404, 503, 504]
+    case .queryView: return guarded + [404, 503, 504]
+    case .getDocument: return guarded + [404, 409, 500, 503, 504]
     case .rebuildView: return guarded + [404, 415, 503]
     case .getConsumer: return guarded + [404]
     case .pauseConsumer, .resumeConsumer, .forgetConsumer: return guarded + [404, 409, 413, 415, 503, 507]

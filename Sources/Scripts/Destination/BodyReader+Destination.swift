@@ -24,7 +24,7 @@ extension BodyReader {
   }
 
   mutating func readDestination(_ name: String, _ value: LuaSlot, _ parts: inout Parts) {
-    parts.destination.keys.append(name)
+    if Words.destination[name] != nil { parts.destination.keys.append(name) }
     switch name {
     case "http", "nats", "postgres", "file": readPlace(name, value, &parts.destination)
     case "subject": parts.destination.subject = readTemplate(name, value)

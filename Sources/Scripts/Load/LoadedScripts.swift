@@ -19,6 +19,9 @@ struct LoadedScripts {
   /// What `reads` may name. Whatever else is folded from the log is added here, under a name of its own.
   var readable: [Readable] {
     projections.enumerated().map { Readable(name: $1.declaration.name, source: .projection($0)) }
+      + consumers.enumerated().filter { $1.declaration.aggregate != nil }.map {
+        Readable(name: $1.declaration.name, source: .aggregate($0))
+      }
   }
 }
 

@@ -7,11 +7,11 @@ struct Loader {
   private let interpreter: Interpreter
   private let run: LoadRun
   /// What the texts of the files say without running them; empty for a worker, whose files were checked before.
-  private var texts: [String: SourceTexts] = [:]
+  private(set) var texts: [String: SourceTexts] = [:]
   let isChecking: Bool
   private(set) var errors: [LoadError] = []
-  /// Names of projections with errors of their own.
-  private var refusedProjections: [String] = []
+  /// Names of projections and aggregates with errors of their own.
+  private(set) var refusedReadables: [String] = []
 
   struct SourceTexts {
     let facts: SourceFacts
@@ -159,7 +159,7 @@ struct Loader {
     } else if let projection {
       loaded.projections.append(projection)
     } else {
-      refusedProjections.append(declared.name)
+      refusedReadables.append(declared.name)
     }
   }
 
@@ -182,23 +182,8 @@ struct Loader {
         Self.doubled(declared, other.declaration.file, other.declaration.line, word: other.declaration.word))
     } else if let consumer {
       loaded.consumers.append(consumer)
-    }
-  }
-
-  /// What consumers read must be there. What is there but has errors is not told twice.
-  private mutating func checkReads(_ loaded: LoadedScripts) {
-    let names = loaded.readable.map(\.name)
-    let broken = refusedProjections
-    for consumer in loaded.consumers.map(\.declaration) {
-      for name in consumer.reads where !(names + broken).contains(where: { $0.utf8.elementsEqual(name.utf8) }) {
-        let near = NearestName.of(name, among: names).map { "did you mean \"\($0)\"?" }
-        let line = texts[consumer.file]?.outline.line(of: ["reads"], in: consumer.name, near: consumer.line)
-        errors.append(
-          LoadError(
-            file: consumer.file, line: line ?? consumer.line,
-            what: "consumer \"\(consumer.name)\" reads \"\(name)\", and there is no such projection",
-            hint: near ?? "write projection \"\(name)\" { on = { … } }"))
-      }
+    } else if declared.word == "aggregate" {
+      refusedReadables.append(declared.name)
     }
   }
 
@@ -207,7 +192,7 @@ struct Loader {
     let names = loaded.projections.map(\.declaration.name)
     for declaration in loaded.consumers.map(\.declaration) {
       guard let each = declaration.destination?.each,
-        !(names + refusedProjections).contains(where: { $0.utf8.elementsEqual(each.utf8) })
+        !(names + refusedReadables).contains(where: { $0.utf8.elementsEqual(each.utf8) })
       else { continue }
       let near = NearestName.of(each, among: names).map { "did you mean \"\($0)\"?" }
       let line = texts[declaration.file]?.outline.line(of: ["each"], in: declaration.name, near: declaration.line)

@@ -32,10 +32,11 @@ package enum Words {
       parameters: [.init("message", "string", "What an operator will read.")], result: "never"),
     Word(
       "read", .handling,
-      "The document of a key in a projection that `reads` names, folded from every event up to the one that is handled "
-        + "and no later one; nil when there is none. The same whenever it is asked.",
+      "The document of a key in a projection, or the state of a subject in an aggregate, that `reads` names, folded from "
+        + "every event up to the one that is handled and no later one; nil when there is no document. The same whenever "
+        + "it is asked.",
       parameters: [
-        .init("name", "string", "One of `reads`."), .init("key", "string|integer", "Whose document."),
+        .init("name", "string", "One of `reads`."), .init("key", "string|integer", "Whose document or state."),
       ], result: "table?"),
     Word("log.debug", .handling, "Writes a line for developers.", parameters: [.init("...", "any", "")]),
     Word("log.info", .handling, "Writes a line.", parameters: [.init("...", "any", "")]),
@@ -84,7 +85,7 @@ package enum Words {
       .init(
         "upgrade", "table<integer, fun(state: table): table>",
         "For each older version a function that makes its state one of the next version."),
-      .init("reads", "string[]", "The projections that its handlers `read`."),
+      .init("reads", "string[]", "The projections and aggregates that its handlers `read`."),
       .init(
         "key", "Key|table<string, Key>",
         "What is kept in order, and waits together when a call fails: `\"subject\"` (default), a path like "

@@ -41,6 +41,7 @@ extension CallState {
       arguments.add(.json(document.bytes))
       return .done
     case .none: return none(arguments)
+    case .failed(let message): return .error("read(\"\(name())\"): \(message)")
     case .hostFault(let message):
       return .abort(kind: Interpreter.Abort.unreadable, message: "read(\"\(name())\"): \(message)")
     }

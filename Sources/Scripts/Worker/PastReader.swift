@@ -3,6 +3,8 @@ package import Events
 /// One thing that handlers can read: which, among those of its kind that the generation declares.
 package enum ReadSource: Sendable, Hashable {
   case projection(Int)
+  /// By its index among the consumers.
+  case aggregate(Int)
 }
 
 /// A name that `reads` may have.
@@ -26,6 +28,8 @@ package enum ReadOutcome: Sendable {
   case document
   /// The key has no document.
   case none
+  /// An event cannot be folded into it: an error of the script that reads, each time anew.
+  case failed(String)
   /// It cannot be read now. The call ends, no attempt is counted, and it is made again.
   case hostFault(String)
 }

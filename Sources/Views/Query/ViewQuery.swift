@@ -42,6 +42,10 @@ package struct ViewDocument: Sendable, Equatable {
   /// Why later events are not: nil for most.
   package var frozen: Frozen?
 
+  package init(key: String, document: [UInt8], position: UInt64, frozen: Frozen? = nil) {
+    (self.key, self.document, self.position, self.frozen) = (key, document, position, frozen)
+  }
+
   package struct Frozen: Sendable, Equatable {
     package var position: UInt64
     package var error: String
@@ -60,6 +64,10 @@ package struct ViewPage: Sendable, Equatable {
   package var next: String?
   /// Up to where the view had read the log.
   package var position: UInt64
+
+  package init(documents: [ViewDocument], next: String?, position: UInt64) {
+    (self.documents, self.next, self.position) = (documents, next, position)
+  }
 }
 
 /// A query as SQL: names that come from outside are fields of documents, quoted or bound, never parts of a statement.
