@@ -36,7 +36,7 @@ simulate: simulator
 
 # What talks to a server over sockets keeps deadlines, and so do stops that wait for threads; the simulator's suite uses all
 # cores by itself: those tests run one after the other.
-TIMED := ^(Acceptance|HTTPAPITests|SimulationTests)\.|WorkerPoolTests|StuckEngineTests
+TIMED := ^(Acceptance|DeliveryTests|HTTPAPITests|SimulationTests)\.|WorkerPoolTests|StuckEngineTests
 
 ## test: every test (FILTER=… runs some)
 test: build simulator test-deps

@@ -55,6 +55,8 @@ let package = Package(
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .target(name: "Client", dependencies: ["Wire", "CCurl"]),
     .target(
+      name: "Delivery", dependencies: ["Engine", "Scripts", "LogStorage", "Platform", "Events", "CBytes", "CCurl"]),
+    .target(
       name: "HTTPAPI",
       dependencies: [
         "Engine", "Scripts", "Wire", "Events", "LogStorage",
@@ -93,6 +95,10 @@ let package = Package(
     .target(
       name: "TestKit", dependencies: ["VirtualPlatform", "Platform", "LogStorage", "Events", "CThreadSanitizer"],
       path: "Tests/TestKit"),
+    .target(
+      name: "CTLSServer", path: "Tests/CTLSServer",
+      linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+    .target(name: "ServerKit", dependencies: ["CTLSServer", "Platform", "TestKit"], path: "Tests/ServerKit"),
     .testTarget(name: "CloudEventsTests", dependencies: ["Events", "CBytes", "TestKit"]),
     .testTarget(name: "PlatformTests", dependencies: ["Platform", "TestKit"]),
     .testTarget(name: "LogStorageTests", dependencies: ["LogStorage", "Platform", "Events", "TestKit"]),
@@ -109,6 +115,11 @@ let package = Package(
     .testTarget(
       name: "ViewsTests",
       dependencies: ["Views", "Engine", "Scripts", "LogStorage", "Platform", "Events", "TestKit"]),
+    .testTarget(
+      name: "DeliveryTests",
+      dependencies: [
+        "Delivery", "Engine", "Scripts", "LogStorage", "Platform", "Events", "ServerKit", "TestKit",
+      ]),
     .testTarget(
       name: "HTTPAPITests",
       dependencies: [
@@ -140,7 +151,7 @@ let package = Package(
   cxxLanguageStandard: .cxx17
 )
 
-let cTargets: Set = ["CLua", "CBytes", "CLuaHost", "CCurl", "CThreadSanitizer"]
+let cTargets: Set = ["CLua", "CBytes", "CLuaHost", "CCurl", "CThreadSanitizer", "CTLSServer"]
 for target in package.targets where !cTargets.contains(target.name) {
   target.swiftSettings = [
     .swiftLanguageMode(.v6),

@@ -2,6 +2,8 @@
 
 #define XXH_INLINE_ALL
 #include <isa-l/crc.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/sha.h>
 #include <xxhash.h>
 
@@ -24,4 +26,11 @@ uint64_t md_hash64(const void *bytes, size_t length, uint64_t seed) {
 
 void md_sha256(const void *bytes, size_t length, uint8_t *out) {
   SHA256((const unsigned char *)bytes, length, out);
+}
+
+void md_hmac_sha256(
+    const void *key, size_t key_length, const void *bytes, size_t length, uint8_t *out) {
+  unsigned int written = 32;
+  // A NULL key would mean "the one of the last call".
+  HMAC(EVP_sha256(), key ? key : "", (int)key_length, (const unsigned char *)bytes, length, out, &written);
 }

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "json_find.h"
 #include "json_scan.h"
 
 #ifdef __cplusplus
@@ -18,6 +19,10 @@ uint64_t md_hash64(const void *_Nullable bytes, size_t length, uint64_t seed);
 
 /// SHA-256 of `length` bytes into `out` (32 bytes).
 void md_sha256(const void *_Nullable bytes, size_t length, uint8_t *_Nonnull out);
+
+/// HMAC-SHA-256 (RFC 2104) of `length` bytes with a key, into `out` (32 bytes).
+void md_hmac_sha256(
+    const void *_Nullable key, size_t key_length, const void *_Nullable bytes, size_t length, uint8_t *_Nonnull out);
 
 #ifdef __cplusplus
 }
