@@ -73,7 +73,7 @@ let package = Package(
     .target(
       name: "Daemon",
       dependencies: [
-        "HTTPAPI", "Views", "Engine", "Scripts", "LogStorage", "Platform", "Events", "Wire",
+        "HTTPAPI", "Delivery", "Views", "Engine", "Scripts", "LogStorage", "Platform", "Events", "Wire",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),

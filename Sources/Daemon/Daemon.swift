@@ -1,3 +1,4 @@
+import Delivery
 import Engine
 import Events
 import Glibc
@@ -32,9 +33,10 @@ package struct Daemon: Sendable {
     let door = try doorConfiguration()
     let (opened, control) = try openLog()
     let snapshots = Snapshotter(store: opened.snapshots, log: opened.reader, control: control, console: console)
-    let engine = makeEngine(opened, control)
-    engine.start()
     let views = makeViews(opened, control)
+    let courier = makeCourier(opened, views)
+    let engine = makeEngine(opened, control, courier)
+    engine.start()
     views.start()
     let loader = ScriptLoader(folder: configuration.handlers, engine: engine, views: views, console: console)
     engine.setReloader { await loader.reload() }
@@ -44,9 +46,12 @@ package struct Daemon: Sendable {
     } catch {
       await views.stop()
       _ = try? await engine.stop()
+      courier.stop(grace: .zero)
       try? opened.close()
       throw error as? DaemonError ?? DaemonError("\(error)")
     }
+    // The engine has waited for what was under way.
+    courier.stop(grace: .zero)
     do {
       try opened.close()
     } catch {
@@ -54,7 +59,14 @@ package struct Daemon: Sendable {
     }
   }
 
-  private func makeEngine(_ opened: OpenedLog, _ control: ControlState) -> RunningEngine {
+  private func makeCourier(_ opened: OpenedLog, _ views: RunningViews) -> Courier {
+    Courier(
+      settings: CourierSettings(version: Version.text), identity: opened.identity,
+      outboxFolder: configuration.data + "/outbox", environment: { getenv($0).map { String(cString: $0) } },
+      documents: ViewTargets(views: views))
+  }
+
+  private func makeEngine(_ opened: OpenedLog, _ control: ControlState, _ courier: Courier) -> RunningEngine {
     var settings = EngineSettings()
     settings.workers = configuration.workers
     settings.acceptsClockJumps = configuration.acceptsClockJumps
@@ -65,7 +77,8 @@ package struct Daemon: Sendable {
       settings: settings,
       start: EngineStart(identity: opened.identity, control: control, logBytes: opened.reader.byteCount),
       journal: opened.journal, identities: opened.identities, framer: opened.framer, reader: opened.reader,
-      clock: SystemClock(), observer: ConsoleObserver(console: console), snapshots: keptStates)
+      clock: SystemClock(), observer: ConsoleObserver(console: console), snapshots: keptStates,
+      deliverer: courier)
   }
 
   private func makeViews(_ opened: OpenedLog, _ control: ControlState) -> RunningViews {

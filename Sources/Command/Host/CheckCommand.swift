@@ -8,7 +8,7 @@ struct CheckCommand: ParsableCommand {
     commandName: "check",
     abstract: "Load the scripts as the daemon would, and print what they declare.",
     discussion: """
-      Prints every consumer with what it hears and emits, every projection with what it hears, and every contract. Exits \
+      Prints every consumer with what it hears and emits, every destination, every projection with what it hears, and every contract. Exits \
       with 1 and file:line of every error when the folder does not load; nothing runs and no data is touched. With \
       --data it also looks for events in the log that a contract of the folder would refuse; the daemon may be running.
 
@@ -64,6 +64,10 @@ struct CheckCommand: ParsableCommand {
     var text = ""
     for consumer in scripts.consumers {
       text += "\(consumer.word) \"\(consumer.name)\"  \(consumer.file):\(consumer.line)\n"
+      if let destination = consumer.destination {
+        text += "  \(destination.place.summary)\n"
+        continue
+      }
       for fold in consumer.aggregate?.folds ?? [] { text += "  folds \(fold.pattern)\n" }
       for handler in consumer.handlers {
         let emitted = scripts.emitted(by: consumer, handler)
@@ -82,9 +86,11 @@ struct CheckCommand: ParsableCommand {
     func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
     let aggregates = scripts.consumers.count { $0.aggregate != nil }
     var counts = [
-      counted(scripts.files.count, "file"), counted(scripts.consumers.count - aggregates, "consumer"),
+      counted(scripts.files.count, "file"), counted(scripts.consumers.count(where: \.hearsEvents), "consumer"),
     ]
+    let destinations = scripts.consumers.count { $0.destination != nil }
     if aggregates > 0 { counts.append(counted(aggregates, "aggregate")) }
+    if destinations > 0 { counts.append(counted(destinations, "destination")) }
     if !scripts.projections.isEmpty { counts.append(counted(scripts.projections.count, "projection")) }
     if !scripts.contracts.isEmpty { counts.append(counted(scripts.contracts.all.count, "contract")) }
     return text + counts.joined(separator: ", ") + ", no errors\n"
@@ -105,6 +111,13 @@ struct CheckCommand: ParsableCommand {
       var on: [Handler]
       var reads: [String]
     }
+    struct Destination: Encodable {
+      var name: String
+      var file: String
+      var line: Int
+      /// `http {env:WAREHOUSE_URL}`: without secrets.
+      var place: String
+    }
     struct Projection: Encodable {
       struct Handler: Encodable {
         var hears: String
@@ -124,6 +137,7 @@ struct CheckCommand: ParsableCommand {
     }
     var files: [String]
     var consumers: [Consumer]
+    var destinations: [Destination]
     var projections: [Projection]
     var contracts: [Contract]
     var refused: [LogAgainstContracts.Refused]
@@ -131,13 +145,18 @@ struct CheckCommand: ParsableCommand {
   }
 
   private func report(_ scripts: Generation, _ refused: [LogAgainstContracts.Refused]) throws -> String {
-    let consumers = scripts.consumers.map { consumer in
+    let consumers = scripts.consumers.filter { $0.destination == nil }.map { consumer in
       Report.Consumer(
-        kind: consumer.aggregate == nil ? nil : consumer.word, name: consumer.name, file: consumer.file,
+        kind: consumer.hearsEvents ? nil : consumer.word, name: consumer.name, file: consumer.file,
         line: consumer.line,
         on: consumer.handlers.map {
           .init(hears: $0.pattern.description, emits: scripts.emitted(by: consumer, $0), line: $0.line)
         }, reads: consumer.reads)
+    }
+    let destinations = scripts.consumers.compactMap { consumer in
+      consumer.destination.map {
+        Report.Destination(name: consumer.name, file: consumer.file, line: consumer.line, place: $0.place.summary)
+      }
     }
     let projections = scripts.projections.map { projection in
       Report.Projection(
@@ -149,7 +168,8 @@ struct CheckCommand: ParsableCommand {
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let data = try encoder.encode(
       Report(
-        files: scripts.files.map(\.path), consumers: consumers, projections: projections,
+        files: scripts.files.map(\.path), consumers: consumers, destinations: destinations,
+        projections: projections,
         contracts: scripts.contracts.all.map {
           .init(type: $0.type, version: $0.version, file: $0.file, line: $0.line)
         },

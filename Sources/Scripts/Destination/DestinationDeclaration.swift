@@ -72,3 +72,15 @@ package struct DestinationDeclaration: Sendable, Hashable {
     (self.place, self.body, self.timeout, self.concurrency, self.each) = (place, body, timeout, concurrency, each)
   }
 }
+
+extension DestinationDeclaration.Place {
+  /// The kind and the place as it was written: `http {env:WAREHOUSE_URL}`.
+  package var summary: String {
+    switch self {
+    case .http(let place): "http \(place.url)"
+    case .nats(let place): "nats \(place.url), \(place.isStream ? "stream " : "")subject \(place.subject)"
+    case .postgres(let place): "postgres \(place.connection), table \(place.table)"
+    case .file(let name): "file \(name)"
+    }
+  }
+}

@@ -12,6 +12,9 @@ struct LoadedScripts {
   /// Commands that a file sends literally.
   var sends: [String: [SourceFacts.Emit]] = [:]
 
+  /// Destinations that a file publishes to literally.
+  var messages: [String: [SourceFacts.Emit]] = [:]
+
   var owners: CommandOwners { CommandOwners(consumers.flatMap(\.commands)) }
 
   var destinations: DestinationSet { DestinationSet(consumers.map(\.declaration)) }

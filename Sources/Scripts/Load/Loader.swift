@@ -85,6 +85,7 @@ struct Loader {
     settle(loaded)
     loaded.emits = texts.mapValues(\.facts.emits)
     loaded.sends = texts.mapValues(\.facts.sends)
+    loaded.messages = texts.mapValues(\.facts.messages)
     return errors.isEmpty ? loaded : nil
   }
 
@@ -324,7 +325,25 @@ extension Loader {
     let made = loaded.emits.sorted { $0.key < $1.key }.flatMap { file, emits in
       emits.map { TypeWarnings.Made(type: $0.type, file: file, line: $0.line) }
     }
-    return warnings + TypeWarnings(heard: heard, made: made, known: knownTypes).all
+    return warnings + TypeWarnings(heard: heard, made: made, known: knownTypes).all + destinationWarnings(loaded)
+  }
+
+  /// Messages for nobody, and destinations that get none.
+  private func destinationWarnings(_ loaded: LoadedScripts) -> [String] {
+    let declared = loaded.consumers.map(\.declaration).filter { $0.destination != nil }
+    let messages = loaded.messages.sorted { $0.key < $1.key }.flatMap { file, messages in
+      messages.map { (file: file, name: $0.type, line: $0.line) }
+    }
+    var warnings: [String] = []
+    for message in messages where !declared.contains(where: { $0.name == message.name }) {
+      let near = NearestName.of(message.name, among: declared.map(\.name)).map { ": did you mean \"\($0)\"?" } ?? ""
+      warnings.append("\(message.file):\(message.line): there is no destination \"\(message.name)\"\(near)")
+    }
+    for destination in declared where !messages.contains(where: { $0.name == destination.name }) {
+      warnings.append(
+        "\(destination.file):\(destination.line): nobody publishes to destination \"\(destination.name)\"")
+    }
+    return warnings
   }
 
   /// `event.price` in a handler, where `event.data.price` was probably meant.

@@ -29,6 +29,8 @@ struct SourceFacts: Sendable {
   fileprivate(set) var emits: [Emit] = []
   /// `send("Withdraw", …)`: commands.
   fileprivate(set) var sends: [Emit] = []
+  /// `publish("warehouse", …)` and `request("payments", …)`: destinations.
+  fileprivate(set) var messages: [Emit] = []
   fileprivate(set) var parameterFields: [ParameterField] = []
 
   init(_ tokens: Tokens) {
@@ -344,14 +346,31 @@ private struct ScopeReader {
   }
 
   private mutating func noteEmit(_ name: Substring) {
-    guard name == "emit" || name == "send", !locals.contains(where: { $0.name == name }) else { return }
+    guard ["emit", "send", "publish", "request"].contains(name), !locals.contains(where: { $0.name == name }) else { return }
     let argument = sees("(") ? at + 1 : at
     let isWhole = argument == at || tokens.isSymbol(argument + 1, ",") || tokens.isSymbol(argument + 1, ")")
     guard isWhole, let type = tokens.literal(argument) else { return }
-    if name == "emit" {
-      facts.emits.append(SourceFacts.Emit(type: type, line: line))
-    } else {
-      facts.sends.append(SourceFacts.Emit(type: type, line: line))
+    let fact = SourceFacts.Emit(type: type, line: line)
+    switch name {
+    case "emit": facts.emits.append(fact)
+    case "send": facts.sends.append(fact)
+    default: facts.messages.append(fact)
+    }
+    if name == "request" { noteReply(from: argument) }
+  }
+
+  /// `reply = "PaymentAnswered"` among the arguments of a request: an event of that type comes of it.
+  private mutating func noteReply(from start: Int) {
+    var depth = 1
+    var index = start
+    while depth > 0, let kind = tokens.kind(index) {
+      if kind == .symbol {
+        if "({[".contains(texts[index]) { depth += 1 }
+        if ")}]".contains(texts[index]) { depth -= 1 }
+      } else if tokens.isName(index, "reply"), tokens.isSymbol(index + 1, "="), let type = tokens.literal(index + 2) {
+        facts.emits.append(SourceFacts.Emit(type: type, line: tokens.all[index].line))
+      }
+      index += 1
     }
   }
 }
