@@ -8,9 +8,11 @@ package import Wire
 
 /// Which dead letters to list.
 package struct DeadLetterSelection: Sendable, Equatable {
-  package var consumer: String?
+  package var kind: DeadLetterKind
+  /// The consumer's, or the destination's.
+  package var owner: String?
   package var key: String?
-  /// Of the event: a whole type, or its beginning and a `*`.
+  /// Of events: a whole type, or its beginning and a `*`.
   package var type: String?
   /// A part of the error's text.
   package var error: String?
@@ -19,12 +21,12 @@ package struct DeadLetterSelection: Sendable, Equatable {
   /// Letters after this id.
   package var after: String?
 
-  package init() {}
+  package init(_ kind: DeadLetterKind = .events) { self.kind = kind }
 
   /// With its question mark; empty when nothing is chosen.
   var query: String {
     let parts = [
-      ("consumer", consumer), ("key", key), ("type", type), ("error", error), ("limit", limit.map { "\($0)" }),
+      (kind.owner, owner), ("key", key), ("type", type), ("error", error), ("limit", limit.map { "\($0)" }),
       ("after", after),
     ].compactMap { name, value in value.map { "\(name)=\(EventSelection.encoded($0))" } }
     return parts.isEmpty ? "" : "?" + parts.joined(separator: "&")
@@ -59,22 +61,38 @@ extension Client {
     try post(Self.path(ofConsumer: name) + "/rewind", RewindRequest(to: target, by: by))
   }
 
+  // MARK: Destinations
+
+  package func destination(_ name: String) throws -> Reply<StatusReport.Outbox> {
+    try reply(try transport.perform(Request(path: Self.path(ofDestination: name))))
+  }
+
+  package func act(_ verb: ConsumerVerb, onDestination name: String, by: String?) throws -> Reply<DestinationReceipt> {
+    try post(Self.path(ofDestination: name) + "/\(verb.rawValue)", ActRequest(by: by))
+  }
+
+  static func path(ofDestination name: String) -> String { "/destinations/" + EventSelection.encoded(name) }
+
   // MARK: Dead letters
 
   package func deadLetters(_ selection: DeadLetterSelection) throws -> Reply<DeadLetterList> {
-    try reply(try transport.perform(Request(path: "/dead-letters" + selection.query)))
+    try reply(try transport.perform(Request(path: selection.kind.path + selection.query)))
   }
 
-  package func deadLetter(_ id: String) throws -> Reply<DeadLetterHistory> {
-    try reply(try transport.perform(Request(path: "/dead-letters/" + EventSelection.encoded(id))))
+  package func deadLetter(_ id: String, of kind: DeadLetterKind) throws -> Reply<DeadLetterHistory> {
+    try reply(try transport.perform(Request(path: "\(kind.path)/\(EventSelection.encoded(id))")))
   }
 
-  package func resolve(_ verb: DeadLetterVerb, _ id: String, by: String?) throws -> Reply<ResolveReceipt> {
-    try post("/dead-letters/\(EventSelection.encoded(id))/\(verb.rawValue)", ActRequest(by: by))
+  package func resolve(
+    _ verb: DeadLetterVerb, _ id: String, of kind: DeadLetterKind, by: String?
+  ) throws -> Reply<ResolveReceipt> {
+    try post("\(kind.path)/\(EventSelection.encoded(id))/\(verb.rawValue)", ActRequest(by: by))
   }
 
-  package func resolve(_ verb: DeadLetterVerb, _ request: ResolveRequest) throws -> Reply<ResolveReceipt> {
-    try post("/dead-letters/\(verb.rawValue)", request)
+  package func resolve(
+    _ verb: DeadLetterVerb, _ request: ResolveRequest, of kind: DeadLetterKind
+  ) throws -> Reply<ResolveReceipt> {
+    try post("\(kind.path)/\(verb.rawValue)", request)
   }
 
   static func path(ofConsumer name: String) -> String { "/consumers/" + EventSelection.encoded(name) }

@@ -90,7 +90,36 @@ package struct ActRequest: Codable, Sendable, Equatable {
   package init(by: String? = nil) { self.by = by }
 }
 
-/// What can be done with a consumer besides setting it back; as the path writes it.
+/// The answer to `GET /destinations`.
+package struct DestinationList: Codable, Sendable, Equatable {
+  package var destinations: [StatusReport.Outbox]
+
+  package init(destinations: [StatusReport.Outbox]) { self.destinations = destinations }
+}
+
+/// The answer to verbs on a destination: what it is like now, durably.
+package struct DestinationReceipt: Codable, Sendable, Equatable {
+  package var destination: String
+  /// As in `StatusReport.Outbox`; `forgotten` for one that is gone.
+  package var state: String
+  /// Everything up to here is delivered, waits for its key, or is dead.
+  package var cursor: UInt64
+  /// False: it was so already.
+  package var changed: Bool
+  /// What is given up: messages that waited for their keys, and dead letters.
+  package var droppedMessages: Int
+  package var droppedDeadLetters: Int
+
+  package init(
+    destination: String, state: String, cursor: UInt64, changed: Bool, droppedMessages: Int = 0,
+    droppedDeadLetters: Int = 0
+  ) {
+    (self.destination, self.state, self.cursor, self.changed) = (destination, state, cursor, changed)
+    (self.droppedMessages, self.droppedDeadLetters) = (droppedMessages, droppedDeadLetters)
+  }
+}
+
+/// What can be done with a consumer or a destination, besides setting a consumer back; as the path writes it.
 package enum ConsumerVerb: String, Sendable, CaseIterable {
   case pause
   case resume

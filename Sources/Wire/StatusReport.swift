@@ -67,11 +67,32 @@ package struct StatusReport: Codable, Sendable, Equatable {
     }
   }
 
+  /// A destination: how much waits to leave for it, and why.
   package struct Outbox: Codable, Sendable, Equatable {
     package var destination: String
-    package var pending: Int
-    package var failed: Int
+    package var script: String
+    /// `running`, `down` (it does not answer: it is asked now and then whether it is back), `behind` (reads older parts of
+    /// the log), `full` (too much waits for blocked keys), `paused` or `removed`.
     package var state: String
+    /// Messages that are still to be delivered; dead letters are not among them.
+    package var pending: UInt64
+    /// Dead letters that are open.
+    package var failed: Int
+    /// Keys that wait for a retry or an operator, and the messages that wait with them.
+    package var blocked: Int
+    package var queued: Int
+    package var cursor: UInt64
+    /// More about the state, for people.
+    package var note: String?
+
+    package init(
+      destination: String, script: String, state: String, pending: UInt64, failed: Int, blocked: Int, queued: Int,
+      cursor: UInt64, note: String? = nil
+    ) {
+      (self.destination, self.script, self.state) = (destination, script, state)
+      (self.pending, self.failed, self.blocked, self.queued) = (pending, failed, blocked, queued)
+      (self.cursor, self.note) = (cursor, note)
+    }
   }
 
   package var version: String

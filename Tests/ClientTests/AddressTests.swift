@@ -35,10 +35,17 @@ struct AddressTests {
     #expect(Client.path(ofConsumer: "..") == "/consumers/..")
     var selection = DeadLetterSelection()
     #expect(selection.query.isEmpty)
-    (selection.consumer, selection.key, selection.error, selection.limit) = ("c&d", "#12", "50 % off", 3)
+    (selection.owner, selection.key, selection.error, selection.limit) = ("c&d", "#12", "50 % off", 3)
     (selection.type, selection.after) = ("T*", "8123.2")
     #expect(
       selection.query == "?consumer=c%26d&key=%2312&type=T%2A&error=50%20%25%20off&limit=3&after=8123.2")
+  }
+
+  @Test func `the outbox has addresses of its own`() {
+    #expect(Client.path(ofDestination: "a/b ü?") == "/destinations/a%2Fb%20%C3%BC%3F")
+    var selection = DeadLetterSelection(.messages)
+    (selection.owner, selection.key) = ("w h", "k")
+    #expect(selection.kind.path + selection.query == "/outbox?destination=w%20h&key=k")
   }
 
   @Test(arguments: [

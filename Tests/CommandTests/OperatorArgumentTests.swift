@@ -19,6 +19,12 @@ struct OperatorArgumentTests {
     ["consumers", "rewind", "a", "--to", "-1"], ["consumers", "rewind", "a", "--to", "9223372036854775808"],
     ["consumers", "rewind", "a", "--to", "2026-02-30"],
     ["consumers", "rewind", "a", "--to", "1", "--yes", "--dry-run"],
+    ["outbox", "retry"], ["outbox", "retry", "warehouse"], ["outbox", "retry", "1", "--all"],
+    ["outbox", "discard", "1", "--destination", "w"], ["outbox", "skip", "--destination", "w"],
+    ["outbox", "retry", "--all", "--consumer", "c"], ["outbox", "--type", "T"], ["outbox", "--limit", "0"],
+    ["outbox", "--error", ""], ["outbox", "show"], ["outbox", "show", "x"], ["outbox", "pause"],
+    ["outbox", "pause", ""], ["outbox", "resume", "a", "b"], ["outbox", "forget"], ["outbox", "dance"],
+    ["outbox", "rewind", "w", "--to", "1"],
   ])
   func `wrong usage is 64`(_ arguments: [String]) {
     let error = #expect(throws: (any Error).self) { try MoondanceCommand.parseAsRoot(arguments) }
@@ -35,6 +41,12 @@ struct OperatorArgumentTests {
     (["consumers"], "ListConsumers"), (["consumers", "--json"], "ListConsumers"),
     (["consumers", "pause", "list"], "PauseConsumer"), (["consumers", "forget", "a", "--yes"], "ForgetConsumer"),
     (["consumers", "rewind", "a", "--to", "2026-01-31T12:00:00+01:00", "--dry-run"], "RewindConsumer"),
+    (["outbox"], "ListOutbox"), (["outbox", "--destination", "w", "--json"], "ListOutbox"),
+    (["outbox", "list", "--key", "k"], "ListOutbox"), (["outbox", "show", "8123.2"], "ShowMessage"),
+    (["outbox", "retry", "1", "2.1"], "RetryMessages"), (["outbox", "skip", "--all"], "SkipMessages"),
+    (["outbox", "discard", "--all", "--destination", "w", "--key", "k"], "DiscardMessages"),
+    (["outbox", "pause", "list"], "PauseDestination"), (["outbox", "resume", "w"], "ResumeDestination"),
+    (["outbox", "forget", "w", "--yes"], "ForgetDestination"),
   ])
   func `what is typed is what is meant`(_ arguments: [String], _ command: String) throws {
     #expect("\(type(of: try MoondanceCommand.parseAsRoot(arguments)))" == command)
@@ -46,7 +58,10 @@ struct OperatorArgumentTests {
     (SkipDeadLetters.self, "dead-letters skip"), (DiscardDeadLetters.self, "dead-letters discard"),
     (ConsumersCommand.self, "consumers"), (ListConsumers.self, "consumers"), (PauseConsumer.self, "consumers pause"),
     (ResumeConsumer.self, "consumers resume"), (RewindConsumer.self, "consumers rewind"),
-    (ForgetConsumer.self, "consumers forget"),
+    (ForgetConsumer.self, "consumers forget"), (OutboxCommand.self, "outbox"), (ListOutbox.self, "outbox"),
+    (ShowMessage.self, "outbox show"), (RetryMessages.self, "outbox retry"), (SkipMessages.self, "outbox skip"),
+    (DiscardMessages.self, "outbox discard"), (PauseDestination.self, "outbox pause"),
+    (ResumeDestination.self, "outbox resume"), (ForgetDestination.self, "outbox forget"),
   ]
 
   @Test func `help teaches with examples that can be typed`() throws {
@@ -94,7 +109,7 @@ struct OperatorArgumentTests {
     var selection = DeadLetterSelection()
     selection.key = "k"
     #expect(try way("--all", "--key", "k") == .found(selection))
-    (selection.consumer, selection.type, selection.error) = ("c", "T*", "no")
+    (selection.owner, selection.type, selection.error) = ("c", "T*", "no")
     #expect(
       try way("--all", "--consumer", "c", "--key", "k", "--type", "T*", "--error", "no") == .found(selection))
   }
@@ -155,17 +170,18 @@ struct OperatorArgumentTests {
       lines(page(["8123.2"], next: "9"), true) == [
         "8123.2  c         k           1  T            8  blocking        2  a.lua:1: no"
       ])
-    #expect(printer.rest(filter: try LetterFilter.parse([])) == "the first 2 of 9; --limit shows more")
-    #expect(printer.rest(filter: try LetterFilter.parse(["--key", "k"])) == "the first 2; --limit shows more")
+    #expect(printer.rest(of: DeadLetterSelection()) == "the first 2 of 9; --limit shows more")
+    #expect(try printer.rest(of: LetterFilter.parse(["--key", "k"]).selection) == "the first 2; --limit shows more")
   }
 
   @Test func `a list without letters says so`() throws {
     var printer = LetterPrinter(isJSON: false, width: nil)
     #expect(printer.lines(page([], next: nil, total: 0), isLast: true) == [])
-    #expect(printer.rest(filter: try LetterFilter.parse([])) == "there are no dead letters")
+    #expect(printer.rest(of: DeadLetterSelection()) == "there are no dead letters")
     _ = printer.lines(page([], next: nil, total: 2), isLast: true)
     #expect(
-      printer.rest(filter: try LetterFilter.parse(["--type", "T"])) == "none of the 2 dead letters is of this kind")
+      try printer.rest(of: LetterFilter.parse(["--type", "T"]).selection)
+        == "none of the 2 dead letters is of this kind")
   }
 
   @Test func `as JSON the pages come as they are, but for those that found nothing`() throws {
@@ -174,7 +190,7 @@ struct OperatorArgumentTests {
     #expect(printer.lines(first, isLast: false) == [first.json])
     #expect(printer.lines(empty, isLast: false) == [])
     #expect(printer.lines(last, isLast: true) == [last.json])
-    #expect(printer.rest(filter: try LetterFilter.parse([])) == nil)
+    #expect(printer.rest(of: DeadLetterSelection()) == nil)
   }
 
   @Test func `a letter is shown with its event and every attempt, and cannot steer the terminal`() throws {
@@ -227,21 +243,21 @@ struct OperatorArgumentTests {
         name: "c", kind: "consumer", script: "", state: state, cursor: 40, lag: 0, blocked: queued, queued: queued,
         deadLetters: letters)
     }
-    #expect(ConsumerText.beforeForgetting(consumer("running", 0, 0)) == nil)
-    let declared = ConsumerText.beforeForgetting(consumer("paused", 12, 1))
+    #expect(ReaderText.beforeForgetting(consumer("running", 0, 0)) == nil)
+    let declared = ReaderText.beforeForgetting(consumer("paused", 12, 1))
     #expect(declared?.hasPrefix("12 events in blocked keys and 1 dead letter of c will be dropped") == true)
     #expect(declared?.contains("keeps its place in the log, 40") == true)
-    let removed = ConsumerText.beforeForgetting(consumer("removed", 0, 0))
+    let removed = ReaderText.beforeForgetting(consumer("removed", 0, 0))
     #expect(removed?.contains("No script declares c") == true && removed?.contains("begin as a new one") == true)
   }
 
   @Test func `what a rewind repeats is said before`() {
-    let text = ConsumerText.beforeRewinding(
+    let text = ReaderText.beforeRewinding(
       RewindReport(consumer: "c", from: 813, cursor: 5000, events: 1203, effects: 1))
     #expect(
       text.hasPrefix("c will go back from 5000 to 813 and handle 1203 events again. It made 1 event of them before"))
     #expect(
-      ConsumerText.rewound(
+      ReaderText.rewound(
         ConsumerReceipt(
           consumer: "c", state: "running", cursor: 812, changed: true, droppedEvents: 1, droppedDeadLetters: 2))
         == "c hears again from 813 on; dropped: 1 event in blocked keys, 2 dead letters")

@@ -300,6 +300,55 @@ import Testing
     #expect(try world.foldFromNothing() == world.core.control)
   }
 
+  // MARK: whom operators speak of
+
+  /// A world with a letter of the consumer "orders" and one of "warehouse", under the key "a".
+  private func worldWithLetters() throws -> World {
+    let world = try world(
+      Self.warehouse.replacing("attempts = 3", with: "attempts = 1")
+        .replacing("consumer \"orders\" {", with: "consumer \"orders\" { retry = false,"))
+    world.emit("Placed", "a", #"{"n":1}"#)
+    try world.settle()
+    world.answer { _ in World.refused() }
+    try world.settle()
+    world.emit("Broken", "a")
+    try world.settle()
+    return world
+  }
+
+  @Test func `letters of consumers and of destinations are listed apart`() throws {
+    let world = try worldWithLetters()
+    func page(_ scope: ReaderScope) -> LetterPage? { world.letters(LetterQuery(scope: scope)) }
+    #expect(page(.consumers)?.letters.map(\.consumer) == ["orders"] && page(.consumers)?.total == 1)
+    #expect(page(.destinations)?.letters.map(\.consumer) == ["warehouse"] && page(.destinations)?.total == 1)
+    #expect(page(.all)?.total == 2)
+    #expect(world.letters(LetterQuery(scope: .consumers, consumer: "warehouse")) == nil)
+    #expect(world.letters(LetterQuery(scope: .destinations, consumer: "orders")) == nil)
+  }
+
+  @Test func `verbs on all of one kind, and on names and ids of the other, leave the other kind alone`() throws {
+    let world = try worldWithLetters()
+    let ids = try #require(world.letters()).letters.map(\.id)
+    func act(_ verb: OperatorJob.Verb, in scope: ReaderScope) throws {
+      world.put(.operate(OperatorJob(verb, in: scope, by: "test")))
+      try world.settle()
+    }
+    let byID = Box<LetterOutcome>()
+    try act(.letters(.discard, .ids(ids), complete: { byID.value = $0 }), in: .consumers)
+    #expect(byID.value == .done(LetterReceipt(resolved: 1, notOpen: [ids[0]])))
+    let all = Box<LetterOutcome>()
+    try act(.letters(.discard, .all(consumer: nil, key: nil), complete: { all.value = $0 }), in: .consumers)
+    #expect(all.value == .done(LetterReceipt()))
+    let pause = Box<ReaderOutcome>()
+    try act(.reader(.pause, name: "warehouse", complete: { pause.value = $0 }), in: .consumers)
+    #expect(pause.value == .unknown)
+    try act(.letters(.discard, .all(consumer: nil, key: nil), complete: { all.value = $0 }), in: .destinations)
+    #expect(all.value == .done(LetterReceipt(resolved: 1)))
+    let told = try world.events(type: "moondance.dead-letter.resolved").map(\.data)
+    #expect(
+      told.count == 2 && told[0].contains(#""consumer":"orders""#) && told[1].contains(#""destination":"warehouse""#))
+  }
+
   // MARK: what lies far back
 
   @Test func `a backlog behind the tail of the log is read from the disk, and delivered in order`() throws {

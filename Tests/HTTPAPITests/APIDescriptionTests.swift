@@ -1,3 +1,4 @@
+import Engine
 import Foundation
 import HTTPTypes
 import Testing
@@ -52,12 +53,12 @@ struct `The API's description` {
   }
 
   @Test func `what a body may say is what the description says`() throws {
-    let schemas = [
-      "ResolveRequest": APISchemas.all["ResolveRequest"], "RewindRequest": APISchemas.all["RewindRequest"],
-    ]
     for operation in Operation.allCases where !operation.bodyNames.isEmpty {
-      let name = operation == .rewindConsumer ? "RewindRequest" : "ResolveRequest"
-      let json = try JSONSerialization.jsonObject(with: JSONEncoder().encode(schemas[name]!)) as? [String: Any]
+      let name =
+        operation == .rewindConsumer
+        ? "RewindRequest" : operation.readers == .destinations ? "ResolveMessagesRequest" : "ResolveRequest"
+      let schema = try #require(APISchemas.all[name])
+      let json = try JSONSerialization.jsonObject(with: JSONEncoder().encode(schema)) as? [String: Any]
       let members = try #require(json?["properties"] as? [String: Any])
       #expect(Set(members.keys) == Set(operation.bodyNames + ["by"]))
     }

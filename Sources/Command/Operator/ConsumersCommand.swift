@@ -79,7 +79,7 @@ struct PauseConsumer: ParsableCommand {
     try server.withClient { client in
       let reply = try client.act(.pause, on: choice.name, by: OperatorName.current)
       if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
-      try Output.print(ConsumerText.paused(reply.value))
+      try Output.print(ReaderText.paused(reply.value))
     }
   }
 }
@@ -101,7 +101,7 @@ struct ResumeConsumer: ParsableCommand {
     try server.withClient { client in
       let reply = try client.act(.resume, on: choice.name, by: OperatorName.current)
       if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
-      try Output.print(ConsumerText.resumed(reply.value))
+      try Output.print(ReaderText.resumed(reply.value))
     }
   }
 }
@@ -130,12 +130,12 @@ struct ForgetConsumer: ParsableCommand {
   func run() throws {
     try server.withClient { client in
       let consumer = try client.consumer(choice.name).value
-      if let statement = ConsumerText.beforeForgetting(consumer) {
+      if let statement = ReaderText.beforeForgetting(consumer) {
         try Consent.require(statement, isGiven: yes)
       }
       let reply = try client.act(.forget, on: choice.name, by: OperatorName.current)
       if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
-      try Output.print(ConsumerText.forgotten(reply.value))
+      try Output.print(ReaderText.forgotten(reply.value))
     }
   }
 }
@@ -181,13 +181,13 @@ struct RewindConsumer: ParsableCommand {
       let preview = try client.preview(rewinding: choice.name, to: to.value)
       if dryRun {
         if server.json { return try Output.write(preview.json + [UInt8(ascii: "\n")]) }
-        return try Output.print(ConsumerText.beforeRewinding(preview.value))
+        return try Output.print(ReaderText.beforeRewinding(preview.value))
       }
-      try Consent.require(ConsumerText.beforeRewinding(preview.value), isGiven: yes)
+      try Consent.require(ReaderText.beforeRewinding(preview.value), isGiven: yes)
       // Where the time that was asked for lies is decided once.
       let reply = try client.rewind(choice.name, to: .position(preview.value.from), by: OperatorName.current)
       if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
-      try Output.print(ConsumerText.rewound(reply.value))
+      try Output.print(ReaderText.rewound(reply.value))
     }
   }
 }

@@ -25,8 +25,10 @@ struct DeadLettersCommand: ParsableCommand {
     defaultSubcommand: ListDeadLetters.self)
 }
 
-/// Which letters are meant, by what they are.
-struct LetterFilter: ParsableArguments {
+/// Which letters of consumers are meant, by what they are.
+struct LetterFilter: LetterFiltering {
+  static let options = "--consumer, --key, --type or --error"
+
   @Option(help: ArgumentHelp("Only letters of this consumer.", valueName: "name"))
   var consumer: String?
 
@@ -48,8 +50,8 @@ struct LetterFilter: ParsableArguments {
   var isEmpty: Bool { consumer == nil && key == nil && type == nil && error == nil }
 
   var selection: DeadLetterSelection {
-    var selection = DeadLetterSelection()
-    (selection.consumer, selection.key, selection.type, selection.error) = (consumer, key, type, error)
+    var selection = DeadLetterSelection(.events)
+    (selection.owner, selection.key, selection.type, selection.error) = (consumer, key, type, error)
     return selection
   }
 }
@@ -83,13 +85,7 @@ struct ListDeadLetters: ParsableCommand {
   }
 
   func run() throws {
-    try server.withClient { client in
-      var printer = LetterPrinter(isJSON: server.json, width: Output.terminalWidth)
-      try LetterPages.forEach(filter.selection, limit: limit, { try client.deadLetters($0) }) { page, isLast in
-        for line in printer.lines(page, isLast: isLast) { try Output.write(line + [UInt8(ascii: "\n")]) }
-      }
-      if let rest = printer.rest(filter: filter) { Output.complain(rest) }
-    }
+    try LetterPrinter.list(filter.selection, limit: limit, server)
   }
 }
 
@@ -111,43 +107,9 @@ struct ShowDeadLetter: ParsableCommand {
 
   @OptionGroup var server: ServerOptions
 
-  func validate() throws { try LetterChoice.check(id) }
+  func validate() throws { try LetterName.check(id) }
 
-  func run() throws {
-    try server.withClient { client in
-      let reply = try client.deadLetter(id)
-      if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
-      try Output.print(LetterText.text(reply))
-    }
-  }
-}
-
-/// Which letters a verb is for.
-struct LetterChoice: ParsableArguments {
-  @Argument(help: ArgumentHelp("As the list gives them.", valueName: "id"))
-  var ids: [String] = []
-
-  @Flag(help: "All dead letters, or all that the options below choose.")
-  var all = false
-
-  @OptionGroup var filter: LetterFilter
-
-  func validate() throws {
-    guard !all || ids.isEmpty else { throw ValidationError("give ids, or --all, not both") }
-    guard all || !ids.isEmpty else {
-      throw ValidationError(
-        "say which dead letters: their ids, or --all with --consumer, --key, --type or --error, or --all alone")
-    }
-    guard all || filter.isEmpty else { throw ValidationError("options that choose among letters go with --all") }
-    for id in ids { try Self.check(id) }
-  }
-
-  static func check(_ id: String) throws {
-    let parts = id.split(separator: ".", omittingEmptySubsequences: false)
-    guard (1...2).contains(parts.count),
-      parts.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { (0x30...0x39).contains($0) } })
-    else { throw ValidationError("\"\(id)\" is no id of a dead letter; one looks like 8123 or 8123.2") }
-  }
+  func run() throws { try LetterText.show(id, of: .events, server) }
 }
 
 /// `moondance dead-letters retry`
@@ -165,7 +127,7 @@ struct RetryDeadLetters: ParsableCommand {
         moondance dead-letters retry --all --type OrderPaid --error 'no such customer'
       """)
 
-  @OptionGroup var choice: LetterChoice
+  @OptionGroup var choice: LetterChoice<LetterFilter>
   @OptionGroup var server: ServerOptions
 
   func run() throws { try LetterRun(verb: .retry, choice: choice).run(server) }
@@ -185,7 +147,7 @@ struct SkipDeadLetters: ParsableCommand {
         moondance dead-letters skip --all --consumer loyalty --key order-1
       """)
 
-  @OptionGroup var choice: LetterChoice
+  @OptionGroup var choice: LetterChoice<LetterFilter>
   @OptionGroup var server: ServerOptions
 
   func run() throws { try LetterRun(verb: .skip, choice: choice).run(server) }
@@ -204,7 +166,7 @@ struct DiscardDeadLetters: ParsableCommand {
         moondance dead-letters discard --all --consumer loyalty --type OrderPaid
       """)
 
-  @OptionGroup var choice: LetterChoice
+  @OptionGroup var choice: LetterChoice<LetterFilter>
   @OptionGroup var server: ServerOptions
 
   func run() throws { try LetterRun(verb: .discard, choice: choice).run(server) }

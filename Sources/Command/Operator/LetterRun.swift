@@ -6,7 +6,15 @@ import Wire
 /// One verb on the letters that were chosen.
 struct LetterRun {
   let verb: DeadLetterVerb
-  let choice: LetterChoice
+  /// Empty: all that `selection` chooses.
+  let ids: [String]
+  let selection: DeadLetterSelection
+
+  init(verb: DeadLetterVerb, choice: LetterChoice<some LetterFiltering>) {
+    (self.verb, ids, selection) = (verb, choice.ids, choice.filter.selection)
+  }
+
+  private var kind: DeadLetterKind { selection.kind }
 
   func run(_ server: ServerOptions) throws {
     try server.withClient { client in
@@ -24,10 +32,10 @@ struct LetterRun {
   private func resolve(_ client: Client, by: String?) throws -> (ResolveReceipt, json: [UInt8]) {
     switch request(by: by) {
     case .one(let id):
-      let reply = try client.resolve(verb, id, by: by)
+      let reply = try client.resolve(verb, id, of: kind, by: by)
       return (reply.value, reply.json)
     case .whole(let request):
-      let reply = try client.resolve(verb, request)
+      let reply = try client.resolve(verb, request, of: kind)
       return (reply.value, reply.json)
     case .groups(let ids): return try resolve(ids, client, by)
     case .found(let selection):
@@ -46,7 +54,7 @@ struct LetterRun {
     var sum = ResolveReceipt()
     for start in stride(from: 0, to: ids.count, by: LetterPages.largest) {
       let group = Array(ids[start..<min(start + LetterPages.largest, ids.count)])
-      let part = try client.resolve(verb, ResolveRequest(ids: group, by: by)).value
+      let part = try client.resolve(verb, ResolveRequest(ids: group, by: by), of: kind).value
       sum.resolved += part.resolved
       sum.unchanged += part.unchanged
       sum.left += part.left
@@ -68,13 +76,15 @@ struct LetterRun {
 
   /// How the choice is put to the daemon.
   func request(by: String?) -> Way {
-    if !choice.all { return choice.ids.count == 1 ? .one(choice.ids[0]) : .groups(choice.ids) }
-    let filter = choice.filter
-    if filter.type != nil || filter.error != nil || filter.consumer == nil && filter.key != nil {
-      return .found(filter.selection)
+    if !ids.isEmpty { return ids.count == 1 ? .one(ids[0]) : .groups(ids) }
+    if selection.type != nil || selection.error != nil || selection.owner == nil && selection.key != nil {
+      return .found(selection)
     }
-    guard let consumer = filter.consumer else { return .whole(ResolveRequest(all: true, by: by)) }
-    return .whole(ResolveRequest(consumer: consumer, key: filter.key, by: by))
+    guard let owner = selection.owner else { return .whole(ResolveRequest(all: true, by: by)) }
+    switch kind {
+    case .events: return .whole(ResolveRequest(consumer: owner, key: selection.key, by: by))
+    case .messages: return .whole(ResolveRequest(destination: owner, key: selection.key, by: by))
+    }
   }
 
   func text(_ receipt: ResolveReceipt) -> String {
@@ -85,7 +95,7 @@ struct LetterRun {
     if receipt.unchanged > 0 { lines.append("\(counted(receipt.unchanged, "dead letter")) skipped already") }
     if receipt.left > 0 {
       lines.append(
-        "\(counted(receipt.left, "dead letter")) left: so much waits for the consumer already; try again when it is less"
+        "\(counted(receipt.left, "dead letter")) left: so much waits for the \(kind.owner) already; try again when it is less"
       )
     }
     if !receipt.notOpen.isEmpty {

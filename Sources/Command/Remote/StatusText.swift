@@ -18,6 +18,7 @@ enum StatusText {
     }
     if !report.warnings.isEmpty { lines += [""] + report.warnings.map { "WARNING: \($0)" } }
     lines += ["", readers(report.consumers)]
+    if !report.outbox.isEmpty { lines += ["", destinations(report.outbox)] }
     if !report.views.isEmpty { lines += ["", ViewText.list(report.views)] }
     return lines.joined(separator: "\n")
   }
@@ -28,9 +29,27 @@ enum StatusText {
     var table = TextTable(["READER", "STATE", "CURSOR", "LAG", "BLOCKED", "DEAD LETTERS"], numbers: [2, 3, 4, 5])
     var lines = table.lines(
       readers.map { [$0.name, $0.state, "\($0.cursor)", "\($0.lag)", "\($0.blocked)", "\($0.deadLetters)"] })
-    let notes = readers.compactMap { reader in reader.note.map { "\(reader.name): \($0)" } }
-    if !notes.isEmpty { lines += [""] + notes.map(EventLine.harmless) }
+    lines += notes(readers.map { ($0.name, $0.note) })
     return lines.joined(separator: "\n")
+  }
+
+  /// The same for destinations.
+  static func destinations(_ destinations: [StatusReport.Outbox]) -> String {
+    if destinations.isEmpty { return "no destinations" }
+    var table = TextTable(
+      ["DESTINATION", "STATE", "PENDING", "BLOCKED", "DEAD LETTERS", "CURSOR"], numbers: [2, 3, 4, 5])
+    var lines = table.lines(
+      destinations.map {
+        [$0.destination, $0.state, "\($0.pending)", "\($0.blocked)", "\($0.failed)", "\($0.cursor)"]
+      })
+    lines += notes(destinations.map { ($0.destination, $0.note) })
+    return lines.joined(separator: "\n")
+  }
+
+  /// After an empty line, a line for each that there is something to say of.
+  private static func notes(_ notes: [(name: String, note: String?)]) -> [String] {
+    let lines = notes.compactMap { entry in entry.note.map { EventLine.harmless("\(entry.name): \($0)") } }
+    return lines.isEmpty ? [] : [""] + lines
   }
 
   /// With spaces behind up to `width`.

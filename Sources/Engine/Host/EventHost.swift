@@ -38,15 +38,28 @@ package protocol EventHost: Sendable {
 
   func status() async -> HostStatus
 
-  /// Does what an operator asks of a consumer, and returns once it is durable. `by`: who acts, for the log.
-  func act(_ verb: ReaderVerb, on consumer: String, by: String) async -> ReaderOutcome
-  /// Does what an operator asks of dead letters, and returns once all of it is durable. Doing it again changes nothing.
-  func resolve(_ verb: LetterVerb, _ selection: LetterSelection, by: String) async -> LetterOutcome
-  /// A page of the open dead letters that are durable; nil when the query names a consumer that there is not.
+  /// Does what an operator asks of a reader, and returns once it is durable. `by`: who acts, for the log.
+  func act(_ verb: ReaderVerb, on name: String, in scope: ReaderScope, by: String) async -> ReaderOutcome
+  /// Does what an operator asks of dead letters of the scope's readers, and returns once all of it is durable. Letters of
+  /// others are none that are open. Doing it again changes nothing.
+  func resolve(
+    _ verb: LetterVerb, _ selection: LetterSelection, in scope: ReaderScope, by: String
+  ) async -> LetterOutcome
+  /// A page of the open dead letters that are durable; nil when the query names a reader that there is not.
   func letters(_ query: LetterQuery) async -> LetterPage?
 
   /// Loads the handlers folder now.
   func reload() async -> ReloadOutcome
+}
+
+extension EventHost {
+  package func act(_ verb: ReaderVerb, on name: String, by: String) async -> ReaderOutcome {
+    await act(verb, on: name, in: .all, by: by)
+  }
+
+  package func resolve(_ verb: LetterVerb, _ selection: LetterSelection, by: String) async -> LetterOutcome {
+    await resolve(verb, selection, in: .all, by: by)
+  }
 }
 
 /// How an append ended.

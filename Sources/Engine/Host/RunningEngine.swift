@@ -228,18 +228,23 @@ extension RunningEngine {
     return status
   }
 
-  package func act(_ verb: ReaderVerb, on consumer: String, by: String) async -> ReaderOutcome {
+  package func act(_ verb: ReaderVerb, on name: String, in scope: ReaderScope, by: String) async -> ReaderOutcome {
     await withCheckedContinuation { continuation in
       inbox.put(
         .operate(
-          OperatorJob(.reader(verb, name: consumer, complete: { continuation.resume(returning: $0) }), by: by)))
+          OperatorJob(
+            .reader(verb, name: name, complete: { continuation.resume(returning: $0) }), in: scope, by: by)))
     }
   }
 
-  package func resolve(_ verb: LetterVerb, _ selection: LetterSelection, by: String) async -> LetterOutcome {
+  package func resolve(
+    _ verb: LetterVerb, _ selection: LetterSelection, in scope: ReaderScope, by: String
+  ) async -> LetterOutcome {
     await withCheckedContinuation { continuation in
       inbox.put(
-        .operate(OperatorJob(.letters(verb, selection, complete: { continuation.resume(returning: $0) }), by: by)))
+        .operate(
+          OperatorJob(
+            .letters(verb, selection, complete: { continuation.resume(returning: $0) }), in: scope, by: by)))
     }
   }
 

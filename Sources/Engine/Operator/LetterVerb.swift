@@ -10,7 +10,7 @@ package enum LetterVerb: String, Sendable, CaseIterable {
   case discard
 }
 
-/// Which letters a verb is for.
+/// Which letters a verb is for, of those that the scope has which it comes with.
 package enum LetterSelection: Sendable, Equatable {
   case ids([LetterID])
   /// Every open letter when the verb arrives, or those of one consumer, or of one of its keys.
@@ -47,14 +47,19 @@ package struct LetterReceipt: Sendable, Equatable {
 
 /// A page of the open dead letters, by id.
 package struct LetterQuery: Sendable {
+  /// Of which readers.
+  package var scope: ReaderScope
+  /// Of these, the one with this name.
   package var consumer: String?
   package var key: KeyBytes?
   /// Letters after this one.
   package var after: LetterID?
   package var limit: Int
 
-  package init(consumer: String? = nil, key: KeyBytes? = nil, after: LetterID? = nil, limit: Int = 100) {
-    (self.consumer, self.key, self.after, self.limit) = (consumer, key, after, limit)
+  package init(
+    scope: ReaderScope = .all, consumer: String? = nil, key: KeyBytes? = nil, after: LetterID? = nil, limit: Int = 100
+  ) {
+    (self.scope, self.consumer, self.key, self.after, self.limit) = (scope, consumer, key, after, limit)
   }
 }
 
@@ -62,7 +67,7 @@ package struct LetterPage: Sendable, Equatable {
   package var letters: [LetterSummary]
   /// Where the next page goes on after; nil: this was the last.
   package var next: LetterID?
-  /// How many letters the consumer, or the host, has open; without regard to the key.
+  /// How many letters the consumer, or all of the scope, have open; without regard to the key.
   package var total: Int
 
   package init(letters: [LetterSummary], next: LetterID?, total: Int) {

@@ -9,6 +9,8 @@ package final class OperatorJob: @unchecked Sendable {
   }
 
   let verb: Verb
+  /// The readers that it may speak of.
+  let scope: ReaderScope
   /// Who acts; kept in the log.
   let by: String
 
@@ -31,8 +33,7 @@ package final class OperatorJob: @unchecked Sendable {
   /// What a verb on a reader is answered with once it is durable.
   var outcome: ReaderOutcome?
 
-  package init(_ verb: Verb, by: String) {
-    self.verb = verb
-    self.by = by
+  package init(_ verb: Verb, in scope: ReaderScope = .all, by: String) {
+    (self.verb, self.scope, self.by) = (verb, scope, by)
   }
 }

@@ -184,7 +184,9 @@ extension EngineCore {
   }
 
   /// Whether a reader has as many waiting units as it may, and so stops reading until some are done.
-  func isFull(_ index: Int) -> Bool { control.readers[index].blocked.unitCount >= settings.queueLimit }
+  func isFull(_ index: Int) -> Bool { control.readers[index].blocked.unitCount >= mostWaiting(index) }
+
+  func mostWaiting(_ index: Int) -> Int { runtimes[index].outbox == nil ? settings.queueLimit : Outbox.mostWaiting }
 
   /// Moves the cursor of a reader that is to stop over what it does not hear.
   func passUnheard(_ index: Int) {

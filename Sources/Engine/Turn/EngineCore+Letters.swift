@@ -11,13 +11,13 @@ extension EngineCore {
 
   /// The letters of a selection by reader; nil when it names a consumer that there is not.
   func parts(
-    of selection: LetterSelection, _ receipt: inout LetterReceipt
+    of selection: LetterSelection, in scope: ReaderScope, _ receipt: inout LetterReceipt
   ) -> [(reader: UInt32, letters: [LetterID])]? {
     switch selection {
     case .ids(let ids):
       var rest = Set(ids)
       var parts: [(reader: UInt32, letters: [LetterID])] = []
-      for reader in control.readers {
+      for reader in control.readers where scope.contains(reader.kind) {
         let letters = rest.filter { reader.letters[$0] != nil }.sorted()
         if letters.isEmpty { continue }
         rest.subtract(letters)
@@ -26,7 +26,7 @@ extension EngineCore {
       receipt.notOpen = rest.sorted()
       return parts
     case .all(let name, let key):
-      guard let readers = readers(named: name) else { return nil }
+      guard let readers = readers(named: name, in: scope) else { return nil }
       return readers.compactMap { reader in
         var letters: [LetterID] = []
         reader.letters.forEach { letter in
@@ -38,9 +38,9 @@ extension EngineCore {
     }
   }
 
-  private func readers(named name: String?) -> [ReaderState]? {
-    guard let name else { return control.readers }
-    return operable(named: name).map { [$0] }
+  private func readers(named name: String?, in scope: ReaderScope) -> [ReaderState]? {
+    guard let name else { return control.readers.filter { scope.contains($0.kind) } }
+    return operable(named: name, in: scope).map { [$0] }
   }
 
   /// Frames the next of a reader's letters. False when they are still to be read, or nothing was framed.
@@ -94,7 +94,7 @@ extension EngineCore {
       job.events[letter.position]?.withUnsafeBytes { bytes in
         events.addHostEvent(.letterResolved, cause: EntryView(bytes.baseAddress!), at: letter.position) { data in
           data.member("id", letter.id.description)
-          data.member("consumer", reader.name)
+          data.member(reader.kind == .destination ? "destination" : "consumer", reader.name)
           data.member("key", letter.key.description)
           data.member("position", letter.position)
           data.member("how", how.description)
@@ -158,7 +158,7 @@ extension EngineCore {
   // MARK: the list
 
   func page(_ query: LetterQuery) -> LetterPage? {
-    guard let readers = readers(named: query.consumer) else { return nil }
+    guard let readers = readers(named: query.consumer, in: query.scope) else { return nil }
     var found: [LetterSummary] = []
     for reader in readers {
       var left = query.limit + 1

@@ -10,10 +10,10 @@ extension EngineCore {
     if appendAgainAt != nil { return refuseForSpace(job) }
     switch job.verb {
     case .reader(_, let name, let complete):
-      guard let reader = operable(named: name) else { return complete(.unknown) }
+      guard let reader = operable(named: name, in: job.scope) else { return complete(.unknown) }
       job.readers = [reader.number]
     case .letters(_, let selection, let complete):
-      guard let parts = parts(of: selection, &job.receipt) else { return complete(.unknownConsumer) }
+      guard let parts = parts(of: selection, in: job.scope, &job.receipt) else { return complete(.unknownConsumer) }
       job.parts = parts
       job.readers = parts.map(\.reader)
     }
@@ -22,8 +22,9 @@ extension EngineCore {
   }
 
   /// A consumer, an aggregate or a destination; no script declares both under one name.
-  func operable(named name: String) -> ReaderState? {
-    let readers = [ReaderChange.Kind.consumer, .aggregate, .destination].compactMap { control.reader(named: name, kind: $0) }
+  func operable(named name: String, in scope: ReaderScope) -> ReaderState? {
+    let kinds = [ReaderChange.Kind.consumer, .aggregate, .destination].filter(scope.contains)
+    let readers = kinds.compactMap { control.reader(named: name, kind: $0) }
     return readers.first { !$0.isRemoved } ?? readers.first
   }
 

@@ -58,7 +58,8 @@ extension EngineCore {
       return "\(breaker.reason); tried again now and then"
     }
     guard isFull(index) else { return nil }
+    let units = reader.kind == .destination ? "messages" : "events"
     return
-      "\(reader.blocked.unitCount) events wait for blocked keys: it reads on when there are fewer than \(settings.queueLimit)"
+      "\(reader.blocked.unitCount) \(units) wait for blocked keys: it reads on when there are fewer than \(mostWaiting(index))"
   }
 }

@@ -2,11 +2,15 @@ internal import Engine
 internal import Events
 internal import Wire
 
-/// What `GET /dead-letters` asks for.
+/// What `GET /dead-letters` and `GET /outbox` ask for.
 struct LetterListQuery: Sendable {
   static let names = ["consumer", "key", "type", "error", "limit", "after"]
+  static let outboxNames = ["destination", "key", "error", "limit", "after"]
 
-  var consumer: String?
+  /// Whose letters.
+  var scope: ReaderScope
+  /// Only those of this consumer or destination.
+  var owner: String?
   var key: KeyBytes?
   /// Of the event that was given up.
   var type: EventFilter.TypeFilter?
@@ -15,10 +19,11 @@ struct LetterListQuery: Sendable {
   var limit: Int?
   var after: LetterID?
 
-  init() {}
+  init(_ scope: ReaderScope) { self.scope = scope }
 
-  init(_ query: Query, maximum: Int) throws(Problem) {
-    if let name = query["consumer"] { consumer = String(decoding: name, as: UTF8.self) }
+  init(_ scope: ReaderScope, _ query: Query, maximum: Int) throws(Problem) {
+    self.scope = scope
+    owner = query.text(scope.ownerName)
     key = query["key"].map { KeyBytes($0) }
     if let type = query["type"] { self.type = try EventQuery.type(type) }
     if let text = query["error"] {
@@ -33,4 +38,9 @@ struct LetterListQuery: Sendable {
       after = id
     }
   }
+}
+
+extension ReaderScope {
+  /// What bodies and queries call those whose letters are meant.
+  var ownerName: String { self == .destinations ? "destination" : "consumer" }
 }

@@ -4,19 +4,37 @@ internal import NIOCore
 
 /// Dead letters as JSON: what the engine keeps of them in memory, and what the log tells.
 struct LetterText {
+  /// What letters are about, and who was to take it.
+  enum Form {
+    /// Events and commands, of consumers.
+    case events(CloudEventEncoder)
+    /// Messages, of destinations.
+    case messages(MessageText)
+
+    var owner: StaticString {
+      switch self {
+      case .events: "consumer"
+      case .messages: "destination"
+      }
+    }
+  }
+
   let reading: any EventReading
-  let encoder: CloudEventEncoder
+  let form: Form
   let limits: DoorLimits
 
   /// `{"deadLetters":[…],"next":id,"total":n}` with those letters of the page that the query's type and error let
-  /// through. A page that would be too large, or takes too long, ends earlier and says where to go on.
-  func json(_ page: LetterPage, _ query: LetterListQuery) throws -> ByteBuffer {
+  /// through. A page that would be too large, or takes too long, ends earlier and says where to go on. `opening`: members
+  /// that come first, each with a comma behind it.
+  func json(_ page: LetterPage, _ query: LetterListQuery, opening: [UInt8] = []) throws -> ByteBuffer {
     var letters = page.letters[...]
     var next = page.next
     var count = 0
     let deadline = ContinuousClock.now + limits.searchTime
     var writer = ByteWriter(capacity: 16 << 10)
-    writer.append("{\"deadLetters\":[" as StaticString)
+    writer.append(UInt8(ascii: "{"))
+    writer.append(opening)
+    writer.append("\"deadLetters\":[" as StaticString)
     try reading.failures(of: page.letters.map(\.id)) { id, failure in
       while let first = letters.first, first.id < id { letters.removeFirst() }
       guard let letter = letters.popFirst() else { return false }
@@ -43,8 +61,8 @@ struct LetterText {
     if let error = query.error, Array(unit.message.utf8).firstRange(of: error) == nil { return false }
     writer.append("{\"id\":" as StaticString)
     writer.appendJSON(string: letter.id.description)
-    writer.member("consumer", letter.consumer)
-    guard try appendEvent(key: letter.key, letter.position, type: query.type, to: &writer) else { return false }
+    writer.member(form.owner, letter.consumer)
+    guard try appendSubject(key: letter.key, letter.position, type: query.type, to: &writer) else { return false }
     writer.appendFailure(failure)
     writer.member("attempts", UInt64(unit.attempt))
     writer.member("failedAt", time: unit.time)
@@ -56,15 +74,15 @@ struct LetterText {
 
   /// One letter with every attempt, the oldest first. `open`: nil when it is resolved.
   func json(
-    _ id: LetterID, _ history: FailureHistory, consumer: String?, open: LetterSummary?
+    _ id: LetterID, _ history: FailureHistory, owner: String?, open: LetterSummary?
   ) throws -> ByteBuffer {
     let last = history.attempts[0].unit
     var writer = ByteWriter(capacity: 4096)
     writer.append("{\"id\":" as StaticString)
     writer.appendJSON(string: id.description)
-    writer.append(",\"consumer\":" as StaticString)
-    writer.append(nullable: consumer)
-    _ = try appendEvent(key: last.key, Position(last.position), type: nil, to: &writer)
+    writer.begin(form.owner)
+    writer.append(nullable: owner)
+    _ = try appendSubject(key: last.key, Position(last.position), type: nil, to: &writer)
     writer.member("failedAt", time: last.time)
     writer.member("state", open.map { $0.isBlocking ? "blocking" : "skipped" } ?? "resolved")
     writer.member("waiting", UInt64(open?.waiting ?? 0))
@@ -83,19 +101,36 @@ struct LetterText {
     return ByteBuffer(bytes: writer.bytes)
   }
 
-  /// False when the event is of another type.
-  private func appendEvent(
+  /// Whether it is about a message, and so a destination's.
+  func isAboutMessage(_ history: FailureHistory) throws -> Bool {
+    var isMessage = false
+    try reading.visit([Position(history.attempts[0].unit.position)]) { entry, _, _ in
+      isMessage = entry.rawKind == RecordKind.message.rawValue
+      return false
+    }
+    return isMessage
+  }
+
+  /// What the letter is about. False when it is of another type than is wanted.
+  private func appendSubject(
     key: KeyBytes, _ position: Position, type: EventFilter.TypeFilter?, to writer: inout ByteWriter
   ) throws -> Bool {
     writer.member("key", key.description)
     writer.member("position", position.rawValue)
-    writer.append(",\"event\":" as StaticString)
+    switch form {
+    case .events: writer.append(",\"event\":" as StaticString)
+    case .messages: writer.append(",\"message\":" as StaticString)
+    }
     let filter = EventFilter(type: type)
     let start = writer.count
     var isWanted = true
     try reading.visit([position]) { entry, position, committed in
       isWanted = type == nil || filter.matches(entry, at: position)
-      if isWanted { encoder.encode(entry, position: position, committed: committed, into: &writer) }
+      guard isWanted else { return false }
+      switch form {
+      case .events(let encoder): encoder.encode(entry, position: position, committed: committed, into: &writer)
+      case .messages(let text): text.append(entry, position: position, committed: committed, to: &writer)
+      }
       return false
     }
     if writer.count == start { writer.append("null" as StaticString) }
@@ -137,7 +172,7 @@ extension ByteWriter {
     append(UInt8(ascii: "\""))
   }
 
-  private mutating func begin(_ name: StaticString) {
+  fileprivate mutating func begin(_ name: StaticString) {
     append(",\"" as StaticString)
     append(name)
     append("\":" as StaticString)

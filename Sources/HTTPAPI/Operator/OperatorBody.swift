@@ -28,16 +28,17 @@ struct OperatorBody {
     return "\(sender) (\(name))"
   }
 
-  /// Which letters are meant. `maximum` bounds the ids.
-  func selection(maximum: Int) throws(Problem) -> LetterSelection {
+  /// Which letters of the scope are meant. `maximum` bounds the ids.
+  func selection(in scope: ReaderScope, maximum: Int) throws(Problem) -> LetterSelection {
+    let owner = scope.ownerName
     let wanted = Problem(
       .badRequest,
       """
-      Say which dead letters are meant: {"ids":["8123","8123.2"]} with 1 to \(maximum) ids, {"consumer":"name"}, perhaps \
+      Say which dead letters are meant: {"ids":["8123","8123.2"]} with 1 to \(maximum) ids, {"\(owner)":"name"}, perhaps \
       with "key", or {"all":true}.
       """)
-    let given = ["ids", "consumer", "all"].filter { members?[$0] != nil }
-    guard given.count == 1, members?["key"] == nil || given == ["consumer"] else { throw wanted }
+    let given = ["ids", owner, "all"].filter { members?[$0] != nil }
+    guard given.count == 1, members?["key"] == nil || given == [owner] else { throw wanted }
     switch members?[given[0]] {
     case .array(let json):
       guard given == ["ids"], let texts = try? JSONDecoder().decode([String].self, from: Data(json)),
@@ -47,8 +48,8 @@ struct OperatorBody {
       guard ids.count == texts.count else { throw wanted }
       return .ids(ids)
     case .boolean(true) where given == ["all"]: return .all(consumer: nil, key: nil)
-    case .string(let consumer) where given == ["consumer"]:
-      return .all(consumer: consumer, key: try members?.text("key").map { KeyBytes($0) })
+    case .string(let name) where given == [owner]:
+      return .all(consumer: name, key: try members?.text("key").map { KeyBytes($0) })
     default: throw wanted
     }
   }

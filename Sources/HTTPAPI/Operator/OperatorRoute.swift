@@ -5,7 +5,7 @@ internal import HummingbirdCore
 internal import NIOCore
 internal import Wire
 
-/// What operators ask for: verbs on consumers and on dead letters. Each is answered when it is durable.
+/// What operators ask for: verbs on consumers, on destinations, and on the dead letters of both. Each is answered when it is durable.
 struct OperatorRoute: Sendable {
   let services: DoorServices
   let operation: Operation
@@ -24,34 +24,31 @@ struct OperatorRoute: Sendable {
       let body = try OperatorBody(body, names: operation.bodyNames)
       let by = try body.by(sender)
       switch operation {
-      case .pauseConsumer: return try await act(.pause, by)
-      case .resumeConsumer: return try await act(.resume, by)
-      case .forgetConsumer: return try await act(.forget, by)
+      case .pauseConsumer, .pauseDestination: return try await act(.pause, by)
+      case .resumeConsumer, .resumeDestination: return try await act(.resume, by)
+      case .forgetConsumer, .forgetDestination: return try await act(.forget, by)
       case .rewindConsumer: return try await rewind(to: body.target(), isDry: body.flag("dryRun"), by)
       default:
         guard let verb = operation.letterVerb else { preconditionFailure("\(operation) takes no document") }
         return operation.hasParameter
           ? try await resolve(verb, by)
-          : try await resolve(verb, body.selection(maximum: services.limits.pageLettersMaximum), by)
+          : try await resolve(verb, body.selection(in: scope, maximum: services.limits.pageLettersMaximum), by)
       }
     } catch {
       return .problem(error)
     }
   }
 
-  // MARK: Consumers
+  // MARK: Consumers and destinations
+
+  private var scope: ReaderScope { operation.readers }
 
   private var name: String { String(decoding: parameter, as: UTF8.self) }
 
   private func act(_ verb: ReaderVerb, _ by: String) async throws(Problem) -> Answer {
-    switch await services.host.act(verb, on: name, by: by) {
-    case .done(let receipt):
-      return Answer(
-        .ok,
-        ConsumerReceipt(
-          consumer: name, state: receipt.state, cursor: receipt.cursor, changed: receipt.changed,
-          droppedEvents: receipt.droppedUnits, droppedDeadLetters: receipt.droppedLetters))
-    case .unknown: throw await services.unknownConsumer(name)
+    switch await services.host.act(verb, on: name, in: scope, by: by) {
+    case .done(let receipt): return answer(receipt)
+    case .unknown: throw await services.unknown(name, in: scope)
     case .refused(let why): throw Self.refused(why)
     case .noSpace: throw DoorServices.outOfSpace
     case .stopped(let maybeIn):
@@ -61,6 +58,21 @@ struct OperatorRoute: Sendable {
           ? "The daemon is stopping. Whether it is done is not known; ask again when it runs."
           : "The daemon is stopping. Nothing was done; ask again when it runs.")
     }
+  }
+
+  private func answer(_ receipt: ReaderReceipt) -> Answer {
+    if scope == .destinations {
+      return Answer(
+        .ok,
+        DestinationReceipt(
+          destination: name, state: receipt.state, cursor: receipt.cursor, changed: receipt.changed,
+          droppedMessages: receipt.droppedUnits, droppedDeadLetters: receipt.droppedLetters))
+    }
+    return Answer(
+      .ok,
+      ConsumerReceipt(
+        consumer: name, state: receipt.state, cursor: receipt.cursor, changed: receipt.changed,
+        droppedEvents: receipt.droppedUnits, droppedDeadLetters: receipt.droppedLetters))
   }
 
   private func rewind(to target: RewindRequest.Target, isDry: Bool, _ by: String) async throws(Problem) -> Answer {
@@ -73,7 +85,7 @@ struct OperatorRoute: Sendable {
     }
     if !isDry { return try await act(.rewind(to: first), by) }
     let status = await services.host.status()
-    guard let reader = status.reader(named: name) else { throw await services.unknownConsumer(name) }
+    guard let reader = status.reader(named: name, in: scope) else { throw await services.unknown(name, in: scope) }
     if let why = RewindPreview.refusal(of: reader, to: first) { throw Self.refused(why) }
     let durable = services.host.durable
     let preview = try await services.reading { [log = services.log] in
@@ -94,13 +106,11 @@ struct OperatorRoute: Sendable {
 
   /// The one that the path names. One that was resolved before is as it should be.
   private func resolve(_ verb: LetterVerb, _ by: String) async throws(Problem) -> Answer {
-    guard let id = LetterID(name) else { throw DoorServices.unknownLetter }
+    guard let id = LetterID(name) else { throw DoorServices.unknownLetter(in: scope) }
     let receipt = try await receipt(verb, .ids([id]), by)
     if !receipt.notOpen.isEmpty {
-      let isKnown = try await services.reading { [log = services.log] in
-        try log.history(of: id) != nil
-      }
-      if !isKnown { throw DoorServices.unknownLetter }
+      // It must have been one of these, then.
+      _ = try await services.history(of: id, in: scope)
     }
     return Answer(.ok, receipt)
   }
@@ -112,20 +122,20 @@ struct OperatorRoute: Sendable {
   private func receipt(
     _ verb: LetterVerb, _ selection: LetterSelection, _ by: String
   ) async throws(Problem) -> ResolveReceipt {
-    switch await services.host.resolve(verb, selection, by: by) {
+    switch await services.host.resolve(verb, selection, in: scope, by: by) {
     case .done(let receipt):
       return ResolveReceipt(
         resolved: receipt.resolved, unchanged: receipt.unchanged, left: receipt.left,
         notOpen: receipt.notOpen.map(\.description))
     case .unknownConsumer:
-      guard case .all(let name?, _) = selection else { preconditionFailure("only a consumer can be unknown") }
-      throw await services.unknownConsumer(name)
+      guard case .all(let name?, _) = selection else { preconditionFailure("only a name can be unknown") }
+      throw await services.unknown(name, in: scope)
     case .noSpace: throw DoorServices.outOfSpace
     case .readFailed:
       throw Problem(
         .readFailed,
         """
-        The events of some letters could not be read; the daemon's own log says why. Those before them are done. Send \
+        What some letters are about could not be read; the daemon's own log says why. Those before them are done. Send \
         the same again: what is done is left alone.
         """)
     case .stopped(let maybeIn):
@@ -135,29 +145,5 @@ struct OperatorRoute: Sendable {
           ? "The daemon is stopping. Some of it may be done; send the same again when it runs: what is done is left alone."
           : "The daemon is stopping. Nothing was done; send the same again when it runs.")
     }
-  }
-}
-
-extension DoorServices {
-  static let unknownLetter = Problem(
-    .notFound, "There has never been a dead letter of this id. GET /dead-letters lists those that are open.")
-
-  /// A name that no consumer has, and what may have been meant.
-  func unknownConsumer(_ name: String) async -> Problem {
-    guard NameRule.declaration.allows(name) else {
-      return Problem(.notFound, "No consumer has such a name. GET /consumers lists those that there are.")
-    }
-    let status = await host.status()
-    let advice =
-      if let near = status.name(near: name) {
-        "Did you mean \"\(near)\"?"
-      } else if status.readers.isEmpty {
-        "No script declares one."
-      } else if status.readers.count <= 10 {
-        "There are: \(status.readers.map(\.name).joined(separator: ", "))."
-      } else {
-        "GET /consumers lists those that there are."
-      }
-    return Problem(.notFound, "There is no consumer \"\(name)\". \(advice)")
   }
 }

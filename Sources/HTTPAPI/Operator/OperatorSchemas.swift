@@ -11,6 +11,25 @@ extension APISchemas {
       "note": .string("More about the state, for people."),
     ], required: ["name", "kind", "script", "state", "cursor", "lag", "blocked", "queued", "deadLetters"])
 
+  static let destination = Schema.object(
+    [
+      "destination": .string(), "script": .string(),
+      "state": .string("running, down (it does not answer), behind, full, paused or removed."),
+      "pending": .integer("Messages that are still to be delivered; dead letters are not among them."),
+      "failed": .integer("Dead letters that are open."),
+      "blocked": .integer("Keys that wait for a retry or an operator."),
+      "queued": .integer("Messages that wait for these keys."),
+      "cursor": .integer("Everything up to here is delivered, waits for its key, or is dead."),
+      "note": .string("More about the state, for people."),
+    ], required: ["destination", "script", "state", "pending", "failed", "blocked", "queued", "cursor"])
+
+  static let destinationReceipt = Schema.object(
+    [
+      "destination": .string(), "state": .string(), "cursor": .integer(),
+      "changed": .boolean, "droppedMessages": .integer("Messages that waited and are given up."),
+      "droppedDeadLetters": .integer(),
+    ], required: ["destination", "state", "cursor", "changed", "droppedMessages", "droppedDeadLetters"])
+
   static let consumerReceipt = Schema.object(
     [
       "consumer": .string(), "state": .string(), "cursor": .integer(),
@@ -49,35 +68,69 @@ extension APISchemas {
   ]
 
   private static let aboutLetter: [String: Schema] = [
-    "id": .string(), "key": .string("#12 when the event at position 12 has no key of its own."),
-    "position": .integer(), "event": .nullable(.reference("CloudEvent")), "failedAt": .string("RFC 3339."),
-    "waiting": .integer("Events that wait behind it."),
+    "id": .string(), "key": .string("#12 when the entry at position 12 has no key of its own."),
+    "position": .integer(), "failedAt": .string("RFC 3339."), "waiting": .integer("How many wait behind it."),
   ]
 
-  static let letter = Schema.object(
-    aboutLetter.merging(failure) { first, _ in first }.merging([
-      "consumer": .string(), "attempts": .integer("Calls that failed."), "state": .string("blocking or skipped."),
-    ]) { first, _ in first }, required: ["id", "consumer", "key", "position", "error", "attempts", "state", "waiting"])
+  private static let event: [String: Schema] = ["event": .nullable(.reference("CloudEvent"))]
 
-  static let letterHistory = Schema.object(
-    aboutLetter.merging([
-      "consumer": .nullable(.string("Null when it was forgotten.")),
-      "state": .string("blocking, skipped or resolved."),
-      "attempts": .array(
-        .object(failure.merging(["attempt": .integer("From 1."), "time": .string("RFC 3339.")]) { first, _ in first })),
-      "omitted": .boolean,
-    ]) { first, _ in first },
-    required: ["id", "consumer", "key", "position", "attempts", "state", "waiting", "omitted"])
+  private static let undelivered: [String: Schema] = [
+    "message": .nullable(
+      .object(
+        [
+          "id": .string("The same at every attempt."), "destination": .string(), "key": .string(),
+          "type": .string("Of what the script was handling that published it."),
+          "headers": .object([:], others: true), "body": .anything, "causationid": .string(), "position": .integer(),
+          "time": .string("When it was committed, RFC 3339."),
+        ], required: ["id", "destination", "key", "position", "time"]))
+  ]
 
-  static let resolveRequest = Schema.object([
-    "ids": .array(.string()), "consumer": .string("All letters of this consumer."),
-    "key": .string("Of these, the letters of this key."), "all": .boolean, "by": by,
-  ])
+  private static func letter(of owner: String, _ about: [String: Schema]) -> Schema {
+    let members: [String: Schema] = [
+      owner: .string(), "attempts": .integer("Attempts that failed."), "state": .string("blocking or skipped."),
+    ]
+    return .object(
+      [aboutLetter, about, failure].reduce(members) { $0.merging($1) { first, _ in first } },
+      required: ["id", owner, "key", "position", "error", "attempts", "state", "waiting"])
+  }
+
+  private static func history(of owner: String, _ about: [String: Schema]) -> Schema {
+    let attempt = failure.merging(["attempt": .integer("From 1."), "time": .string("RFC 3339.")]) { first, _ in first }
+    let members: [String: Schema] = [
+      owner: .nullable(.string("Null when it was forgotten.")), "state": .string("blocking, skipped or resolved."),
+      "attempts": .array(.object(attempt)), "omitted": .boolean,
+    ]
+    return .object(
+      [aboutLetter, about].reduce(members) { $0.merging($1) { first, _ in first } },
+      required: ["id", owner, "key", "position", "attempts", "state", "waiting", "omitted"])
+  }
+
+  static let letter = letter(of: "consumer", event)
+  static let letterHistory = history(of: "consumer", event)
+  static let message = letter(of: "destination", undelivered)
+  static let messageHistory = history(of: "destination", undelivered)
+
+  static let outbox = Schema.object(
+    [
+      "outbox": .array(.reference("Destination")), "deadLetters": .array(.reference("DeadMessage")),
+      "next": .nullable(.string("What after must be to go on; null: this was the last page.")),
+      "total": .integer("Open letters of the destination that was asked for, else of all."),
+    ], required: ["outbox", "deadLetters", "next", "total"])
+
+  private static func resolveRequest(_ owner: String) -> Schema {
+    .object([
+      "ids": .array(.string()), owner: .string("All letters of this \(owner)."),
+      "key": .string("Of these, the letters of this key."), "all": .boolean, "by": by,
+    ])
+  }
+
+  static let resolveRequest = resolveRequest("consumer")
+  static let resolveMessagesRequest = resolveRequest("destination")
 
   static let resolveReceipt = Schema.object(
     [
       "resolved": .integer(), "unchanged": .integer("Letters that skip found skipped already."),
-      "left": .integer("Letters left as they are since their consumer's queues are full."),
+      "left": .integer("Letters left as they are since so much waits for their consumer or destination already."),
       "notOpen": .array(.string("An id of no open letter.")),
     ], required: ["resolved", "unchanged", "left", "notOpen"])
 }

@@ -56,6 +56,10 @@ enum APISchemas {
       "ConsumerReceipt": consumerReceipt, "RewindReport": rewindReport, "RewindRequest": rewindRequest,
       "ActRequest": .object(["by": by]), "DeadLetters": letters, "DeadLetter": letter,
       "DeadLetterHistory": letterHistory, "ResolveRequest": resolveRequest, "ResolveReceipt": resolveReceipt,
+      "Destination": destination,
+      "Destinations": .object(["destinations": .array(.reference("Destination"))], required: ["destinations"]),
+      "DestinationReceipt": destinationReceipt, "Outbox": outbox, "DeadMessage": message,
+      "MessageHistory": messageHistory, "ResolveMessagesRequest": resolveMessagesRequest,
       "Command": command, "CommandEvents": commandEvents, "CommandReceipt": commandReceipt,
       "SubjectState": subjectState,
     ]
@@ -111,8 +115,7 @@ enum APISchemas {
       ]),
       "warnings": .array(.string("What keeps the whole daemon from its work.")),
       "consumers": .array(.reference("Consumer")),
-      "outbox": .array(
-        .object(["destination": .string(), "pending": .integer(), "failed": .integer(), "state": .string()])),
+      "outbox": .array(.reference("Destination")),
       "views": .array(.reference("View")),
     ], required: ["version", "generation", "log", "warnings", "consumers", "outbox", "views"])
 }

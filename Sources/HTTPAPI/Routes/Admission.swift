@@ -60,9 +60,10 @@ enum Admission {
         return .command(parameter, try CommandRoute.wait(values, services.limits))
       }
       if operation == .getState { return .state(parameter, try StateQuery(values)) }
-      if operation == .listDeadLetters {
-        guard let values else { return .letters(LetterListQuery()) }
-        return .letters(try LetterListQuery(values, maximum: services.limits.pageLettersMaximum))
+      if operation == .listDeadLetters || operation == .listOutbox {
+        let scope = operation.readers
+        guard let values else { return .letters(LetterListQuery(scope)) }
+        return .letters(try LetterListQuery(scope, values, maximum: services.limits.pageLettersMaximum))
       }
       if operation.changes { try checkType(head) }
       if operation.takesDocument { return .act(operation, parameter, by: services.access.sender(of: head)) }

@@ -19,9 +19,14 @@ extension DoorResponder {
       report.views = await services.views?.list() ?? []
       return Answer(.ok, report)
     case .listConsumers:
-      return Answer(.ok, ConsumerList(consumers: await services.host.status().readers.map { .init($0) }))
-    case .getConsumer: return try await consumer(parameter)
-    case .getDeadLetter: return try await letter(parameter)
+      let readers = await services.host.status().readers(in: .consumers)
+      return Answer(.ok, ConsumerList(consumers: readers.map { .init($0) }))
+    case .listDestinations:
+      let readers = await services.host.status().readers(in: .destinations)
+      return Answer(.ok, DestinationList(destinations: readers.map { .init($0) }))
+    case .getConsumer: return Answer(.ok, StatusReport.Consumer(try await reader(parameter, in: .consumers)))
+    case .getDestination: return Answer(.ok, StatusReport.Outbox(try await reader(parameter, in: .destinations)))
+    case .getDeadLetter, .getMessage: return try await letter(parameter, in: operation.readers)
     case .reload: return try await reload()
     case .live: return Answer(.ok, HealthReport(status: "live"))
     case .ready:
@@ -51,36 +56,48 @@ extension DoorResponder {
     return Answer(.ok, contentType: "application/cloudevents+json", body: body)
   }
 
-  // MARK: Consumers and dead letters
+  // MARK: Consumers, destinations and dead letters
 
-  private func consumer(_ parameter: [UInt8]) async throws(Problem) -> Answer {
+  private func reader(_ parameter: [UInt8], in scope: ReaderScope) async throws(Problem) -> HostStatus.Reader {
     let name = String(decoding: parameter, as: UTF8.self)
-    guard let reader = await services.host.status().reader(named: name) else {
-      throw await services.unknownConsumer(name)
+    guard let reader = await services.host.status().reader(named: name, in: scope) else {
+      throw await services.unknown(name, in: scope)
     }
-    return Answer(.ok, StatusReport.Consumer(reader))
+    return reader
   }
 
   func letters(_ query: LetterListQuery) async throws(Problem) -> Answer {
     let asked = LetterQuery(
-      consumer: query.consumer, key: query.key, after: query.after, limit: query.limit ?? services.limits.pageLetters)
+      scope: query.scope, consumer: query.owner, key: query.key, after: query.after,
+      limit: query.limit ?? services.limits.pageLetters)
     guard let page = await services.host.letters(asked) else {
-      throw await services.unknownConsumer(query.consumer ?? "")
+      throw await services.unknown(query.owner ?? "", in: query.scope)
     }
-    let body = try await services.reading { [text = services.letters] in try text.json(page, query) }
+    var text = services.letters
+    var opening: [UInt8] = []
+    if query.scope == .destinations {
+      let status = await services.host.status()
+      let destinations = status.readers(in: .destinations).filter { reader in
+        query.owner.map { reader.name.utf8.elementsEqual($0.utf8) } ?? true
+      }
+      text = services.outboxLetters(logID: status.logID)
+      opening = Array("\"outbox\":".utf8) + Answer.json(destinations.map { StatusReport.Outbox($0) }) + Array(",".utf8)
+    }
+    let body = try await services.reading { [text, opening] in try text.json(page, query, opening: opening) }
     return Answer(.ok, body: body)
   }
 
-  private func letter(_ parameter: [UInt8]) async throws(Problem) -> Answer {
-    guard let id = LetterID(String(decoding: parameter, as: UTF8.self)) else { throw DoorServices.unknownLetter }
-    let open = await services.host.letters(LetterQuery(after: id.before, limit: 1))?.letters.first { $0.id == id }
-    let readers = await services.host.status().readers
-    let body = try await services.reading { [text = services.letters] () throws -> ByteBuffer? in
-      guard let history = try text.reading.history(of: id) else { return nil }
-      let consumer = readers.first { $0.number == history.reader }?.name
-      return try text.json(id, history, consumer: consumer, open: open)
+  private func letter(_ parameter: [UInt8], in scope: ReaderScope) async throws(Problem) -> Answer {
+    guard let id = LetterID(String(decoding: parameter, as: UTF8.self)) else {
+      throw DoorServices.unknownLetter(in: scope)
     }
-    guard let body else { throw DoorServices.unknownLetter }
+    let asked = LetterQuery(scope: scope, after: id.before, limit: 1)
+    let open = await services.host.letters(asked)?.letters.first { $0.id == id }
+    let history = try await services.history(of: id, in: scope)
+    let status = await services.host.status()
+    let owner = status.readers.first { $0.number == history.reader }?.name
+    let text = scope == .destinations ? services.outboxLetters(logID: status.logID) : services.letters
+    let body = try await services.reading { try text.json(id, history, owner: owner, open: open) }
     return Answer(.ok, body: body)
   }
 
@@ -105,7 +122,8 @@ extension StatusReport {
         error: status.loadErrors.isEmpty ? nil : status.loadErrors.joined(separator: "\n")),
       log: Log(
         head: status.head, durable: status.durable, bytes: status.logBytes, id: status.logID, name: logName),
-      warnings: status.warnings, consumers: status.readers.map { Consumer($0) })
+      warnings: status.warnings, consumers: status.readers(in: .consumers).map { Consumer($0) },
+      outbox: status.readers(in: .destinations).map { Outbox($0) })
   }
 }
 
@@ -114,6 +132,15 @@ extension StatusReport.Consumer {
     self.init(
       name: reader.name, kind: reader.kind, script: reader.script, state: reader.state, cursor: reader.cursor,
       lag: reader.lag, blocked: reader.blockedKeys, queued: reader.queued, deadLetters: reader.deadLetters,
+      note: reader.note)
+  }
+}
+
+extension StatusReport.Outbox {
+  init(_ reader: HostStatus.Reader) {
+    self.init(
+      destination: reader.name, script: reader.script, state: reader.state, pending: reader.pending,
+      failed: reader.deadLetters, blocked: reader.blockedKeys, queued: reader.queued, cursor: reader.cursor,
       note: reader.note)
   }
 }

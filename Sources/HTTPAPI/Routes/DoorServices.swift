@@ -13,6 +13,7 @@ final class DoorServices: Sendable {
   let access: AccessRule
   let log: any EventReading
   let page: EventPage
+  /// Of consumers.
   let letters: LetterText
   /// Nil: this host has none.
   let views: (any ViewReading)?
@@ -31,7 +32,12 @@ final class DoorServices: Sendable {
     access = AccessRule(configuration)
     let encoder = CloudEventEncoder(logName: host.logName)
     page = EventPage(reading: reading, encoder: encoder, limits: configuration.limits)
-    letters = LetterText(reading: reading, encoder: encoder, limits: configuration.limits)
+    letters = LetterText(reading: reading, form: .events(encoder), limits: configuration.limits)
+  }
+
+  /// Dead letters of destinations. `logID`: as the status gives it.
+  func outboxLetters(logID: String) -> LetterText {
+    LetterText(reading: log, form: .messages(MessageText(logID: logID)), limits: limits)
   }
 
   /// Runs `body` with a decoder that nobody else uses. Decoders are kept, without the memory of large documents.

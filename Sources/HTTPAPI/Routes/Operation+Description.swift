@@ -22,6 +22,16 @@ extension Operation {
     case .retryDeadLetters, .retryDeadLetter: "Call the consumer again"
     case .skipDeadLetters, .skipDeadLetter: "Let those behind a dead letter go on, and keep it"
     case .discardDeadLetters, .discardDeadLetter: "Let those behind a dead letter go on, and take it off the list"
+    case .listDestinations: "Every destination, what waits to leave for it, and why"
+    case .getDestination: "One destination"
+    case .pauseDestination: "Send a destination nothing more"
+    case .resumeDestination: "Let a paused destination go on"
+    case .forgetDestination: "Drop what waits for a destination"
+    case .listOutbox: "How the destinations are, and messages that they did not take"
+    case .getMessage: "One message that a destination did not take, with every attempt"
+    case .retryMessages, .retryMessage: "Deliver it again"
+    case .skipMessages, .skipMessage: "Let those behind a message go on, and keep it"
+    case .discardMessages, .discardMessage: "Let those behind a message go on, and take it off the list"
     case .listViews: "Every view, how far it is, and whether it is folded anew"
     case .queryView: "Documents of a view"
     case .getDocument: "One document of a view, or the state of an aggregate's subject"
@@ -71,15 +81,33 @@ extension Operation {
       are dropped, since they are heard again; what it emits is new. With dryRun nothing is done: the answer says how much \
       would be repeated.
       """
+    case .pauseDestination:
+      "What is under way is finished. Restarts and deploys change nothing: its messages wait until it is resumed."
+    case .forgetDestination:
+      """
+      Messages that wait for a blocked key and dead letters are never delivered. A destination that is declared keeps its \
+      place and goes on with what comes after; one that is not is gone with all that waits.
+      """
+    case .listOutbox:
+      """
+      Messages are listed that were given up, in the order of their ids. error is looked for in a page at a time, so a page \
+      may be short, or empty, and still have a next one.
+      """
     case .listDeadLetters:
       """
       In the order of their ids. type and error are looked for in a page at a time, so a page may be short, or empty, and \
       still have a next one.
       """
-    case .getDeadLetter: "It is found as long as the log exists, also when it is resolved."
+    case .getDeadLetter, .getMessage: "It is found as long as the log exists, also when it is resolved."
     case .retryDeadLetters, .retryDeadLetter:
       "With all its attempts before it, in its place among the events of its key. What is resolved already is left alone."
-    case .skipDeadLetters, .skipDeadLetter, .discardDeadLetters, .discardDeadLetter:
+    case .retryMessages, .retryMessage:
+      """
+      With all its attempts before it and the same id, in its place among the messages of its key. What is resolved already \
+      is left alone.
+      """
+    case .skipDeadLetters, .skipDeadLetter, .discardDeadLetters, .discardDeadLetter, .skipMessages, .skipMessage,
+      .discardMessages, .discardMessage:
       "What is resolved already is left alone, so asking twice is safe."
     case .queryView:
       """
@@ -117,7 +145,7 @@ extension Operation {
     case .listSubject:
       return [Parameter("subject", in: "path", required: true, .string(), "The subject.")]
         + queryNames.map { Self.parameter($0, limits) }
-    case .listDeadLetters: return queryNames.map { Self.letterParameter($0, limits) }
+    case .listDeadLetters, .listOutbox: return queryNames.map { Self.letterParameter($0, limits) }
     case .sendCommand:
       return [
         Parameter("type", in: "path", required: true, .string(), "The command."),
@@ -132,7 +160,10 @@ extension Operation {
       ]
     case .getConsumer, .pauseConsumer, .resumeConsumer, .forgetConsumer, .rewindConsumer:
       return [Parameter("name", in: "path", required: true, .string(), "The name of a consumer, percent-encoded.")]
-    case .getDeadLetter, .retryDeadLetter, .skipDeadLetter, .discardDeadLetter:
+    case .getDestination, .pauseDestination, .resumeDestination, .forgetDestination:
+      return [Parameter("name", in: "path", required: true, .string(), "The name of a destination, percent-encoded.")]
+    case .getDeadLetter, .retryDeadLetter, .skipDeadLetter, .discardDeadLetter, .getMessage, .retryMessage,
+      .skipMessage, .discardMessage:
       return [Parameter("id", in: "path", required: true, .string(), "As the list of dead letters gives it.")]
     case .queryView, .getDocument, .rebuildView:
       var parameters = [
@@ -184,6 +215,7 @@ extension Operation {
     let (schema, text): (Schema, String) =
       switch name {
       case "consumer": (.string(), "Letters of this consumer.")
+      case "destination": (.string(), "This destination, and messages to it.")
       case "key": (.string(), "Letters of this key.")
       case "type": (.string(), "Letters about events of this type; with * at the end, of all types that begin so.")
       case "error": (.string(), "Letters in whose error this text stands.")
@@ -206,6 +238,7 @@ extension Operation {
     case .sendCommand: return json("Command", required: true)
     case .rewindConsumer: return json("RewindRequest", required: true)
     case .retryDeadLetters, .skipDeadLetters, .discardDeadLetters: return json("ResolveRequest", required: true)
+    case .retryMessages, .skipMessages, .discardMessages: return json("ResolveMessagesRequest", required: true)
     default: return takesDocument ? json("ActRequest", required: false) : nil
     }
   }
@@ -254,8 +287,14 @@ extension Operation {
       ]
     case .listDeadLetters: return [200: json("A page of dead letters.", "DeadLetters")]
     case .getDeadLetter: return [200: json("The dead letter.", "DeadLetterHistory")]
+    case .listDestinations: return [200: json("Every destination.", "Destinations")]
+    case .getDestination: return [200: json("The destination.", "Destination")]
+    case .pauseDestination, .resumeDestination, .forgetDestination:
+      return [200: json("It is durable.", "DestinationReceipt")]
+    case .listOutbox: return [200: json("The destinations, and a page of dead letters.", "Outbox")]
+    case .getMessage: return [200: json("The dead letter.", "MessageHistory")]
     case .retryDeadLetters, .skipDeadLetters, .discardDeadLetters, .retryDeadLetter, .skipDeadLetter,
-      .discardDeadLetter:
+      .discardDeadLetter, .retryMessages, .skipMessages, .discardMessages, .retryMessage, .skipMessage, .discardMessage:
       return [200: json("It is durable.", "ResolveReceipt")]
     case .listViews: return [200: json("The views.", "Views")]
     case .queryView: return [200: json("Documents.", "ViewPage")]
@@ -277,19 +316,20 @@ extension Operation {
     case .sendCommand: return guarded + [404, 409, 413, 415, 422, 500, 503, 507]
     case .getState: return guarded + [404, 409, 500, 503]
     case .listEvents, .listSubject: return guarded + [500, 503]
-    case .getEvent, .listDeadLetters, .getDeadLetter: return guarded + [404, 500, 503]
+    case .getEvent, .listDeadLetters, .getDeadLetter, .listOutbox, .getMessage: return guarded + [404, 500, 503]
     case .listViews: return guarded + [404]
     case .queryView: return guarded + [404, 503, 504]
     case .getDocument: return guarded + [404, 409, 500, 503, 504]
     case .rebuildView: return guarded + [404, 415, 503]
-    case .getConsumer: return guarded + [404]
-    case .pauseConsumer, .resumeConsumer, .forgetConsumer: return guarded + [404, 409, 413, 415, 503, 507]
+    case .getConsumer, .getDestination: return guarded + [404]
+    case .pauseConsumer, .resumeConsumer, .forgetConsumer, .pauseDestination, .resumeDestination, .forgetDestination:
+      return guarded + [404, 409, 413, 415, 503, 507]
     case .rewindConsumer, .retryDeadLetters, .skipDeadLetters, .discardDeadLetters, .retryDeadLetter, .skipDeadLetter,
-      .discardDeadLetter:
-      return guarded + [404, 413, 415, 500, 503, 507] + (isConsumerVerb ? [409] : [])
+      .discardDeadLetter, .retryMessages, .skipMessages, .discardMessages, .retryMessage, .skipMessage, .discardMessage:
+      return guarded + [404, 413, 415, 500, 503, 507] + (isReaderVerb ? [409] : [])
     case .reload: return guarded + [415, 422]
     case .ready: return guarded + [507]
-    case .status, .listConsumers, .live, .describe: return guarded
+    case .status, .listConsumers, .listDestinations, .live, .describe: return guarded
     }
   }
 
@@ -301,7 +341,7 @@ extension Operation {
     case .rejected: self == .sendCommand
     case .contractBroken: self == .append
     case .notLoaded: self == .reload
-    case .refused: isConsumerVerb || self == .getState
+    case .refused: isReaderVerb || self == .getState
     default: true
     }
   }

@@ -27,6 +27,19 @@ enum Operation: String, CaseIterable, Sendable {
   case retryDeadLetter
   case skipDeadLetter
   case discardDeadLetter
+  case listDestinations
+  case getDestination
+  case pauseDestination
+  case resumeDestination
+  case forgetDestination
+  case listOutbox
+  case retryMessages
+  case skipMessages
+  case discardMessages
+  case getMessage
+  case retryMessage
+  case skipMessage
+  case discardMessage
   case listViews
   case queryView
   case getDocument
@@ -52,21 +65,33 @@ enum Operation: String, CaseIterable, Sendable {
   }
 
   /// Whether the body, if there is one, says more.
-  var takesDocument: Bool { letterVerb != nil || isConsumerVerb }
+  var takesDocument: Bool { letterVerb != nil || isReaderVerb }
 
-  var isConsumerVerb: Bool {
+  /// Whether it changes a consumer or a destination.
+  var isReaderVerb: Bool {
     switch self {
     case .pauseConsumer, .resumeConsumer, .forgetConsumer, .rewindConsumer: true
+    case .pauseDestination, .resumeDestination, .forgetDestination: true
     default: false
+    }
+  }
+
+  /// Of an operator's operation: whom it may speak of.
+  var readers: ReaderScope {
+    switch self {
+    case .listDestinations, .getDestination, .pauseDestination, .resumeDestination, .forgetDestination, .listOutbox,
+      .retryMessages, .skipMessages, .discardMessages, .getMessage, .retryMessage, .skipMessage, .discardMessage:
+      .destinations
+    default: .consumers
     }
   }
 
   /// What is to be done with dead letters.
   var letterVerb: LetterVerb? {
     switch self {
-    case .retryDeadLetter, .retryDeadLetters: .retry
-    case .skipDeadLetter, .skipDeadLetters: .skip
-    case .discardDeadLetter, .discardDeadLetters: .discard
+    case .retryDeadLetter, .retryDeadLetters, .retryMessage, .retryMessages: .retry
+    case .skipDeadLetter, .skipDeadLetters, .skipMessage, .skipMessages: .skip
+    case .discardDeadLetter, .discardDeadLetters, .discardMessage, .discardMessages: .discard
     default: nil
     }
   }
@@ -94,6 +119,19 @@ enum Operation: String, CaseIterable, Sendable {
     case .retryDeadLetter: "/dead-letters/{id}/retry"
     case .skipDeadLetter: "/dead-letters/{id}/skip"
     case .discardDeadLetter: "/dead-letters/{id}/discard"
+    case .listDestinations: "/destinations"
+    case .getDestination: "/destinations/{name}"
+    case .pauseDestination: "/destinations/{name}/pause"
+    case .resumeDestination: "/destinations/{name}/resume"
+    case .forgetDestination: "/destinations/{name}/forget"
+    case .listOutbox: "/outbox"
+    case .getMessage: "/outbox/{id}"
+    case .retryMessages: "/outbox/retry"
+    case .skipMessages: "/outbox/skip"
+    case .discardMessages: "/outbox/discard"
+    case .retryMessage: "/outbox/{id}/retry"
+    case .skipMessage: "/outbox/{id}/skip"
+    case .discardMessage: "/outbox/{id}/discard"
     case .listViews: "/views"
     case .queryView: "/views/{name}"
     case .getDocument: "/views/{name}/{key}"
@@ -121,6 +159,7 @@ enum Operation: String, CaseIterable, Sendable {
     switch self {
     case .rewindConsumer: ["to", "dryRun"]
     case .retryDeadLetters, .skipDeadLetters, .discardDeadLetters: ["ids", "consumer", "key", "all"]
+    case .retryMessages, .skipMessages, .discardMessages: ["ids", "destination", "key", "all"]
     default: []
     }
   }
@@ -130,6 +169,7 @@ enum Operation: String, CaseIterable, Sendable {
     case .listEvents: EventQuery.names
     case .listSubject: EventQuery.names.filter { $0 != "subject" }
     case .listDeadLetters: LetterListQuery.names
+    case .listOutbox: LetterListQuery.outboxNames
     case .queryView: ViewRequest.names
     case .getDocument: ViewRequest.documentNames
     case .sendCommand: CommandRoute.queryNames

@@ -159,6 +159,26 @@ final class MemoryHost: EventHost, EventReading {
     wake()
   }
 
+  /// Appends a message as a script's `publish` makes it.
+  func append(message destination: String, key: String, body: String?, headers: String? = nil, for type: String?) {
+    let batch = EntryBatch(hash: hash)
+    destination.bytes { destination in
+      key.bytes { key in
+        (body ?? "").bytes { body in
+          batch.begin(
+            kind: .message, type: destination, subject: key, data: body, encoding: body.isEmpty ? .none : .json,
+            cause: 1,
+            root: 1, depth: 1)
+        }
+      }
+    }
+    type?.bytes { batch.addAttribute(.about, $0) }
+    headers?.bytes { batch.addAttribute(.headers, $0) }
+    batch.end()
+    state.withLock { $0.entries.append(Entry(bytes: batch.copy(0), committed: 1_782_898_200_000_000)) }
+    wake()
+  }
+
   /// The next appends end so, instead of appending; nil appends.
   func script(_ outcomes: [AppendOutcome?]) { state.withLock { $0.scripted = outcomes } }
 

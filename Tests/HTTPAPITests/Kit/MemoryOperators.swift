@@ -30,12 +30,20 @@ struct MemoryOperators {
   /// What was asked of the last preview.
   var previewed: (from: Position, cursor: Position)?
 
-  func index(of name: String) -> Int? { readers.firstIndex { $0.name == name } }
+  func index(of name: String, in scope: ReaderScope = .all) -> Int? {
+    readers.firstIndex { $0.name == name && scope.contains($0) }
+  }
+
+  /// Whether a letter is of the scope; one of nobody who is there is a consumer's.
+  func isIn(_ scope: ReaderScope, _ letter: LetterSummary) -> Bool {
+    guard let index = index(of: letter.consumer) else { return scope != .destinations }
+    return scope.contains(readers[index])
+  }
 }
 
 extension MemoryOperators {
-  mutating func act(_ verb: ReaderVerb, on name: String) -> ReaderOutcome {
-    guard let index = index(of: name) else { return .unknown }
+  mutating func act(_ verb: ReaderVerb, on name: String, in scope: ReaderScope) -> ReaderOutcome {
+    guard let index = index(of: name, in: scope) else { return .unknown }
     var receipt = ReaderReceipt(changed: true, state: "", cursor: readers[index].cursor)
     switch verb {
     case .pause, .resume:
@@ -63,17 +71,19 @@ extension MemoryOperators {
     return before - open.count
   }
 
-  mutating func resolve(_ verb: LetterVerb, _ selection: LetterSelection) -> LetterOutcome {
+  mutating func resolve(_ verb: LetterVerb, _ selection: LetterSelection, in scope: ReaderScope) -> LetterOutcome {
     var receipt = LetterReceipt()
     let chosen: [LetterID]
     switch selection {
     case .ids(let ids): chosen = ids
     case .all(let name, let key):
-      if let name, index(of: name) == nil { return .unknownConsumer }
-      chosen = open.filter { (name == nil || $0.consumer == name) && (key == nil || $0.key == key) }.map(\.id)
+      if let name, index(of: name, in: scope) == nil { return .unknownConsumer }
+      chosen = open.filter {
+        isIn(scope, $0) && (name == nil || $0.consumer == name) && (key == nil || $0.key == key)
+      }.map(\.id)
     }
     for id in Set(chosen).sorted() {
-      guard let index = open.firstIndex(where: { $0.id == id }) else {
+      guard let index = open.firstIndex(where: { $0.id == id && isIn(scope, $0) }) else {
         receipt.notOpen.append(id)
         continue
       }
@@ -91,8 +101,10 @@ extension MemoryOperators {
   }
 
   func page(_ query: LetterQuery) -> LetterPage? {
-    if let name = query.consumer, index(of: name) == nil { return nil }
-    let ofConsumer = open.filter { query.consumer == nil || $0.consumer == query.consumer }
+    if let name = query.consumer, index(of: name, in: query.scope) == nil { return nil }
+    let ofConsumer = open.filter {
+      isIn(query.scope, $0) && (query.consumer == nil || $0.consumer == query.consumer)
+    }
     let found = ofConsumer.filter { letter in
       !pending.contains(letter.id) && (query.key == nil || letter.key == query.key)
         && query.after.map { letter.id > $0 } ?? true
@@ -103,18 +115,27 @@ extension MemoryOperators {
   }
 }
 
+extension ReaderScope {
+  fileprivate func contains(_ reader: HostStatus.Reader) -> Bool {
+    contains(reader.isDestination ? .destination : .consumer)
+  }
+}
+
 extension MemoryHost {
-  func act(_ verb: ReaderVerb, on consumer: String, by: String) async -> ReaderOutcome {
+  func act(_ verb: ReaderVerb, on name: String, in scope: ReaderScope, by: String) async -> ReaderOutcome {
     operators.withLock { state in
-      state.acts.append(.init(what: "\(verb) \(consumer)", by: by))
-      return state.readerOutcomes.isEmpty ? state.act(verb, on: consumer) : state.readerOutcomes.removeFirst()
+      state.acts.append(.init(what: "\(verb) \(name)", by: by))
+      return state.readerOutcomes.isEmpty ? state.act(verb, on: name, in: scope) : state.readerOutcomes.removeFirst()
     }
   }
 
-  func resolve(_ verb: LetterVerb, _ selection: LetterSelection, by: String) async -> LetterOutcome {
+  func resolve(
+    _ verb: LetterVerb, _ selection: LetterSelection, in scope: ReaderScope, by: String
+  ) async -> LetterOutcome {
     operators.withLock { state in
       state.acts.append(.init(what: "\(verb)", by: by))
-      return state.letterOutcomes.isEmpty ? state.resolve(verb, selection) : state.letterOutcomes.removeFirst()
+      return state.letterOutcomes.isEmpty
+        ? state.resolve(verb, selection, in: scope) : state.letterOutcomes.removeFirst()
     }
   }
 
@@ -175,6 +196,25 @@ extension MemoryHost {
     isBlocking: Bool = true
   ) -> Position {
     append(type, subject: subject, data: data)
+    return note(id, on: subject, of: consumer, error, attempts, log, waiting, isBlocking)
+  }
+
+  /// A message that `destination` did not take.
+  @discardableResult
+  func giveUp(
+    message id: String, to destination: String = "warehouse", key: String = "a", body: String? = "{}",
+    headers: String? = nil, for type: String? = "Work", error: String = "500", attempts: Int = 1, waiting: Int = 0,
+    isBlocking: Bool = true
+  ) -> Position {
+    append(message: destination, key: key, body: body, headers: headers, for: type)
+    return note(id, on: key, of: destination, error, attempts, [], waiting, isBlocking)
+  }
+
+  /// The last entry is a letter now.
+  private func note(
+    _ id: String, on subject: String, of consumer: String, _ error: String, _ attempts: Int, _ log: [String],
+    _ waiting: Int, _ isBlocking: Bool
+  ) -> Position {
     let position = durable
     let id = LetterID(id)!
     let failures = (1...attempts).map { attempt in
