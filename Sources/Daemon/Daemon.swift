@@ -36,7 +36,8 @@ package struct Daemon: Sendable {
     engine.start()
     let views = makeViews(opened, control)
     views.start()
-    let loader = ScriptLoader(folder: configuration.handlers, engine: engine, views: views, console: console)
+    let loader = ScriptLoader(
+      folder: configuration.handlers, engine: engine, views: views, keptStates: keptStates, console: console)
     engine.setReloader { await loader.reload() }
     do {
       try await loadFirst(loader, engine, control, views)
