@@ -55,7 +55,7 @@ struct CheckAcceptance {
     #expect(daemon.stop() == 0)
 
     let contracts = ["OrderBooked", "OrderCancelled", "Reserved", "ParcelSent"].map {
-      "contract \"\($0)\" { schema = { note = \"string\" } }"
+      "contract \"\($0)\" { schema = { [\"note?\"] = \"string\" } }"
     }
     _ = try folder.write(["contracts.lua": contracts.joined(separator: "\n")], below: "handlers")
     #expect(try Binary.run(["check", handlers, "--data", data]).err == "")
