@@ -38,7 +38,8 @@ package struct Daemon: Sendable {
     let engine = makeEngine(opened, control, courier)
     engine.start()
     views.start()
-    let loader = ScriptLoader(folder: configuration.handlers, engine: engine, views: views, console: console)
+    let loader = ScriptLoader(
+      folder: configuration.handlers, engine: engine, views: views, keptStates: keptStates, console: console)
     engine.setReloader { await loader.reload() }
     do {
       try await loadFirst(loader, engine, control, views)

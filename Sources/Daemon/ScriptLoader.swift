@@ -11,14 +11,18 @@ actor ScriptLoader {
   private let folder: FolderReader
   private let engine: RunningEngine
   private let views: RunningViews
+  private let keptStates: SubjectSnapshots
   private let console: Console
   /// Loads queue behind each other although each of them waits for the engine.
   private var last: Task<ReloadOutcome, Never>?
 
-  init(folder: String, engine: RunningEngine, views: RunningViews, console: Console) {
+  init(
+    folder: String, engine: RunningEngine, views: RunningViews, keptStates: SubjectSnapshots, console: Console
+  ) {
     self.folder = FolderReader(folder: folder)
     self.engine = engine
     self.views = views
+    self.keptStates = keptStates
     self.console = console
   }
 
@@ -26,10 +30,11 @@ actor ScriptLoader {
   /// `control`: at the start of the daemon, what the log says.
   func reload(after control: ControlState? = nil) async -> ReloadOutcome {
     let previous = last
-    let task = Task { [folder, engine, views, console] in
+    let task = Task { [folder, engine, views, keptStates, console] in
       _ = await previous?.value
       let outcome = await Self.load(folder, engine, views, control, console)
       Self.tell(outcome, console)
+      if case .loaded(_, let isNew, _) = outcome, isNew || control != nil { await Self.tidy(keptStates, engine) }
       return outcome
     }
     last = task
@@ -68,6 +73,13 @@ actor ScriptLoader {
         return .refused(errors: ["the log cannot be read to find where a consumer begins: \(error)"])
       }
     }
+  }
+
+  /// Removes the kept states of aggregates that are declared no more.
+  private static func tidy(_ keptStates: SubjectSnapshots, _ engine: RunningEngine) async {
+    guard let scripts = engine.runningGeneration?.scripts else { return }
+    let aggregates = Set(scripts.consumers.filter { $0.aggregate != nil }.map(\.name))
+    await NamedThread.run(name: "tidy") { _ = keptStates.removeAll(butOf: aggregates) }
   }
 
   /// The cursors of consumers that begin at a time.

@@ -36,7 +36,9 @@ extension ViewThread {
       for (row, worker) in try settle(declaration, own, current, database) {
         guard let fold = Fold(row, worker, cacheBytes: cacheBytes) else { continue }
         fold.setFrozen(try store.frozen(row))
-        fold.isStrict = row.role == .next && row.script != new.last?.row.script
+        if row.role == .next, let old = new.last, old.row.script != row.script {
+          fold.isExcused = { key, position in try old.lacks(key, position, store) }
+        }
         new.append(fold)
       }
     }

@@ -248,6 +248,7 @@ final class ViewThread: @unchecked Sendable {
         next.row.position >= live.row.position
       else { continue }
       next.row = try database.pool.write { db in try next.row.promote(db, over: live.row) }
+      next.isExcused = nil
       folds.removeAll { $0 === live }
       settings.note("info", "the view \"\(next.row.name)\" answers by its new code")
       publish()

@@ -240,6 +240,12 @@ struct AccountAcceptance {
     try await warm(daemon)
     _ = try await timed("after data/aggregates was deleted") { try await withdraw(daemon, "a", 1, id: "deleted") }
     #expect(try await balance(daemon, "a") == 99_997)
+    // Kept again, and removed with the aggregate.
+    func kept() throws -> Int { try FileManager.default.contentsOfDirectory(atPath: data + "/aggregates").count }
+    try await eventually("a kept state") { try kept() == 1 ? nil : "\(try kept()) files" }
+    _ = try folder.write(["account.lua": #"consumer "x" { on = { X = function() end } }"#], below: "handlers")
+    #expect(try daemon.run("reload").code == 0)
+    #expect(try kept() == 0)
     #expect(daemon.stop() == 0)
   }
 }

@@ -102,6 +102,28 @@ struct SubjectTests {
     #expect(try report.state == read(world, "a").state)
   }
 
+  @Test func `files of aggregates that are no more are removed, and what is damaged, and nothing else`() throws {
+    let fileSystem = MemoryFileSystem()
+    let world = try world(fileSystem)
+    for subject in ["a", "b"] {
+      try deposits(world, subject, 1500)
+      world.send("Withdraw", subject, #"{"amount":1}"#)
+      try world.settle()
+    }
+    let names = try fileSystem.list(Self.folder).sorted()
+    #expect(names.count == 2)
+    let snapshots = SubjectSnapshots(folder: Self.folder, fileSystem: fileSystem)
+    fileSystem.put(Array("mine".utf8), at: "\(Self.folder)/notes.txt")
+    fileSystem.put(Array("MOONSUBJ".utf8), at: "\(Self.folder)/0000000000000000.state")
+    #expect(snapshots.removeAll(butOf: ["account", "other"]) == 1)
+    #expect(try fileSystem.list(Self.folder).sorted() == names + ["notes.txt"])
+    #expect(try read(world, "a", from: fileSystem).kept != nil)
+    #expect(snapshots.removeAll(butOf: ["other"]) == 2)
+    #expect(try fileSystem.list(Self.folder) == ["notes.txt"])
+    #expect(try read(world, "a", from: fileSystem).kept == nil)
+    #expect(SubjectSnapshots(folder: "nowhere", fileSystem: fileSystem).removeAll(butOf: []) == 0)
+  }
+
   @Test func `a file that is damaged, cut, of other code or of another log is passed over`() throws {
     let fileSystem = MemoryFileSystem()
     let world = try world(fileSystem)

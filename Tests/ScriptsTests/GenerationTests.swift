@@ -252,6 +252,49 @@ import Testing
     }
     #expect(interpreter == nil)
   }
+
+  @Test func `events of which the scripts have one side only are told apart from those of the world outside`() throws {
+    func ends(_ source: String, knownTypes: Set<String> = []) throws -> (unheard: [String], unmade: [String]) {
+      let file = SourceFile(path: "a.lua", text: source)
+      let ends = try Generation.load([file], knownTypes: knownTypes).get().looseEnds
+      func text(_ ends: [LooseEnds.End]) -> [String] { ends.map { "\($0.pattern):\($0.line)" } }
+      return (text(ends.unheard), text(ends.unmade))
+    }
+    let source = """
+      aggregate "account" {
+        events = { Deposited = function(a, e) end, Withdrawn = function(a, e) end },
+        commands = {
+          Withdraw = function(a, c)
+            emit("Withdrawn", {})
+            emit("Audited", {})
+          end,
+        },
+      }
+      consumer "x" {
+        on = {
+          Ordered = function(event)
+            send("Withdraw", {}, { to = "a" })
+            emit("Booked", {})
+          end,
+          ["Package*"] = function(event) emit("Booked", {}) end,
+          ["moondance.rejected"] = function(event) end,
+        },
+      }
+      projection "booked" { on = { Booked = function(d) end, ["*"] = function(d) end } }
+      """
+    // The projection hears everything.
+    #expect(try ends(source) == ([], ["Deposited:2", "Ordered:12", "Package*:16"]))
+    let fewer = source.replacing(", [\"*\"] = function(d) end", with: "")
+    #expect(try ends(fewer) == (["Audited:6"], ["Deposited:2", "Ordered:12", "Package*:16"]))
+    #expect(try ends(fewer, knownTypes: ["PackageSent", "Deposited"]) == (["Audited:6"], ["Ordered:12"]))
+    // A contract says that somebody outside is meant.
+    let contracts = ["Audited", "Ordered", "PackageSent"].map { "\ncontract \"\($0)\" { schema = { a = \"any\" } }" }
+    #expect(try ends(fewer + contracts.joined()) == ([], ["Deposited:2"]))
+    // What is warned of by its nearest name is not told twice.
+    let typo = source.replacing("Withdrawn = function", with: "Withdrawm = function")
+      .replacing(", [\"*\"] = function(d) end", with: "")
+    #expect(try ends(typo) == (["Audited:6"], ["Deposited:2", "Ordered:12", "Package*:16"]))
+  }
 }
 
 extension Result where Success == Generation, Failure == LoadErrors {

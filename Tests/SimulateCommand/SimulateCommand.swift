@@ -77,6 +77,8 @@ private final class Progress: Sendable {
     var runs = 0
     var steps = 0
     var events = 0
+    var decided = 0
+    var read = 0
     var failed: SimulatedRun?
     var told: Date
   }
@@ -105,6 +107,8 @@ private final class Progress: Sendable {
       state.runs += 1
       state.steps += run.steps
       state.events += run.events
+      state.decided += run.decided
+      state.read += run.read
       // The lowest seed of those that fail at the same time.
       if run.broken != nil, run.seed < state.failed?.seed ?? .max { state.failed = run }
       if digests { print("\(run.seed) \(String(run.digest, radix: 16))") }
@@ -129,6 +133,8 @@ private final class Progress: Sendable {
 
   private static func line(_ state: State, _ first: UInt64, since began: Date) -> String {
     let seconds = Int(Date().timeIntervalSince(began).rounded())
-    return "\(state.runs) runs from seed \(first), \(state.steps) steps, \(state.events) events, \(seconds) s"
+    return
+      "\(state.runs) runs from seed \(first), \(state.steps) steps, \(state.events) events, \(state.decided) commands, "
+      + "\(state.read) reads, \(seconds) s"
   }
 }

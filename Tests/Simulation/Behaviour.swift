@@ -32,12 +32,16 @@ struct Behaviour: Hashable {
   var skips: Bool
   /// Nothing makes it fail.
   var isTame = false
+  /// One of the bank's own readers.
+  var bank: Bank.Role?
 
   var path: String { "\(name).lua" }
 
   // MARK: the script
 
-  var script: String {
+  var script: String { bank.map { Bank.script($0) } ?? ownScript }
+
+  private var ownScript: String {
     """
     -- version \(version)
     local function work(event)

@@ -19,6 +19,8 @@ package enum Bug: String, CaseIterable, Sendable {
   case lostVerb = "lost-verb"
   /// A duplicate is not recognised.
   case duplicateAsNew = "duplicate-as-new"
+  /// A batch of commands comes back as if it had been decided on the log as it is then.
+  case staleDecision = "stale-decision"
   /// A snapshot holds a state that is not the log's.
   case wrongSnapshot = "wrong-snapshot"
 }

@@ -58,7 +58,25 @@ struct Ledger {
     }
   }
 
+  /// A command as it was sent once.
+  struct Attempt {
+    var number: Int
+    var outcome: CommandOutcome?
+    var isLost = false
+
+    var isRefused: Bool {
+      switch outcome {
+      case .unowned?, .conflict?, .tooLarge?, .overloaded?, .noSpace?, .readFailed?: true
+      case .stopped(let maybeIn)?: !maybeIn
+      case .accepted?, .rejected?, .discarded?, .pending?, .decidedBefore?, nil: false
+      }
+    }
+  }
+
   private(set) var items: [Int: Item] = [:]
+  /// By number.
+  var commands: [Int: Item] = [:]
+  var attempts: [Attempt] = []
   var appends: [Append] = []
   /// By item: the appends that have carried it.
   private(set) var carriers: [Int: [Int]] = [:]
@@ -76,6 +94,7 @@ struct Ledger {
   /// What was answered and is still to be compared with the log.
   var freshAppends: [Int] = []
   var freshOrders: [Int] = []
+  var freshAttempts: [Int] = []
   var freshGenerations: [UInt32] = []
 
   mutating func add(_ append: Append) -> Int {
@@ -91,6 +110,8 @@ struct Ledger {
   /// Whether the log may have the item at all.
   func mayBeIn(_ number: Int) -> Bool { carriers[number, default: []].contains { !appends[$0].isRefused } }
 
+  func mayBeIn(command number: Int) -> Bool { attempts.contains { $0.number == number && !$0.isRefused } }
+
   mutating func answered(_ index: Int, _ outcome: AppendOutcome) {
     appends[index].outcome = outcome
     freshAppends.append(index)
@@ -105,6 +126,7 @@ struct Ledger {
   mutating func hostDied() {
     for index in appends.indices where appends[index].outcome == nil { appends[index].isLost = true }
     for index in orders.indices where orders[index].outcome == nil { orders[index].isLost = true }
+    for index in attempts.indices where attempts[index].outcome == nil { attempts[index].isLost = true }
   }
 }
 

@@ -45,8 +45,8 @@ struct Palette {
   /// A few of what is deployed in another version.
   func vary(_ deployed: [Behaviour], _ seed: inout Seed) -> [Behaviour] {
     var chosen = deployed
-    for index in chosen.indices where seed.oneIn(2) {
-      let list = versions[chosen[index].name]!
+    for index in chosen.indices {
+      guard let list = versions[chosen[index].name], seed.oneIn(2) else { continue }
       chosen[index] = list[seed.below(list.count)]
     }
     return chosen

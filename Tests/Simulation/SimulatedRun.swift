@@ -14,6 +14,9 @@ package struct SimulatedRun: Sendable {
   /// The last steps.
   package let trace: [String]
   package let events: Int
+  /// Commands that were accepted or rejected, and calls that have read what an aggregate and a projection had.
+  package let decided: Int
+  package let read: Int
   /// How often each kind of step was taken.
   package let counts: [String: Int]
 
@@ -29,7 +32,8 @@ package struct SimulatedRun: Sendable {
     simulator.mixLog()
     return SimulatedRun(
       seed: seed, bug: bug, broken: broken, steps: simulator.trace.count, digest: simulator.trace.digest,
-      trace: simulator.trace.lines, events: simulator.oracle.head, counts: simulator.counts)
+      trace: simulator.trace.lines, events: simulator.oracle.head, decided: simulator.oracle.bank.outcomes.count,
+      read: simulator.oracle.events.count { $0.type == "Audit" }, counts: simulator.counts)
   }
 }
 

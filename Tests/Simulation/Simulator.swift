@@ -29,6 +29,8 @@ final class Simulator {
   /// What a callback has found, which cannot throw.
   var broken: Violation?
   var isStopping = false
+  /// Commands whose senders may still wait.
+  var jobs: [(number: Int, job: CommandJob)] = []
   var lives = 0
   private var hasLeapt = false
   private(set) var counts: [String: Int] = [:]
@@ -36,14 +38,16 @@ final class Simulator {
   init(seed number: UInt64, bug: Bug?, keeping steps: Int) {
     trace = Trace(keeping: steps)
     seed = Seed(number)
-    swarm = Swarm(&seed)
+    swarm = Swarm(&seed, hasBank: number % 3 == 0)
     palette = Palette(&seed)
     let options = Swarm.options(&seed)
     machine = Machine(seed: seed.next(), options: options, settings: Swarm.settings(options, &seed), bug: bug)
     machine.workerClock.slowness = swarm.slowness
     for version in palette.versions.values.joined() { shelf.add(version) }
+    for behaviour in Bank.behaviours { shelf.add(behaviour) }
     oracle = Oracle(shelf)
     folder = palette.choose(&seed, all: true)
+    folder = withBank(folder)
   }
 
   func run() throws {
@@ -62,7 +66,8 @@ final class Simulator {
     count(step.rawValue)
     switch step {
     case .append, .burst, .duplicate, .conflict, .expecting, .stream:
-      if isServing { send(step) }
+      guard isServing else { return }
+      if swarm.hasBank, seed.oneIn(3) { sendCommand() } else { send(step) }
     case .turn: try turn()
     case .work:
       if !machine.out.isEmpty { work(seed.below(machine.out.count)) }
@@ -149,7 +154,7 @@ final class Simulator {
       guard let behaviour = declared.first(where: { $0.name == batch.declaration.name }),
         let event = oracle.event(position)
       else { return false }
-      return behaviour.hears(event.type)
+      return behaviour.bank == nil && behaviour.hears(event.type)
     }
     guard let call else { return }
     ledger.lostCalls.insert(Ledger.LostCall(reader: call.reader, position: call.position))

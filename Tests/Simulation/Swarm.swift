@@ -20,8 +20,11 @@ struct Swarm {
   let failures: Int
   let slowness: Int
   let hops: Int
+  /// Whether there are accounts and commands.
+  let hasBank: Bool
 
-  init(_ seed: inout Seed) {
+  init(_ seed: inout Seed, hasBank: Bool) {
+    self.hasBank = hasBank
     var weights: [(Step, Int)] = []
     for step in Step.allCases {
       let weight: Int

@@ -10,7 +10,9 @@ import Testing
   @Test func `a thousand lives keep the six promises`() throws {
     let base = UInt64.random(in: 1_000_000...999_000_000)
     print("simulating 600 runs from seed 1, and 600 from seed \(base)")
-    try Simulate.expectGood(["--seed", "1", "--runs", "600"])
+    let output = try Simulate.expectGood(["--seed", "1", "--runs", "600"])
+    let line = try #require(output.firstMatch(of: /600 runs .* (\d+) commands, (\d+) reads/))
+    #expect(Int(line.1)! > 2000 && Int(line.2)! > 2000, "too little was decided and read to mean anything: \(line.0)")
     try Simulate.expectGood(["--seed", "\(base)", "--runs", "600"])
   }
 
@@ -27,7 +29,7 @@ import Testing
 
   @Test(arguments: [
     "skipped-sync", "early-acknowledgement", "lost-effects", "forgotten-follower", "voided-result", "wrong-order",
-    "overtaking", "lost-verb", "duplicate-as-new", "wrong-snapshot",
+    "overtaking", "lost-verb", "duplicate-as-new", "stale-decision", "wrong-snapshot",
   ])
   func `a planted bug is found`(bug: String) throws {
     let result = try Simulate.run(["--seed", "1", "--runs", "300", "--bug", bug])
@@ -51,9 +53,11 @@ private enum Simulate {
       .filter { !$0.hasPrefix("#") }.map { String($0.prefix { $0 != " " }) }
   }
 
-  static func expectGood(_ arguments: [String]) throws {
+  @discardableResult
+  static func expectGood(_ arguments: [String]) throws -> String {
     let result = try run(arguments)
     #expect(result.code == 0, "simulate \(arguments.joined(separator: " "))\n\(result.output)")
+    return result.output
   }
 
   /// `make test` builds the program before the tests; its hashing is seeded anew in each process.

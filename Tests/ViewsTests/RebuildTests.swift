@@ -146,6 +146,87 @@ private let doubling = """
     try await world.stop()
   }
 
+  /// The sum of `n`; `bad` events fail, and `step` makes other code of it.
+  private static func sums(step: Int, fails condition: String) -> String {
+    """
+    projection "sum" { initial = { n = 0 }, on = { A = function(d, e)
+      if \(condition) then error("bad") end
+      d.n = d.n + e.data.n * \(step)
+    end } }
+    """
+  }
+
+  @Test func `takes the place of an old one that failed at the same event, with its key frozen, until both are mended`()
+    async throws
+  {
+    let world = try ViewWorld()
+    world.start()
+    try await world.deploy(Self.sums(step: 1, fails: "e.data.n == 7"))
+    try await world.emit(#"A a {"n":1}"#, #"A a {"n":7}"#, #"A b {"n":2}"#, #"A a {"n":3}"#)
+    try await world.settle()
+    #expect(try world.documents("sum") == ["a": #"{"n":1}"#, "b": #"{"n":2}"#])
+    // It fails later than the old one did, at an event that waited.
+    for (step, condition, frozen) in [(10, "e.data.n == 7", 2), (100, "e.data.n == 3", 4)] {
+      try await world.deploy(Self.sums(step: step, fails: condition))
+      try await eventually {
+        let a = condition.contains("7") ? step : 8 * step
+        return try world.documents("sum") == ["a": "{\"n\":\(a)}", "b": "{\"n\":\(2 * step)}"]
+          ? nil : "\(try world.documents("sum")) \(world.notes.all)"
+      }
+      #expect(try world.status("sum").rebuild == nil && world.status("sum").frozenKeys == 1)
+      #expect(try world.views.document(of: "sum", key: "a").documents.first?.frozen?.position == UInt64(frozen))
+    }
+    // One that fails before is given up: the old one has folded that event.
+    try await world.deploy(Self.sums(step: 1000, fails: "e.data.n == 1"))
+    try await eventually { try world.status("sum").rebuild?.failure != nil ? nil : "\(try world.status("sum"))" }
+    #expect(try world.status("sum").rebuild?.failure?.position == 1)
+    #expect(try world.documents("sum")["a"] == #"{"n":800}"#)
+    try await world.deploy(Self.sums(step: 1, fails: "false"))
+    try await eventually {
+      try world.documents("sum") == ["a": #"{"n":11}"#, "b": #"{"n":2}"#] ? nil : "\(try world.documents("sum"))"
+    }
+    #expect(try world.status("sum").frozenKeys == 0)
+    try await world.stop()
+  }
+
+  @Test func `that has taken the place of the old one freezes what fails from then on`() async throws {
+    let world = try ViewWorld()
+    world.start()
+    try await world.deploy(counting)
+    try await world.emit(#"A a {"n":1}"#, #"A b {"n":1}"#)
+    try await world.settle()
+    let failing = Self.sums(step: 1, fails: "e.data.n == 7").replacing("\"sum\"", with: "\"count\"")
+    try await world.deploy(failing)
+    try await eventually { world.notes.all.count == 1 ? nil : "\(world.notes.all)" }
+    try await world.emit(#"A a {"n":7}"#, #"A b {"n":4}"#, #"A a {"n":1}"#)
+    try await world.settle()
+    #expect(try world.documents("count") == ["a": #"{"n":1}"#, "b": #"{"n":5}"#])
+    #expect(try world.status("count").frozenKeys == 1 && world.status("count").waiting == 2)
+    #expect(world.notes.all == ["info: the view \"count\" answers by its new code"])
+    try await world.stop()
+  }
+
+  @Test func `leaves out what has no key, as the old one did, and is given up for what had one`() async throws {
+    func source(_ step: Int, _ key: String = "e.data.keys[1]") -> String {
+      "projection \"n\" { key = function(e) return \(key) end, on = { A = function(d) d.n = (d.n or 0) + \(step) end } }"
+    }
+    let world = try ViewWorld()
+    world.start()
+    try await world.deploy(source(1))
+    try await world.emit(#"A x {"keys":["k"]}"#, "A x {}", #"A x {"keys":["k"]}"#)
+    try await world.settle()
+    try await world.deploy(source(10))
+    try await eventually {
+      try world.documents("n") == ["k": #"{"n":20}"#] ? nil : "\(try world.documents("n")) \(world.notes.all)"
+    }
+    #expect(try world.status("n").frozenKeys == 1)
+    try await world.deploy(source(100, "e.position < 3 and e.data.keys[1] or error(\"none\")"))
+    try await eventually { try world.status("n").rebuild?.failure != nil ? nil : "\(try world.status("n"))" }
+    #expect(try world.status("n").rebuild?.failure?.position == 3)
+    #expect(try world.documents("n") == ["k": #"{"n":20}"#])
+    try await world.stop()
+  }
+
   @Test func `goes on being folded anew where a restart interrupted it`() async throws {
     let world = try ViewWorld()
     world.start()

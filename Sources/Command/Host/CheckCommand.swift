@@ -8,9 +8,11 @@ struct CheckCommand: ParsableCommand {
     commandName: "check",
     abstract: "Load the scripts as the daemon would, and print what they declare.",
     discussion: """
-      Prints every consumer with what it hears and emits, every destination, every projection with what it hears, and every contract. Exits \
-      with 1 and file:line of every error when the folder does not load; nothing runs and no data is touched. With \
-      --data it also looks for events in the log that a contract of the folder would refuse; the daemon may be running.
+      Prints every consumer with what it hears and emits, every destination, every projection with what it hears, and \
+      every contract. Exits with 1 and file:line of every error when the folder does not load; nothing runs and no data is touched. Warns of \
+      events that are emitted and heard by no script, and heard and emitted by none: what comes from outside or goes there \
+      is none of them once it has a contract. With --data it knows what has come from outside, and looks for events in the \
+      log that a contract of the folder would refuse; the daemon may be running.
 
       EXAMPLES
         moondance check
@@ -35,10 +37,12 @@ struct CheckCommand: ParsableCommand {
       throw json ? failJSON(error.errors) : error.told()
     }
     let refused = try refusedEvents(by: folder.scripts)
-    for warning in folder.reading.warnings + folder.scripts.warnings + refused.map(\.description) {
+    var ends = folder.scripts.looseEnds
+    if let data { ends = try readingLog { try ends.without(typesOf: data) } }
+    for warning in folder.reading.warnings + folder.scripts.warnings + ends.warnings + refused.map(\.description) {
       write("warning: \(warning)\n", to: .standardError)
     }
-    write(json ? try report(folder.scripts, refused) : table(folder.scripts), to: .standardOutput)
+    write(json ? try report(folder.scripts, refused, ends) : table(folder.scripts), to: .standardOutput)
   }
 
   private func refusedEvents(by scripts: Generation) throws -> [LogAgainstContracts.Refused] {
@@ -135,16 +139,29 @@ struct CheckCommand: ParsableCommand {
       var file: String
       var line: Int
     }
+    struct End: Encodable {
+      var type: String
+      var file: String
+      var line: Int
+
+      init(_ end: LooseEnds.End) { (type, file, line) = (end.pattern.description, end.file, end.line) }
+    }
     var files: [String]
     var consumers: [Consumer]
     var destinations: [Destination]
     var projections: [Projection]
     var contracts: [Contract]
     var refused: [LogAgainstContracts.Refused]
+    /// Emitted, and heard by no script.
+    var unheard: [End]
+    /// Heard, and emitted by no script.
+    var unmade: [End]
     var warnings: [String]
   }
 
-  private func report(_ scripts: Generation, _ refused: [LogAgainstContracts.Refused]) throws -> String {
+  private func report(
+    _ scripts: Generation, _ refused: [LogAgainstContracts.Refused], _ ends: LooseEnds
+  ) throws -> String {
     let consumers = scripts.consumers.filter { $0.destination == nil }.map { consumer in
       Report.Consumer(
         kind: consumer.hearsEvents ? nil : consumer.word, name: consumer.name, file: consumer.file,
@@ -173,7 +190,8 @@ struct CheckCommand: ParsableCommand {
         contracts: scripts.contracts.all.map {
           .init(type: $0.type, version: $0.version, file: $0.file, line: $0.line)
         },
-        refused: refused, warnings: scripts.warnings))
+        refused: refused, unheard: ends.unheard.map { .init($0) }, unmade: ends.unmade.map { .init($0) },
+        warnings: scripts.warnings))
     return String(decoding: data, as: UTF8.self) + "\n"
   }
 

@@ -5,10 +5,10 @@ import Scripts
 /// What a batch of commands carries besides its units: what their states are made of, and what became of them.
 ///
 /// Its owner changes as the batch's does: the engine, then workers that only read it, then the engine.
-final class AggregateWork {
+package final class AggregateWork {
   let declaration: AggregateDeclaration
   /// The head of the log when the batch was handed out: states hold every event up to here.
-  let asOf: UInt64
+  package var asOf: UInt64
   /// Up to where the log's index can be asked.
   let durable: (position: UInt64, commit: UInt64)
   /// The newest part of the log, in memory: all that is after that, and some before.

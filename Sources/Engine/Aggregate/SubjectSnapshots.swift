@@ -13,6 +13,7 @@ package final class SubjectSnapshots: Sendable {
   static let version: UInt32 = 1
   private static let magic: [UInt8] = Array("MOONSUBJ".utf8)
   private static let headSize = 16
+  private static let suffix = ".state"
 
   private let folder: String
   private let fileSystem: any FileSystem
@@ -44,12 +45,7 @@ package final class SubjectSnapshots: Sendable {
   func newest(_ name: Name, code: ContentHash, _ log: LogReader, through: UInt64) -> Kept? {
     guard let bytes = read(path(of: name, log)) else { return nil }
     return bytes.withUnsafeBytes { bytes in
-      guard bytes.count > Self.headSize, let base = bytes.baseAddress, bytes.starts(with: Self.magic),
-        base.integer(UInt32.self, at: 8) == Self.version
-      else { return nil }
-      let fields = UnsafeRawBufferPointer(rebasing: bytes[Self.headSize...])
-      guard crc32c(fields) == base.integer(UInt32.self, at: 12), FieldReader.isValid(fields) else { return nil }
-      return kept(FieldReader(fields), name, code, log, through: through)
+      Self.fields(of: bytes).flatMap { kept($0, name, code, log, through: through) }
     }
   }
 
@@ -107,8 +103,41 @@ package final class SubjectSnapshots: Sendable {
       through: state.through, commit: state.commit)
   }
 
+  /// Removes the files of aggregates other than these, and those that are damaged: none of them will be read again. How
+  /// many there were. Files of other kinds stay. Blocks on the disk.
+  @discardableResult
+  package func removeAll(butOf aggregates: Set<String>) -> Int {
+    let names = (try? fileSystem.list(folder)) ?? []
+    var removed = 0
+    for name in names where name.hasSuffix(Self.suffix) {
+      let path = "\(folder)/\(name)"
+      if let owner = owner(ofFile: path), aggregates.contains(where: { $0.utf8.elementsEqual(owner.utf8) }) { continue }
+      if (try? fileSystem.remove(path)) != nil { removed += 1 }
+    }
+    return removed
+  }
+
+  private func owner(ofFile path: String) -> String? {
+    guard let bytes = read(path) else { return nil }
+    return bytes.withUnsafeBytes { bytes in
+      guard let fields = Self.fields(of: bytes) else { return nil }
+      for field in fields where field.tag == 3 { return field.text }
+      return nil
+    }
+  }
+
+  /// Nil when the file is not whole.
+  private static func fields(of bytes: UnsafeRawBufferPointer) -> FieldReader? {
+    guard bytes.count > headSize, let base = bytes.baseAddress, bytes.starts(with: magic),
+      base.integer(UInt32.self, at: 8) == version
+    else { return nil }
+    let fields = UnsafeRawBufferPointer(rebasing: bytes[headSize...])
+    guard crc32c(fields) == base.integer(UInt32.self, at: 12), FieldReader.isValid(fields) else { return nil }
+    return FieldReader(fields)
+  }
+
   private func path(of name: Name, _ log: LogReader) -> String {
-    "\(folder)/\(name.digits(log.identity.hash)).state"
+    "\(folder)/\(name.digits(log.identity.hash))\(Self.suffix)"
   }
 
   private func read(_ path: String) -> [UInt8]? {

@@ -42,7 +42,7 @@ package final class Batch: @unchecked Sendable {
   /// Whether the consumer remembers something: asked for every unit, so it is not looked up in the declaration.
   let hasState: Bool
   /// Of an aggregate: the commands' own.
-  let aggregate: AggregateWork?
+  package let aggregate: AggregateWork?
   /// The time of the turn that hands it out, µs.
   package let now: Int64
   /// Everything up to here is in this batch, or not heard, or queued.

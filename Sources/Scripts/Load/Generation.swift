@@ -12,6 +12,7 @@ package final class Generation: Sendable {
   package let projections: [ProjectionDeclaration]
   /// What is probably wrong although it loads, one `file:line: what` each.
   package let warnings: [String]
+  package let looseEnds: LooseEnds
   /// Of all paths and contents: equal fingerprints, equal generations.
   package let fingerprint: ContentHash
   private let limits: LuaLimits
@@ -22,10 +23,13 @@ package final class Generation: Sendable {
   package static let preludeLevel: UInt32 = 1
   package static let luaVersion = "5.4"
 
-  private init(_ loaded: LoadedScripts, files: [SourceFile], warnings: [String], limits: LuaLimits) {
+  private init(
+    _ loaded: LoadedScripts, files: [SourceFile], warnings: [String], _ types: TypeWarnings, limits: LuaLimits
+  ) {
     self.files = files
     self.limits = limits
     self.warnings = warnings
+    looseEnds = types.looseEnds(ContractSet(loaded.contracts.map(\.declaration)))
     consumers = loaded.consumers.map(\.declaration)
     owners = loaded.owners
     contracts = ContractSet(loaded.contracts.map(\.declaration))
@@ -49,8 +53,9 @@ package final class Generation: Sendable {
     do throws(LuaError) {
       var loader = try Loader(files: files, logName: "", limits: limits, isChecking: true)
       guard let loaded = loader.load() else { return .failure(LoadErrors(loader.errors)) }
-      let warnings = loader.warnings(of: loaded, knownTypes: knownTypes)
-      return .success(Generation(loaded, files: files, warnings: warnings, limits: limits))
+      let types = loader.typeWarnings(of: loaded, knownTypes: knownTypes)
+      let warnings = loader.warnings(of: loaded, types)
+      return .success(Generation(loaded, files: files, warnings: warnings, types, limits: limits))
     } catch {
       return .failure(LoadErrors([LoadError(file: "the prelude", what: error.message)]))
     }

@@ -297,7 +297,7 @@ struct Loader {
 }
 
 extension Loader {
-  func warnings(of loaded: LoadedScripts, knownTypes: Set<String>) -> [String] {
+  func warnings(of loaded: LoadedScripts, _ types: TypeWarnings) -> [String] {
     var warnings: [String] = []
     for file in files {
       guard let texts = texts[file.path] else { continue }
@@ -307,6 +307,11 @@ extension Loader {
       }
       warnings += fieldWarnings(file, texts.facts, loaded)
     }
+    return warnings + types.all + destinationWarnings(loaded)
+  }
+
+  /// Which event types who hears and makes.
+  func typeWarnings(of loaded: LoadedScripts, knownTypes: Set<String>) -> TypeWarnings {
     func heard(
       by name: String, _ handlers: [HandlerDeclaration], in table: String, _ file: String, _ line: Int
     ) -> [TypeWarnings.Heard] {
@@ -325,7 +330,7 @@ extension Loader {
     let made = loaded.emits.sorted { $0.key < $1.key }.flatMap { file, emits in
       emits.map { TypeWarnings.Made(type: $0.type, file: file, line: $0.line) }
     }
-    return warnings + TypeWarnings(heard: heard, made: made, known: knownTypes).all + destinationWarnings(loaded)
+    return TypeWarnings(heard: heard, made: made, known: knownTypes)
   }
 
   /// Messages for nobody, and destinations that get none.

@@ -17,9 +17,9 @@ final class Fold {
   /// As the database has it.
   var row: StoredProjection
   var cache: DocumentCache
-  /// Whether a failure ends the whole fold: newer code must do everything that the old one did. Otherwise it freezes its
-  /// key.
-  var isStrict = false
+  /// Set while newer code is to replace older: whether the older one has not folded this event either, so that a failure
+  /// freezes its key here too. One of an event that the older code has folded ends the whole fold.
+  var isExcused: ((_ key: [UInt8], _ position: UInt64) throws -> Bool)?
   var pace = Pace()
   /// Keys whose events wait, with how many they are, the failed one included.
   private(set) var frozen: [[UInt8]: Int] = [:]
@@ -115,7 +115,7 @@ final class Fold {
       for key in keys where !key.isEmpty { add(position, handler, cache.entry(key, hash: hash(key))) }
     case .failed(let failure):
       // The empty key stands for what is nobody's: no event has it otherwise.
-      if isStrict { throw .failed(self.failure(failure, key: [], position)) }
+      try checkExcuse(failure, [], position)
       freeze([], position, failure)
     case .hostFault(let message): throw .host(message)
     }
@@ -148,7 +148,7 @@ final class Fold {
     case .removed: cache.set(unit.entry, document: nil, position: unit.position)
     case .failed(let failure):
       let key = cache[unit.entry].key
-      if isStrict { throw .failed(self.failure(failure, key: key, unit.position)) }
+      try checkExcuse(failure, key, unit.position)
       freeze(key, unit.position, failure)
       cache[unit.entry].isFrozen = true
     case .hostFault(let message): throw .host(message)
@@ -194,9 +194,26 @@ final class Fold {
     }
   }
 
-  func failure(_ failure: HandlerFailure, key: [UInt8], _ position: UInt64) -> StoredProjection.Failure {
-    StoredProjection.Failure(
-      error: failure.message, key: String(decoding: key, as: UTF8.self), position: position, since: 0)
+  private func checkExcuse(_ failure: HandlerFailure, _ key: [UInt8], _ position: UInt64) throws(Stop) {
+    guard let isExcused else { return }
+    do {
+      if try isExcused(key, position) { return }
+    } catch {
+      throw .host("\(error)")
+    }
+    throw .failed(
+      StoredProjection.Failure(
+        error: failure.message, key: String(decoding: key, as: UTF8.self), position: position, since: 0))
+  }
+
+  /// Whether no document of this fold holds an event: its key waits, here or under another name, or it has not come so far.
+  func lacks(_ key: [UInt8], _ position: UInt64, _ store: FoldStore) throws -> Bool {
+    if self.position < position { return true }
+    let isNew = newlyFrozen.contains {
+      $0.position == position || ($0.key == key && !key.isEmpty && $0.position < position)
+    }
+    if isNew || queued.contains(where: { $0.position == position }) { return true }
+    return try frozen.isEmpty ? false : store.isWaiting(position, of: key, row)
   }
 
   private func freeze(_ key: [UInt8], _ position: UInt64, _ failure: HandlerFailure) {

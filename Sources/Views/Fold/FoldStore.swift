@@ -104,6 +104,21 @@ struct FoldStore {
     }
   }
 
+  /// Whether an event waits, under whatever key, or whether this key has been frozen since before it. What has no key
+  /// freezes nothing behind it.
+  func isWaiting(_ position: UInt64, of key: [UInt8], _ row: StoredProjection) throws -> Bool {
+    try database.writeWithoutTransaction { db in
+      try Bool.fetchOne(
+        db,
+        sql: """
+          SELECT EXISTS (
+            SELECT 1 FROM moondance_frozen
+            WHERE projection = ?1 AND (position = ?3 OR key = ?2 AND ?2 <> '' AND position < ?3)
+          ) OR EXISTS (SELECT 1 FROM moondance_queued WHERE projection = ?1 AND position = ?3)
+          """, arguments: [row.id, String(decoding: key, as: UTF8.self), Int64(clamping: position)]) ?? false
+    }
+  }
+
   /// Notes why a fold by new code was given up.
   func fail(_ row: inout StoredProjection, _ failure: StoredProjection.Failure) throws {
     row.failure = failure

@@ -172,6 +172,7 @@ final class Machine {
     }
     guard list[index].shards.isEmpty else { return nil }
     list.remove(at: index)
+    if bug == .staleDecision, let core { batch.aggregate?.asOf = core.control.position }
     return batch
   }
 

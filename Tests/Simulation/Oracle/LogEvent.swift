@@ -13,6 +13,9 @@ struct LogEvent {
   var time: Int64
   /// What the data says; nothing for the host's own events.
   var content: Content
+  /// What the data of one of the bank's entries say.
+  var bank: Bank.Entry?
+  var isCommand = false
 
   var isHostEvent: Bool { type.hasPrefix("moondance.") }
 }

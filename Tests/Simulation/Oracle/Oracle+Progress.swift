@@ -17,6 +17,13 @@ extension Oracle {
     _ header: CommitHeader, _ records: [RecordView], _ new: Range<Int>, _ ledger: Ledger
   ) throws(Violation) {
     let place = "commit \(header.number)"
+    if let number = header.producer.reader, readers.indices.contains(Int(number) - 1),
+      let role = readers[Int(number) - 1].behaviour.bank
+    {
+      try expect(
+        !readers[Int(number) - 1].isPaused, .answered, "\(place): the \(role) works although it is paused")
+      return try readBank(header, records, new, Int(number) - 1, role)
+    }
     guard let number = header.producer.reader, readers.indices.contains(Int(number) - 1), records.count == 1,
       let progress = ProgressRecord(records[0].fields), progress.reader == number
     else { throw Violation(.allOrNothing, "\(place): effects without the progress of their reader") }

@@ -23,6 +23,7 @@ extension Oracle {
     try expect(
       state.isPaused == model.isPaused && state.isRemoved == model.isRemoved && state.isForgotten == model.isForgotten,
       .foldOfTheLog, "\(name): the engine says \(state.life)")
+    if model.behaviour.bank != nil { return try checkBank(state, model) }
     try checkLetters(state, model, name)
     let units = model.waiting.values.reduce(0) { $0 + $1.units.count }
     var missing = model.waiting
@@ -62,6 +63,9 @@ extension Oracle {
       for (key, waiting) in reader.waiting {
         try expect(waiting.isDead, .ends, "\(name): \(key) is never called again: \(waiting)")
       }
+      try expect(
+        bank.pending[reader.number, default: []].isEmpty, .ends,
+        "\(name): \(bank.pending[reader.number, default: []].sorted()) are never handled")
       let units = reader.waiting.values.reduce(0) { $0 + $1.units.count }
       if units >= limit { continue }
       for event in events[Int(reader.cursor)...] where reader.behaviour.hears(event.type) {

@@ -18,6 +18,7 @@ struct Oracle {
   private var identities: [String: UInt64] = [:]
   /// What orders have done: records, letters resolved, units and letters dropped.
   var done: [Int: Done] = [:]
+  var bank = BankModel()
 
   struct Done: Equatable {
     var records = 0
@@ -79,8 +80,11 @@ struct Oracle {
       let known = identities.updateValue(position, forKey: identity!)
       try expect(known == nil, .kept, "\(identity!) is at \(known ?? 0) and again at \(position)")
     }
+    let entryOfBank = Bank.types.contains(type) ? Bank.Entry(data) : nil
     let isPlain = type.hasPrefix("moondance.") || type == "Did"
-    guard let content = isPlain ? Content(number: 0) : Content(data) else {
+    guard
+      let content = entryOfBank.map({ Content(number: $0.number) }) ?? (isPlain ? Content(number: 0) : Content(data))
+    else {
       throw Violation(.kept, "the event at \(position) has data that nobody sent: \(data)")
     }
     let cause = event(entry.cause)
@@ -94,13 +98,20 @@ struct Oracle {
       LogEvent(
         position: position, commit: header.number, type: type, subject: entry.subject.text, data: data,
         cause: entry.cause, root: entry.root, depth: Int(entry.depth), identity: identity, time: header.time,
-        content: content))
+        content: content, bank: entryOfBank, isCommand: entry.rawKind == RecordKind.command.rawValue))
+    bank.add(events[events.count - 1])
+    let balance = bank[entry.subject.text].balance
+    try expect(balance >= 0, .deterministic, "\(entry.subject.text) is overdrawn at \(position): \(balance)")
   }
 
   /// Events from outside: each as it was sent, once.
   private mutating func readDoor(_ new: Range<Int>, _ ledger: Ledger) throws(Violation) {
     for index in new {
       let event = events[index]
+      if event.isCommand {
+        try readDoor(command: event, ledger)
+        continue
+      }
       guard let item = ledger.items[event.content.number], event.cause == 0 else {
         throw Violation(.kept, "nobody has sent the event at \(event.position)")
       }

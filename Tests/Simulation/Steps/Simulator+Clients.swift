@@ -37,8 +37,8 @@ extension Simulator {
 
   /// A new event.
   private func item(isPlain: Bool = false) -> Ledger.Item {
-    var content = Content(number: nextNumber)
-    nextNumber += 1
+    if swarm.hasBank, seed.oneIn(3) { return bankItem() }
+    var content = Content(number: takeNumber())
     if swarm.failures > 0, seed.oneIn(swarm.failures) {
       content.mode = mode()
       content.next = seed.oneIn(2) ? mode() : nil
@@ -59,6 +59,11 @@ extension Simulator {
       number: content.number, type: ["Order", "Order", "Pay", "Ship", "Other"][seed.below(5)],
       subject: name("s"), data: content.json,
       id: seed.oneIn(2) ? "id-\(content.number)" : nil)
+  }
+
+  func takeNumber() -> Int {
+    nextNumber += 1
+    return nextNumber - 1
   }
 
   /// Of a subject or a key; sometimes none.
@@ -98,10 +103,10 @@ extension Simulator {
 
 extension EntryBatch {
   /// - forgettingIdentity: the bug of a door that does not recognise what it has seen.
-  func add(_ item: Ledger.Item, forgettingIdentity: Bool) {
+  func add(_ item: Ledger.Item, kind: RecordKind = .event, forgettingIdentity: Bool) {
     item.type.withBytes { type in
       item.subject.withBytes { subject in
-        item.data.withBytes { begin(kind: .event, type: type, subject: subject, data: $0, encoding: .json) }
+        item.data.withBytes { begin(kind: kind, type: type, subject: subject, data: $0, encoding: .json) }
       }
     }
     guard let id = item.id else { return end() }

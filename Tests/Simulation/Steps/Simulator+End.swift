@@ -10,7 +10,7 @@ extension Simulator {
     machine.disk.heal()
     machine.workerClock.slowness = 0
     try quiesce()
-    for name in Palette.names { order(.resume, name) }
+    for name in Palette.names + (swarm.hasBank ? Bank.names : []) { order(.resume, name) }
     try quiesce()
     try checkAllAnswered()
     try oracle.checkQuiet(fullAt: machine.settings.queueLimit)
@@ -52,6 +52,9 @@ extension Simulator {
     for (index, append) in ledger.appends.enumerated() where append.outcome == nil && !append.isLost {
       throw Violation(.ends, "append \(index) is never answered")
     }
+    for attempt in ledger.attempts where attempt.outcome == nil && !attempt.isLost {
+      throw Violation(.ends, "command \(attempt.number) is never answered")
+    }
     for (index, order) in ledger.orders.enumerated() where order.outcome == nil && !order.isLost {
       throw Violation(.ends, "order \(index), \(order.verb), is never answered")
     }
@@ -68,8 +71,8 @@ extension Simulator {
       mended.append(behaviour)
     }
     if mended.isEmpty { return }
-    folder = mended
-    deploy(mended)
+    folder = withBank(mended)
+    deploy(folder)
     try quiesce()
     for name in Palette.names { order(.resume, name) }
     try quiesce()

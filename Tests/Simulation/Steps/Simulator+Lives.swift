@@ -42,6 +42,7 @@ extension Simulator {
     machine.disk.forgetFailure()
     ledger.hostDied()
     streams = []
+    jobs = []
     (isServing, isStopping) = (false, false)
     foundDurable = 0
   }
@@ -118,6 +119,9 @@ extension Simulator {
     try expect(core.isStopped, .ends, "the host does not stop")
     for (index, append) in ledger.appends.enumerated() where append.outcome == nil && !append.isLost {
       throw Violation(.ends, "the host has stopped without an answer to append \(index)")
+    }
+    for attempt in ledger.attempts where attempt.outcome == nil && !attempt.isLost {
+      throw Violation(.ends, "the host has stopped without an answer to command \(attempt.number)")
     }
     let control = core.control.encoded
     takeLastSnapshot(core.control)

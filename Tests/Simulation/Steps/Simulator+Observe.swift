@@ -36,6 +36,9 @@ extension Simulator {
       try oracle.check(order: index, ledger)
       if ledger.orders[index].isDone { needed = max(needed, oracle.done[index]?.lastCommit ?? 0) }
     }
+    for index in ledger.freshAttempts {
+      needed = max(needed, try oracle.check(command: ledger.attempts[index], ledger))
+    }
     for generation in ledger.freshGenerations {
       try expect(
         generation >= 1 && Int(generation) <= oracle.generations.count, .kept,
@@ -44,6 +47,7 @@ extension Simulator {
     }
     ledger.generations += ledger.freshGenerations
     (ledger.freshAppends, ledger.freshOrders, ledger.freshGenerations) = ([], [], [])
+    ledger.freshAttempts = []
     if needed > foundDurable { try checkDurable(needed) }
   }
 
@@ -77,6 +81,7 @@ extension Simulator {
     for (index, order) in ledger.orders.enumerated() where order.outcome != nil {
       try oracle.check(order: index, ledger)
     }
+    for attempt in ledger.attempts where attempt.outcome != nil { _ = try oracle.check(command: attempt, ledger) }
     for generation in ledger.generations {
       try expect(
         Int(generation) <= oracle.generations.count, .kept, "generation \(generation) was live, and is not in the log")

@@ -9,7 +9,7 @@ extension Simulator {
   // MARK: deploys
 
   func reload() {
-    folder = seed.oneIn(2) ? palette.choose(&seed, all: false) : palette.vary(folder, &seed)
+    folder = withBank(seed.oneIn(2) ? palette.choose(&seed, all: false) : palette.vary(folder, &seed))
     deploy(folder)
   }
 
@@ -66,6 +66,9 @@ extension Simulator {
   }
 
   private func act() {
+    if swarm.hasBank, seed.oneIn(6) {
+      return order(seed.oneIn(3) ? .pause : .resume, Bank.names[seed.below(Bank.names.count)])
+    }
     let name = seed.oneIn(20) ? "nobody" : Palette.names[seed.below(Palette.names.count)]
     let verb: ReaderVerb =
       switch seed.below(7) {
