@@ -1,6 +1,7 @@
 import Foundation
 import Platform
 import Synchronization
+import TestKit
 import Testing
 
 @testable import Engine
@@ -119,7 +120,7 @@ struct WorkerPoolTests {
     try await until("it runs") { stage.seen.withLock { $0.hanging == [1] } }
     let began = ContinuousClock.now
     stage.stop(within: 0.2)
-    #expect(ContinuousClock.now - began < .seconds(5))
+    #expect(ContinuousClock.now - began < Slowness.stretch(.seconds(5)))
     #expect(stage.seen.withLock { $0.finished } == [])
     stage.gate.signal()
     try await until("the thread ends after all") { stage.seen.withLock { $0.ran == [1] } }
@@ -159,7 +160,7 @@ struct WorkerPoolTests {
 /// Waits for a condition, and says what it waited for when it does not come.
 func until(_ what: String, within seconds: Double = 30, _ holds: () async throws -> Bool) async throws {
   struct NeverCame: Error, CustomStringConvertible { var description: String }
-  let end = ContinuousClock.now + .seconds(seconds)
+  let end = ContinuousClock.now + Slowness.stretch(.seconds(seconds))
   while try await !holds() {
     if ContinuousClock.now > end { throw NeverCame(description: "waited \(seconds) s until \(what)") }
     try await Task.sleep(for: .milliseconds(2))
