@@ -65,8 +65,8 @@ UNWATCHED := ^(Acceptance|SimulationTests)\.|JournalBenchmark|HTTPAPITests\..*(S
 # ThreadSanitizer gets the tests in which several threads meet. The others run the engine in one thread, in memory, where
 # it can find nothing and takes ten times as long.
 THREADED := ^(PlatformTests|HTTPAPITests|CommandTests|ClientTests)\.|ThreadsTests|ConcurrencyTests|WorkerPool|LostWorker|StuckEngine
-# AddressSanitizer gets them all, one at a time: its allocator is slow, and side by side tests wait for it and for each
-# other until deadlines pass.
+# AddressSanitizer gets them all, one at a time: side by side they end no sooner (on two cores), and those that keep a
+# core for long let the deadlines of others pass.
 SELECTED_thread := --filter '$(THREADED)'
 SELECTED_address := --no-parallel
 
