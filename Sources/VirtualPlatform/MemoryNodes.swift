@@ -68,11 +68,11 @@ final class Node: @unchecked Sendable {
       if size < content.count {
         content.removeLast(content.count - size)
       } else {
-        content.append(contentsOf: repeatElement(0, count: size - content.count))
+        content += [UInt8](repeating: 0, count: size - content.count)
       }
     case .write(let offset, let bytes):
       let end = offset + bytes.count
-      if content.count < end { content.append(contentsOf: repeatElement(0, count: end - content.count)) }
+      if content.count < end { content += [UInt8](repeating: 0, count: end - content.count) }
       content.withUnsafeMutableBytes {
         UnsafeMutableRawBufferPointer(rebasing: $0[offset..<end]).copyBytes(from: bytes)
       }

@@ -1,5 +1,6 @@
 import Events
 import LogStorage
+import Platform
 import TestKit
 import Testing
 
@@ -258,7 +259,10 @@ struct LetterTests {
     #expect(world.letters()?.total == 2500)
     try world.deploy(["a.lua": #"consumer "a" { on = { Work = function(e) emit("Done", {}) end } }"#])
     #expect(world.letters()?.total == 2500)
+    world.fileSystem.clearTrace()
     #expect(try resolve(world, .retry, .all(consumer: nil, key: nil)) == .done(LetterReceipt(resolved: 2500)))
+    let reads = world.fileSystem.trace.count { $0.operation == .read }
+    #expect(reads < 100, "a commit is read once for all of its letters: \(reads) reads")
     #expect(try world.events(type: "Done").count == 2500)
     #expect(world.reader("a")?.blockedKeys == 0)
     #expect(try world.foldFromNothing() == world.core.control)

@@ -1,6 +1,7 @@
 import Foundation
 import Platform
 import Synchronization
+import TestKit
 import Testing
 
 @testable import Engine
@@ -55,6 +56,9 @@ struct WorkerPoolTests {
     var stuck: [WorkerTable.StuckCall] { pool.withLock { $0! }.stuckCalls }
   }
 
+  /// An hour: beside tests that keep all cores, minutes may pass before a test goes on.
+  private static let never: Int64 = 3_600_000_000_000
+
   @Test func `every batch is finished once, by many workers`() async throws {
     let stage = Stage(workers: 4, hangs: [])
     for number in 1...500 {
@@ -102,7 +106,7 @@ struct WorkerPoolTests {
   }
 
   @Test func `a stop waits for calls that come back`() async throws {
-    let stage = Stage(workers: 2, stuckAfter: 60_000_000_000, hangs: [1])
+    let stage = Stage(workers: 2, stuckAfter: Self.never, hangs: [1])
     stage.run(Work.batch(1))
     try await until("it runs") { stage.seen.withLock { $0.hanging == [1] } }
     Thread.detachNewThread {
@@ -114,12 +118,12 @@ struct WorkerPoolTests {
   }
 
   @Test func `a stop does not wait for ever for one that does not`() async throws {
-    let stage = Stage(workers: 2, stuckAfter: 60_000_000_000, hangs: [1])
+    let stage = Stage(workers: 2, stuckAfter: Self.never, hangs: [1])
     stage.run(Work.batch(1))
     try await until("it runs") { stage.seen.withLock { $0.hanging == [1] } }
     let began = ContinuousClock.now
     stage.stop(within: 0.2)
-    #expect(ContinuousClock.now - began < .seconds(5))
+    #expect(ContinuousClock.now - began < Slowness.stretch(.seconds(5)))
     #expect(stage.seen.withLock { $0.finished } == [])
     stage.gate.signal()
     try await until("the thread ends after all") { stage.seen.withLock { $0.ran == [1] } }
@@ -159,7 +163,7 @@ struct WorkerPoolTests {
 /// Waits for a condition, and says what it waited for when it does not come.
 func until(_ what: String, within seconds: Double = 30, _ holds: () async throws -> Bool) async throws {
   struct NeverCame: Error, CustomStringConvertible { var description: String }
-  let end = ContinuousClock.now + .seconds(seconds)
+  let end = ContinuousClock.now + Slowness.stretch(.seconds(seconds))
   while try await !holds() {
     if ContinuousClock.now > end { throw NeverCame(description: "waited \(seconds) s until \(what)") }
     try await Task.sleep(for: .milliseconds(2))

@@ -1,5 +1,6 @@
 import Events
 import LuaRuntime
+import TestKit
 import Testing
 
 /// What a script did, as a test wants to see it.
@@ -22,6 +23,15 @@ enum Ending: Equatable, CustomStringConvertible {
     case .host(let message): "host \(message)"
     case .syntax(let message): "syntax \(message)"
     }
+  }
+}
+
+extension LuaLimits {
+  /// With a backstop for what a sanitizer makes slow.
+  static var stretched: LuaLimits {
+    var limits = LuaLimits()
+    limits.nanoseconds *= Slowness.factor
+    return limits
   }
 }
 

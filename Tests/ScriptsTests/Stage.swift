@@ -1,5 +1,7 @@
 import Events
 import Foundation
+import LuaRuntime
+import TestKit
 import Testing
 
 @testable import Scripts
@@ -79,7 +81,10 @@ final class Stage {
   }
 
   convenience init(_ files: [(String, String)]) throws {
-    try self.init(Generation.load(files.map { SourceFile(path: $0.0, text: $0.1) }).get())
+    // The backstop of a call is in real time.
+    var limits = LuaLimits()
+    limits.nanoseconds *= Slowness.factor
+    try self.init(Generation.load(files.map { SourceFile(path: $0.0, text: $0.1) }, limits: limits).get())
   }
 
   convenience init(_ source: String) throws { try self.init([("script.lua", source)]) }

@@ -174,7 +174,7 @@ let ordersSource = """
     try await world.deploy(ordersSource)
     for number in 1...50 {
       let position = try await world.emit(["ItemPicked a {}"])
-      try await world.views.wait(for: "orders", toRead: position, timeout: .seconds(20))
+      try await world.views.wait(for: "orders", toRead: position, timeout: Slowness.stretch(.seconds(20)))
       #expect(try world.documents("orders") == ["a": "{\"picked\":\(number)}"])
     }
     let error = await #expect(throws: ViewError.self) {

@@ -50,7 +50,7 @@ import Testing
     }
     let durable = world.engine.durable
     world.views.durableAdvanced(to: durable)
-    try await world.views.wait(for: "lists", toRead: durable, timeout: .seconds(30))
+    try await world.views.wait(for: "lists", toRead: durable, timeout: Slowness.stretch(.seconds(30)))
     var compared = 0
     try world.engine.reader.replay(fromCommit: 1) { commit in
       for record in commit.records where record.takesPosition && record.entry.type.text == "Read" {

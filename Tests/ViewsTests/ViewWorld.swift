@@ -182,7 +182,7 @@ extension ViewDocument {
 
 /// Waits for a condition; `check` gives nil when it holds, else what it saw.
 func eventually(within seconds: Double = 30, _ check: () async throws -> String?) async throws {
-  let end = ContinuousClock.now + .seconds(seconds)
+  let end = ContinuousClock.now + Slowness.stretch(.seconds(seconds))
   while let seen = try await check() {
     if ContinuousClock.now > end { throw ViewWorld.Failure("waited \(seconds) s; last seen: \(seen)") }
     try await Task.sleep(for: .milliseconds(2))

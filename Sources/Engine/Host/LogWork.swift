@@ -35,12 +35,16 @@ package struct LogWork: Sendable {
   /// The events of dead letters that an operator resolves.
   package func read(_ request: LetterRequest) -> EngineInput {
     let job = request.job
+    // The commit that was read last: thousands of letters may be from one.
+    var commit: LogChunk?
     do {
-      for position in request.positions where job.events[position] == nil {
-        guard let chunk = try log.chunk(from: Position(position), limitBytes: 1, through: Position(position)) else {
-          throw LogError(.position, "position \(position) is not in the log")
+      for number in request.positions where job.events[number] == nil {
+        let position = Position(number)
+        if commit?.contains(position) != true {
+          commit = try log.chunk(from: position, limitBytes: 1, through: position)
         }
-        job.events[position] = Array(chunk.entry(Position(position)).whole)
+        guard let commit else { throw LogError(.position, "position \(position) is not in the log") }
+        job.events[number] = Array(commit.entry(position).whole)
       }
     } catch {
       job.readFailure = "\(error)"

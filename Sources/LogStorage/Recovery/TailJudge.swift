@@ -108,7 +108,9 @@ extension File {
       let start = max(offset, end - (1 << 20))
       let buffer = UnsafeMutableRawBufferPointer(start: block.base, count: end - start)
       let count = try read(into: buffer, at: start)
-      if let last = buffer.prefix(count).lastIndex(where: { $0 != 0 }) { return start + last + 1 }
+      var last = count
+      while last > 0, buffer[last - 1] == 0 { last -= 1 }
+      if last > 0 { return start + last }
       end = start
     }
     return offset
