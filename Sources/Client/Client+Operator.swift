@@ -67,8 +67,11 @@ extension Client {
     try reply(try transport.perform(Request(path: Self.path(ofDestination: name))))
   }
 
-  package func act(_ verb: ConsumerVerb, onDestination name: String, by: String?) throws -> Reply<DestinationReceipt> {
-    try post(Self.path(ofDestination: name) + "/\(verb.rawValue)", ActRequest(by: by))
+  /// `target`: of a destination that has one for each document, the only one that is meant.
+  package func act(
+    _ verb: ConsumerVerb, onDestination name: String, target: String? = nil, by: String?
+  ) throws -> Reply<DestinationReceipt> {
+    try post(Self.path(ofDestination: name) + "/\(verb.rawValue)", ActRequest(by: by, to: target))
   }
 
   static func path(ofDestination name: String) -> String { "/destinations/" + EventSelection.encoded(name) }

@@ -86,8 +86,10 @@ package struct RewindRequest: Codable, Sendable, Equatable {
 package struct ActRequest: Codable, Sendable, Equatable {
   /// Who acts, as the sender says.
   package var by: String?
+  /// Of a destination with a target for each document: the key of the one that is meant.
+  package var to: String?
 
-  package init(by: String? = nil) { self.by = by }
+  package init(by: String? = nil, to: String? = nil) { (self.by, self.to) = (by, to) }
 }
 
 /// The answer to `GET /destinations`.

@@ -12,6 +12,14 @@ struct DestinationChoice: ParsableArguments {
   }
 }
 
+/// One target of a destination that has one for each document.
+struct TargetChoice: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Only this target, of a destination with a target for each document of a projection.", valueName: "key"))
+  var to: String?
+}
+
 /// `moondance outbox pause`
 struct PauseDestination: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -23,16 +31,19 @@ struct PauseDestination: ParsableCommand {
 
       EXAMPLES
         moondance outbox pause warehouse
+        moondance outbox pause customer-hooks --to acme
       """)
 
   @OptionGroup var choice: DestinationChoice
+  @OptionGroup var target: TargetChoice
   @OptionGroup var server: ServerOptions
 
   func run() throws {
     try server.withClient { client in
-      let reply = try client.act(.pause, onDestination: choice.name, by: OperatorName.current)
+      let reply = try client.act(
+        .pause, onDestination: choice.name, target: target.to, by: OperatorName.current)
       if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
-      try Output.print(ReaderText.paused(reply.value))
+      try Output.print(ReaderText.paused(reply.value, target: target.to))
     }
   }
 }
@@ -45,16 +56,19 @@ struct ResumeDestination: ParsableCommand {
     discussion: """
       EXAMPLES
         moondance outbox resume warehouse
+        moondance outbox resume customer-hooks --to acme
       """)
 
   @OptionGroup var choice: DestinationChoice
+  @OptionGroup var target: TargetChoice
   @OptionGroup var server: ServerOptions
 
   func run() throws {
     try server.withClient { client in
-      let reply = try client.act(.resume, onDestination: choice.name, by: OperatorName.current)
+      let reply = try client.act(
+        .resume, onDestination: choice.name, target: target.to, by: OperatorName.current)
       if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
-      try Output.print(ReaderText.resumed(reply.value))
+      try Output.print(ReaderText.resumed(reply.value, target: target.to))
     }
   }
 }

@@ -2,12 +2,14 @@ import Wire
 
 /// What verbs on consumers and destinations will do and have done, for people.
 enum ReaderText {
-  static func paused(_ receipt: some VerbReceipt) -> String {
-    "\(receipt.name) \(receipt.changed ? "is paused" : "was paused already"), at \(receipt.cursor)"
+  static func paused(_ receipt: some VerbReceipt, target: String? = nil) -> String {
+    if let target { return "\(target) of \(receipt.name) \(receipt.changed ? "is paused" : "was paused already")" }
+    return "\(receipt.name) \(receipt.changed ? "is paused" : "was paused already"), at \(receipt.cursor)"
   }
 
-  static func resumed(_ receipt: some VerbReceipt) -> String {
-    receipt.changed
+  static func resumed(_ receipt: some VerbReceipt, target: String? = nil) -> String {
+    if let target { return "\(target) of \(receipt.name) \(receipt.changed ? "goes on" : "was not paused")" }
+    return receipt.changed
       ? "\(receipt.name) goes on from \(receipt.cursor)"
       : "\(receipt.name) was not paused: it is \(receipt.state), at \(receipt.cursor)"
   }

@@ -81,6 +81,7 @@ extension ReaderState {
       writer.field(11) { states.encode(into: &$0) }
       writer.field(12) { states.encodeShared(into: &$0) }
     }
+    for key in pausedKeys.sorted(by: { $0.bytes.lexicographicallyPrecedes($1.bytes) }) { writer.field(14, key.bytes) }
     if messages != MessageCount() {
       writer.field(13) { writer in
         writer.field(1, messages.published)
@@ -119,6 +120,7 @@ extension ReaderState {
       case 9: guard addBlocked(field.fields) else { return nil }
       case 11: guard states.add(field.value) else { return nil }
       case 12: guard states.addShared(field.value) else { return nil }
+      case 14: pausedKeys.insert(KeyBytes(field.value))
       case 13:
         for part in field.fields {
           switch part.tag {

@@ -52,6 +52,8 @@ package struct ReaderChange: Equatable, Sendable {
   package var keyRule: String?
   /// Who asked for it, when a person did.
   package var by: String?
+  /// Paused or resumed is one key of a destination, and not all of it.
+  package var key: KeyBytes?
 
   package init(_ what: What, reader: UInt32) {
     self.what = what
@@ -75,6 +77,7 @@ extension ReaderChange {
       if let scriptHash { writer.field(7, scriptHash.bytes) }
       if let keyRule { writer.field(8, keyRule) }
       if let by { writer.field(9, by) }
+      if let key { writer.field(10, key.bytes) }
     }
   }
 
@@ -96,6 +99,7 @@ extension ReaderChange {
       case 7: scriptHash = ContentHash(bytes: field.array)
       case 8: keyRule = field.text
       case 9: by = field.text
+      case 10: key = KeyBytes(field.value)
       default: break
       }
     }

@@ -17,8 +17,10 @@ extension ReaderState {
       dropUnits(after: cursor)
       // What was remembered as of a position is known at the start only: nothing.
       if cursor == 0 { states = StatePlaces() }
-    case .paused: isPaused = true
-    case .resumed: isPaused = false
+    case .paused:
+      if let key = change.key { pausedKeys.insert(key) } else { isPaused = true }
+    case .resumed:
+      if let key = change.key { pausedKeys.remove(key) } else { isPaused = false }
     case .returned: isRemoved = false
     case .removed: isRemoved = true
     case .forgotten:

@@ -27,6 +27,8 @@ package struct ReaderState: Equatable, Sendable {
   package var scriptHash: ContentHash?
   package var blocked = BlockedKeys()
   package var letters = DeadLetters()
+  /// Of a destination: targets that an operator has paused.
+  package var pausedKeys: Set<KeyBytes> = []
   /// Of a destination.
   package var messages = MessageCount()
   /// Where its keys' states are.

@@ -5,6 +5,9 @@ package enum ReaderVerb: Sendable, Hashable {
   /// What is out is finished; nothing new is handed out until `resume`, also after a restart or a deploy.
   case pause
   case resume
+  /// As `pause` and `resume`, for one target of a destination that has one for each document.
+  case pauseTarget(KeyBytes)
+  case resumeTarget(KeyBytes)
   /// Blocked work and dead letters are dropped. A consumer that is declared keeps its cursor; one that is not is gone, and
   /// the same name begins as a new one.
   case forget

@@ -1,5 +1,6 @@
 import DequeModule
 import Events
+import HeapModule
 import LogStorage
 import Scripts
 
@@ -34,7 +35,7 @@ extension EngineCore {
   private func start(_ key: KeyBytes, of index: Int, _ declaration: ConsumerDeclaration) -> Bool {
     let state = control.readers[index].blocked[key]
     var work = runtimes[index].outbox!.keys[key] ?? Outbox.KeyWork()
-    guard work.flight == nil, !work.isFailing, state?.isDead != true else { return false }
+    guard work.flight == nil, !work.isFailing, state?.isDead != true, !isHeld(key, index) else { return false }
     if work.delivered.isEmpty, let state, state.nextTry > now { return false }
     let recorded = state?.queue.first { !work.delivered.contains($0) }
     guard let position = recorded ?? work.ahead.popFirst() else { return false }
@@ -45,6 +46,11 @@ extension EngineCore {
     let flight = (position: position, key: key, attempt: attempt, isRecorded: recorded != nil)
     deliver(flight, from: tail.chunk(holding: position), of: index, declaration)
     return true
+  }
+
+  /// Paused by an operator, or given a rest, of a destination with many targets.
+  private func isHeld(_ key: KeyBytes, _ index: Int) -> Bool {
+    control.readers[index].pausedKeys.contains(key) || runtimes[index].outbox!.isResting(key, at: now)
   }
 
   private func deliver(
@@ -113,7 +119,7 @@ extension EngineCore {
           runtimes[index].outbox!.keys[key]!.ahead.append(position)
           noteWaiting(index)
           if start(key, of: index, declaration) { room -= 1 }
-        } else if control.readers[index].blocked[key] != nil {
+        } else if control.readers[index].blocked[key] != nil || isHeld(key, index) {
           runtimes[index].outbox!.queued[key, default: []].append(position)
           noteWaiting(index)
         } else {
@@ -147,6 +153,7 @@ extension EngineCore {
     switch report.outcome {
     case .delivered:
       runtimes[index].outbox!.breaker.succeeded()
+      runtimes[index].outbox!.breakers[flight.key] = nil
       runtimes[index].outbox!.keys[flight.key]!.delivered.append(report.position)
       note(ended, index)
       guard let declaration = deliverable(index), room(index, declaration) > 0 else {
@@ -155,12 +162,7 @@ extension EngineCore {
       }
       _ = start(flight.key, of: index, declaration)
     case .failed(let failure):
-      let wasOpen = runtimes[index].outbox!.breaker.isOpen
-      let isAbsorbed = runtimes[index].outbox!.breaker.absorbs(failure, key: flight.key, now: now)
-      if !wasOpen, runtimes[index].outbox!.breaker.isOpen {
-        hands.warn("\(control.readers[index].name) is given a rest: \(failure.message)")
-      }
-      if isAbsorbed {
+      if absorbs(failure, of: flight.key, index) {
         if !flight.isRecorded {
           runtimes[index].outbox!.keys[flight.key]!.ahead.prepend(report.position)
           noteWaiting(index)
@@ -172,6 +174,27 @@ extension EngineCore {
         note(ended, index)
       }
     }
+  }
+
+  /// Whether the failure is the far side's and counts for no message. It may open the breaker.
+  private func absorbs(_ failure: DeliveryFailure, of key: KeyBytes, _ index: Int) -> Bool {
+    let consumer = runtimes[index].consumer
+    let hasTargets = consumer.flatMap { generation?.scripts.consumers[$0].destination?.each } != nil
+    var breaker = hasTargets ? runtimes[index].outbox!.breakers[key] ?? Breaker() : runtimes[index].outbox!.breaker
+    let wasOpen = breaker.isOpen
+    let isAbsorbed = breaker.absorbs(failure, key: key, now: now)
+    if !wasOpen, breaker.isOpen {
+      let target = hasTargets ? " to \(key)" : ""
+      hands.warn("\(control.readers[index].name)\(target) is given a rest: \(failure.message)")
+    }
+    guard hasTargets else {
+      runtimes[index].outbox!.breaker = breaker
+      return isAbsorbed
+    }
+    runtimes[index].outbox!.breakers[key] = breaker
+    // Nobody waits for the target but its own messages: it falls due like a key that is tried again.
+    if breaker.isOpen { retries.insert(RetryEntry(due: breaker.openUntil, reader: UInt32(index + 1), key: key)) }
+    return isAbsorbed
   }
 
   private func note(_ ended: Outbox.Ended, _ index: Int) {

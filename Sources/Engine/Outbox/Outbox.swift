@@ -59,13 +59,19 @@ struct Outbox {
   /// When the first of what is to be recorded came (µs); 0: nothing is.
   var unrecordedSince: Int64 = 0
   var hasFailures = false
+  /// Of a destination with one target.
   var breaker = Breaker()
+  /// Of a destination with a target for each document: by key, which is the target's; none: closed, and without failures.
+  var breakers: [KeyBytes: Breaker] = [:]
   private var serial: UInt64 = 0
 
   /// Nothing is known here that the log does not say.
   var isIdle: Bool { flights.isEmpty && keys.isEmpty && queued.isEmpty && ended.isEmpty }
 
   var isReading: Bool { waiting + flights.count < Self.mostUnrecorded }
+
+  /// Not before this time (µs) may a message of the key go out.
+  func isResting(_ key: KeyBytes, at now: Int64) -> Bool { breakers[key].map { $0.openUntil > now } ?? false }
 
   mutating func nextSerial() -> UInt64 {
     serial += 1

@@ -43,7 +43,10 @@ extension EngineCore {
       retries.removeMin()
       let index = Int(next.reader) - 1
       // An entry is stale when its key was freed or put off since.
-      guard let state = control.readers[index].blocked[next.key], !state.isDead, state.nextTry <= now else { continue }
+      let waits = runtimes[index].outbox?.keys[next.key] != nil
+      guard waits || control.readers[index].blocked[next.key].map({ !$0.isDead && $0.nextTry <= now }) ?? false else {
+        continue
+      }
       runtimes[index].due.append(next.key)
     }
   }

@@ -1,6 +1,7 @@
 import DequeModule
 import Events
 import LogStorage
+import Scripts
 
 /// What operators ask of consumers. A verb waits until the reader's batch has come back and is committed, and meanwhile
 /// the reader gets no other: so it never meets work that is half done.
@@ -74,6 +75,7 @@ extension EngineCore {
     let reader = control[reader: number]
     let what: ReaderChange.What
     var cursor: UInt64?
+    var target: KeyBytes?
     // A verb that it waited behind may have forgotten it.
     if reader.life == .forgotten { job.outcome = .unknown }
     switch verb {
@@ -84,6 +86,12 @@ extension EngineCore {
       }
       what = verb == .pause ? .paused : .resumed
       if reader.isPaused == (verb == .pause) { job.outcome = job.outcome ?? unchanged(reader) }
+    case .pauseTarget(let key), .resumeTarget(let key):
+      let pauses = verb == .pauseTarget(key)
+      what = pauses ? .paused : .resumed
+      target = key
+      if let refusal = refusalOfTargets(of: reader) { job.outcome = job.outcome ?? .refused(refusal) }
+      if reader.pausedKeys.contains(key) == pauses { job.outcome = job.outcome ?? unchanged(reader) }
     case .forget:
       what = .forgotten
       if reader.life != .removed, reader.blocked.isEmpty, reader.letters.isEmpty {
@@ -103,6 +111,7 @@ extension EngineCore {
     change.kind = reader.kind
     change.cursor = cursor
     change.by = job.by
+    change.key = target
     scratch.truncate(to: 0)
     if verb == .forget, reader.kind == .aggregate { encodeDiscarded(allOf: reader, job) }
     change.encode(into: &scratch)
@@ -110,6 +119,12 @@ extension EngineCore {
     framer.endCommit()
     job.before = (reader.blocked.unitCount, reader.letters.count)
     return true
+  }
+
+  private func refusalOfTargets(of reader: ReaderState) -> String? {
+    let consumer = runtimes[Int(reader.number) - 1].consumer
+    if consumer.flatMap({ generation?.scripts.consumers[$0].destination?.each }) != nil { return nil }
+    return "\(reader.name) has one target only: pause or resume all of it"
   }
 
   private func refusal(of cursor: UInt64, _ reader: ReaderState) -> String? {
@@ -152,7 +167,10 @@ extension EngineCore {
     let reader = control[reader: job.readers[0]]
     let index = Int(reader.number) - 1
     switch verb {
-    case .pause, .resume: break
+    case .pause, .resume, .pauseTarget: break
+    case .resumeTarget(let key):
+      if let state = reader.blocked[key] { schedule(key, state, of: reader.number) }
+      runtimes[index].due.append(key)
     case .forget:
       runtimes[index].outbox?.forget()
       forgetWaiting(index)

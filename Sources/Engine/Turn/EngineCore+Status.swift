@@ -47,6 +47,19 @@ extension EngineCore {
     }
   }
 
+  /// Targets of a destination that get nothing now.
+  private func targetsNote(_ reader: ReaderState, _ index: Int) -> String? {
+    func named(_ keys: some Collection<KeyBytes>) -> String {
+      let shown = keys.map(\.description).sorted().prefix(5).joined(separator: ", ")
+      return keys.count > 5 ? "\(shown) and \(keys.count - 5) more" : shown
+    }
+    var parts: [String] = []
+    if !reader.pausedKeys.isEmpty { parts.append("paused: \(named(reader.pausedKeys))") }
+    let resting = runtimes[index].outbox?.breakers.filter { $0.value.isOpen } ?? [:]
+    if !resting.isEmpty { parts.append("not reachable: \(named(resting.keys))") }
+    return parts.isEmpty ? nil : parts.joined(separator: "; ")
+  }
+
   private func note(on reader: ReaderState) -> String? {
     let index = Int(reader.number) - 1
     guard reader.life == .active else { return nil }
@@ -57,6 +70,7 @@ extension EngineCore {
     if let breaker = runtimes[index].outbox?.breaker, breaker.isOpen {
       return "\(breaker.reason); tried again now and then"
     }
+    if let note = targetsNote(reader, index) { return note }
     guard isFull(index) else { return nil }
     let units = reader.kind == .destination ? "messages" : "events"
     return

@@ -28,6 +28,17 @@ struct OperatorBody {
     return "\(sender) (\(name))"
   }
 
+  /// A key, when it is given: 1 to 256 bytes.
+  func key(_ name: String) throws(Problem) -> KeyBytes? {
+    guard let text = try members?.text(name) else { return nil }
+    guard !text.isEmpty, NameRule.subject.allows(text) else {
+      throw Problem(
+        .badRequest,
+        "\(name) is a key: 1 to \(NameRule.maximumSubjectBytes) bytes without control characters.")
+    }
+    return KeyBytes(text)
+  }
+
   /// Which letters of the scope are meant. `maximum` bounds the ids.
   func selection(in scope: ReaderScope, maximum: Int) throws(Problem) -> LetterSelection {
     let owner = scope.ownerName

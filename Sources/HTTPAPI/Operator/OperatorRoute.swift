@@ -24,8 +24,10 @@ struct OperatorRoute: Sendable {
       let body = try OperatorBody(body, names: operation.bodyNames)
       let by = try body.by(sender)
       switch operation {
-      case .pauseConsumer, .pauseDestination: return try await act(.pause, by)
-      case .resumeConsumer, .resumeDestination: return try await act(.resume, by)
+      case .pauseConsumer: return try await act(.pause, by)
+      case .resumeConsumer: return try await act(.resume, by)
+      case .pauseDestination: return try await act(body.key("to").map { .pauseTarget($0) } ?? .pause, by)
+      case .resumeDestination: return try await act(body.key("to").map { .resumeTarget($0) } ?? .resume, by)
       case .forgetConsumer, .forgetDestination: return try await act(.forget, by)
       case .rewindConsumer: return try await rewind(to: body.target(), isDry: body.flag("dryRun"), by)
       default:

@@ -52,6 +52,12 @@ extension APISchemas {
       ]), "dryRun": .boolean, "by": by,
     ], required: ["to"])
 
+  static let targetRequest = Schema.object(
+    [
+      "to": .string("Of a destination with a target for each document of a projection: the key of the one that is meant."),
+      "by": by,
+    ])
+
   static let by = Schema.string("Who acts, as the sender says; kept in the log behind the name of the token.")
 
   static let letters = Schema.object(

@@ -54,7 +54,7 @@ enum APISchemas {
       "Health": .object(["status": .string()], required: ["status"]), "Consumer": consumer,
       "Consumers": .object(["consumers": .array(.reference("Consumer"))], required: ["consumers"]),
       "ConsumerReceipt": consumerReceipt, "RewindReport": rewindReport, "RewindRequest": rewindRequest,
-      "ActRequest": .object(["by": by]), "DeadLetters": letters, "DeadLetter": letter,
+      "ActRequest": .object(["by": by]), "TargetRequest": targetRequest, "DeadLetters": letters, "DeadLetter": letter,
       "DeadLetterHistory": letterHistory, "ResolveRequest": resolveRequest, "ResolveReceipt": resolveReceipt,
       "Destination": destination,
       "Destinations": .object(["destinations": .array(.reference("Destination"))], required: ["destinations"]),

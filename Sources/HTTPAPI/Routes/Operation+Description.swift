@@ -82,7 +82,11 @@ extension Operation {
       would be repeated.
       """
     case .pauseDestination:
-      "What is under way is finished. Restarts and deploys change nothing: its messages wait until it is resumed."
+      """
+      What is under way is finished. Restarts and deploys change nothing: its messages wait until it is resumed. With `to`, \
+      of a destination with a target for each document, only that target is paused.
+      """
+    case .resumeDestination: "With `to`, of a destination with a target for each document, only that target is resumed."
     case .forgetDestination:
       """
       Messages that wait for a blocked key and dead letters are never delivered. A destination that is declared keeps its \
@@ -239,6 +243,7 @@ extension Operation {
     case .rewindConsumer: return json("RewindRequest", required: true)
     case .retryDeadLetters, .skipDeadLetters, .discardDeadLetters: return json("ResolveRequest", required: true)
     case .retryMessages, .skipMessages, .discardMessages: return json("ResolveMessagesRequest", required: true)
+    case .pauseDestination, .resumeDestination: return json("TargetRequest", required: false)
     default: return takesDocument ? json("ActRequest", required: false) : nil
     }
   }

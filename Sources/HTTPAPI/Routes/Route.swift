@@ -158,6 +158,7 @@ enum Operation: String, CaseIterable, Sendable {
   var bodyNames: [String] {
     switch self {
     case .rewindConsumer: ["to", "dryRun"]
+    case .pauseDestination, .resumeDestination: ["to"]
     case .retryDeadLetters, .skipDeadLetters, .discardDeadLetters: ["ids", "consumer", "key", "all"]
     case .retryMessages, .skipMessages, .discardMessages: ["ids", "destination", "key", "all"]
     default: []

@@ -50,6 +50,8 @@ extension MemoryOperators {
       let state = verb == .pause ? "paused" : "running"
       receipt.changed = readers[index].state != state
       readers[index].state = state
+    case .pauseTarget, .resumeTarget:
+      if readers[index].kind != "destination" { return .refused("it has one target only") }
     case .forget:
       receipt.droppedUnits = readers[index].queued
       receipt.droppedLetters = drop(from: name, after: 0)

@@ -115,6 +115,8 @@ extension Oracle {
       switch verb {
       case .pause: (.paused, nil)
       case .resume: (.resumed, nil)
+      // The simulator's readers have no targets.
+      case .pauseTarget, .resumeTarget: throw Violation(.answered, "\(place) was not asked for")
       case .forget: (.forgotten, nil)
       case .rewind(let position): (.rewound, max(position.rawValue, 1) - 1)
       }
@@ -126,6 +128,7 @@ extension Oracle {
     switch verb {
     case .pause: readers[index].isPaused = true
     case .resume: readers[index].isPaused = false
+    case .pauseTarget, .resumeTarget: break
     case .rewind: readers[index].rewind(to: wanted.cursor ?? 0)
     case .forget:
       readers[index].waiting = [:]
