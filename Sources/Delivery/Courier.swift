@@ -27,6 +27,8 @@ package final class Courier: Sendable {
   private enum Place: Hashable {
     case http(isChecked: Bool)
     case files
+    case postgres(DestinationDeclaration.PostgresPlace)
+    case nats(Template, isStream: Bool)
   }
 
   /// - Parameters:
@@ -71,7 +73,8 @@ package final class Courier: Sendable {
       switch destination.place {
       case .http: .http(isChecked: destination.each != nil)
       case .file: .files
-      case .postgres, .nats: fatalError()
+      case .postgres(let place): .postgres(place)
+      case .nats(let place): .nats(place.url, isStream: place.isStream)
       }
     return lanes.withLock { lanes in
       if lanes.isOver { return nil }
@@ -80,6 +83,8 @@ package final class Courier: Sendable {
         switch place {
         case .http(let isChecked): HTTPLane(checksAddresses: isChecked, in: surroundings)
         case .files: FileLane(in: surroundings)
+        case .postgres(let place): PostgresLane(place, in: surroundings)
+        case .nats(let url, let isStream): NATSLane(url: url, isStream: isStream, in: surroundings)
         }
       lanes.byPlace[place] = lane
       return lane
