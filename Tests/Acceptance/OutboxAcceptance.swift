@@ -16,6 +16,8 @@ struct OutboxAcceptance {
     let publishes = destinations.map { #"publish("\#($0)", { n = event.data.n })"# }
     let place = [
       "hook": #"http = env "HOOK_URL""#, "file": #"file = "messages.ndjson""#,
+      "table": #"postgres = env "DATABASE_URL", table = "inbox""#,
+      "stream": #"nats = env "NATS_URL", subject = "orders.{type}", stream = true"#,
     ]
     let declared = destinations.map {
       """
@@ -48,6 +50,43 @@ struct OutboxAcceptance {
   /// What a far side got, in order: the id of the message, its key and its number.
   typealias Arrival = (id: String, key: String, n: Int)
 
+  /// The far sides, all of them with a mind of their own.
+  private struct FarSides {
+    let receiver: WebhookReceiver
+    let database: PostgresServer
+    let broker: NATSServer
+
+    init(_ number: UInt64) throws {
+      receiver = try WebhookReceiver(OutboxAcceptance.misbehave(number))
+      database = try PostgresServer()
+      broker = try NATSServer()
+      try broker.client().makeStream("orders", subject: "orders.>")
+    }
+
+    var environment: [String: String] {
+      ["HOOK_URL": receiver.url + "/hook", "DATABASE_URL": database.url, "NATS_URL": broker.url]
+    }
+
+    /// They go away, in good order or as in a crash.
+    func leave(abruptly: Bool) {
+      receiver.stop()
+      abruptly ? database.kill() : database.stop()
+      abruptly ? broker.kill() : broker.stop()
+    }
+
+    func comeBack() throws {
+      try receiver.start()
+      try database.start()
+      try broker.start()
+    }
+
+    func end() {
+      receiver.stop()
+      database.stop()
+      broker.stop()
+    }
+  }
+
   /// Answers most, refuses some before and some after it has kept them, and hangs up on some.
   private static func misbehave(_ number: UInt64) -> WebhookReceiver.Behaviour {
     let seed = Mutex(Seed(number))
@@ -62,7 +101,9 @@ struct OutboxAcceptance {
     }
   }
 
-  @Test(.timeLimit(.minutes(10)))
+  @Test(
+    .timeLimit(.minutes(10)), .enabled(if: PostgresServer.isInstalled, "\(PostgresServer.missing)"),
+    .enabled(if: NATSServer.isInstalled, "\(NATSServer.missing)"))
   func `every message arrives, each key in order, repeats with the same id, over five kills and five restarts`()
     async throws
   {
@@ -70,16 +111,15 @@ struct OutboxAcceptance {
     print("seed \(number)")
     var seed = Seed(number)
     let folder = TemporaryFolder()
-    let receiver = try WebhookReceiver(Self.misbehave(number))
-    defer { receiver.stop() }
-    let destinations = ["hook", "file"]
+    let far = try FarSides(number)
+    defer { far.end() }
+    let destinations = ["hook", "file", "table", "stream"]
     let handlers = try folder.write(Self.handlers(destinations), below: "handlers")
     let data = folder.path + "/data"
     let began = ContinuousClock.now
     var sent = 0
     for kill in 0...Self.kills {
-      let daemon = try DaemonProcess(
-        handlers: handlers, data: data, environment: ["HOOK_URL": receiver.url + "/hook"])
+      let daemon = try DaemonProcess(handlers: handlers, data: data, environment: far.environment)
       let isLast = kill == Self.kills
       let limit = min(Self.messages, Self.messages * (kill + 1) / (Self.kills + 1) + Self.batch)
       while sent < limit {
@@ -98,19 +138,21 @@ struct OutboxAcceptance {
         }
         #expect(daemon.stop() == 0)
       } else {
-        // The far side goes away in the middle of it, and comes back; then the daemon is killed.
+        // The far sides go away in the middle of it, and come back; then the daemon is killed.
         try await Task.sleep(for: .milliseconds(seed.below(300)))
-        receiver.stop()
+        far.leave(abruptly: kill % 2 == 0)
         try await Task.sleep(for: .milliseconds(seed.below(300)))
-        try receiver.start()
+        try far.comeBack()
         try await Task.sleep(for: .milliseconds(seed.below(1500)))
         daemon.kill()
       }
     }
     let ran = ContinuousClock.now - began
-    let hooked = try Self.check("hook", Self.arrivals(at: receiver))
+    let hooked = try Self.check("hook", Self.arrivals(at: far.receiver))
     let filed = try Self.check("file", Self.arrivals(inFile: data + "/outbox/messages.ndjson"))
-    print("\(Self.messages) messages to each: \(ran); repeats: hook \(hooked), file \(filed)")
+    #expect(try Self.check("table", Self.arrivals(in: far.database)) == 0, "the table has each once")
+    #expect(try Self.check("stream", Self.arrivals(in: far.broker)) == 0, "the stream has each once")
+    print("\(Self.messages) messages to each of four: \(ran); repeats: hook \(hooked), file \(filed), others 0")
   }
 
   private static func arrivals(at receiver: WebhookReceiver) throws -> [Arrival] {
@@ -126,6 +168,22 @@ struct OutboxAcceptance {
       let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
       let n = try #require((object["body"] as? [String: Any])?["n"] as? Int)
       return (object.text("id"), object.text("key"), n)
+    }
+  }
+
+  /// In the order in which the rows were inserted: nothing in them is ever changed or deleted.
+  private static func arrivals(in database: PostgresServer) throws -> [Arrival] {
+    let rows = try database.query("select message_id, key, body->>'n' from inbox order by ctid")
+    return try rows.split(separator: "\n").map { row in
+      let parts = row.split(separator: "|").map(String.init)
+      return (parts[0], parts[1], try #require(Int(parts[2])))
+    }
+  }
+
+  private static func arrivals(in broker: NATSServer) throws -> [Arrival] {
+    try broker.client().messages(of: "orders").map { message in
+      let n = try #require(Int(message.body.filter(\.isNumber)))
+      return (try #require(message.id), "k\(n % keys)", n)
     }
   }
 

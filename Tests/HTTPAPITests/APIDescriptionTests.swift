@@ -55,8 +55,11 @@ struct `The API's description` {
   @Test func `what a body may say is what the description says`() throws {
     for operation in Operation.allCases where !operation.bodyNames.isEmpty {
       let name =
-        operation == .rewindConsumer
-        ? "RewindRequest" : operation.readers == .destinations ? "ResolveMessagesRequest" : "ResolveRequest"
+        switch operation {
+        case .rewindConsumer: "RewindRequest"
+        case .pauseDestination, .resumeDestination: "TargetRequest"
+        default: operation.readers == .destinations ? "ResolveMessagesRequest" : "ResolveRequest"
+        }
       let schema = try #require(APISchemas.all[name])
       let json = try JSONSerialization.jsonObject(with: JSONEncoder().encode(schema)) as? [String: Any]
       let members = try #require(json?["properties"] as? [String: Any])
