@@ -45,8 +45,8 @@ package final class Courier: Sendable {
     watch = Watch(clock: settings.clock)
   }
 
-  /// Returns at once. `answer` is called once, on some thread of the courier's or on this one, however the attempt ends:
-  /// at latest half a second after the destination's timeout. It should return soon, as deliveries wait for it.
+  /// Returns at once. `answer` is called once, on some thread of the courier's or on this one, however the attempt
+  /// ends: at latest half a second after the destination's timeout. It should return soon, as deliveries wait for it.
   package func deliver(_ attempt: DeliveryAttempt, answer: @escaping @Sendable (DeliveryOutcome) -> Void) {
     let parcel = Parcel(attempt, in: surroundings, watch: watch, answer: answer)
     guard let lane = lane(of: attempt.destination) else { return parcel.end(.failed(.stopping)) }

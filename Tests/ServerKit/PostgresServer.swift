@@ -22,8 +22,8 @@ package final class PostgresServer: Sendable {
   }()
 
   /// Makes a database and starts the server.
-  /// - Parameter settings: more lines of postgresql.conf. Without any the server does not wait for its disk, which a killed
-  ///   process survives.
+  /// - Parameter settings: more lines of postgresql.conf. Without any the server does not wait for its disk, which a
+  ///   killed process survives.
   package init(settings: [String] = ["fsync = off"]) throws {
     guard let programs = Self.programs else { throw Program.Failed(description: Self.missing) }
     port = try Loopback.freePort()

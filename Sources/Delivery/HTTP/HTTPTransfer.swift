@@ -32,6 +32,8 @@ final class HTTPTransfer {
     moondance_curl_set_text(easy, CURLOPT_PROTOCOLS_STR, isStrict ? "https" : "http,https")
     moondance_curl_set_number(easy, CURLOPT_FOLLOWLOCATION, 0)
     moondance_curl_set_number(easy, CURLOPT_NOSIGNAL, 1)
+    // A name server that does not answer must not hold the thread when a transfer ends; libcurl would wait for it.
+    moondance_curl_set_number(easy, CURLOPT_QUICK_EXIT, 1)
     moondance_curl_set_number(easy, CURLOPT_PATH_AS_IS, 1)
     moondance_curl_set_number(easy, CURLOPT_TCP_KEEPALIVE, 1)
     moondance_curl_set_number(easy, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
@@ -133,7 +135,8 @@ final class HTTPTransfer {
     }
   }
 
-  /// Only a message or its document can correct an address that is made of them; else the environment or the script can.
+  /// Only a message or its document can correct an address that is made of them; else the environment or the script
+  /// can.
   private func badAddress(_ reason: String) -> DeliveryFailure {
     failure(order.isAddressFromFields && !checksAddresses ? .impossible : .unavailable, reason)
   }

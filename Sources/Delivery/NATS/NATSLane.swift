@@ -65,8 +65,8 @@ private final class NATSThread {
     }
   }
 
-  /// Gives up the connection when it is lost, or when an acknowledgement is overdue: what has not been sent by then must
-  /// not be sent later. Bytes that the system has taken already may still arrive; the stream then knows their id.
+  /// Gives up the connection when it is lost, or when an acknowledgement is overdue: what has not been sent by then
+  /// must not be sent later. Bytes that the system has taken already may still arrive; the stream then knows their id.
   private func lookAfterLink() {
     guard let link else { return }
     let isLate = link.nextDeadline.map { $0 <= now } ?? false

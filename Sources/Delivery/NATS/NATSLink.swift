@@ -3,11 +3,11 @@ internal import Engine
 internal import Glibc
 internal import Synchronization
 
-/// One life of a connection with a NATS server. libnats is told never to connect again by itself: a connection that is lost
-/// takes with it all that it has not sent, so nothing can go out that its sender has been told did not.
+/// One life of a connection with a NATS server. libnats is told never to connect again by itself: a connection that is
+/// lost takes with it all that it has not sent, so nothing can go out that its sender has been told did not.
 ///
-/// `@unchecked Sendable`: the lane's thread alone uses the handles; libnats's threads touch the pending messages only, under
-/// their lock.
+/// `@unchecked Sendable`: the lane's thread alone uses the handles; libnats's threads touch the pending messages only,
+/// under their lock.
 final class NATSLink: @unchecked Sendable {
   /// What was connected to.
   let url: String
@@ -184,8 +184,8 @@ final class NATSLink: @unchecked Sendable {
     }
   }
 
-  /// Whether the server has said that nothing may be published on `subject`. It says that of core NATS before it answers
-  /// the flush behind the message, and of a stream instead of any answer.
+  /// Whether the server has said that nothing may be published on `subject`. It says that of core NATS before it
+  /// answers the flush behind the message, and of a stream instead of any answer.
   func isForbidden(_ subject: String) -> Bool {
     var text: UnsafePointer<CChar>?
     guard natsConnection_GetLastError(connection, &text) == NATS_NOT_PERMITTED, let text else { return false }

@@ -22,8 +22,8 @@ struct NATSMail {
     guard Self.isSubject(subject) else {
       throw DeliveryFailure(
         .impossible,
-        "\"\(secrets.scrub(String(subject.prefix(200))))\" is no subject: parts with dots between them, without spaces, "
-          + "\"*\" and \">\"")
+        "\"\(secrets.scrub(String(subject.prefix(200))))\" is no subject: parts with dots between them, without spaces"
+          + ", \"*\" and \">\"")
     }
     body = Envelope.body(of: parcel, from: surroundings.identity.name)
     headers.set("nats-msg-id", parcel.id)

@@ -2,8 +2,8 @@ internal import CPostgres
 internal import Glibc
 internal import Platform
 
-/// A session with a PostgreSQL server, for one thread. Nothing here waits beyond a deadline, except for the addresses of
-/// the server's name.
+/// A session with a PostgreSQL server, for one thread. Nothing here waits beyond a deadline, except for the addresses
+/// of the server's name.
 final class PostgresConnection {
   /// What was given to libpq.
   let parameters: String
@@ -117,8 +117,8 @@ final class PostgresConnection {
 
   private func send(_ status: Int32) throws(PostgresError) { if status != 1 { throw lost } }
 
-  /// Takes the results of so many statements, up to the end of their transaction. The transaction is committed only when
-  /// the sync point behind it has been answered without an error.
+  /// Takes the results of so many statements, up to the end of their transaction. The transaction is committed only
+  /// when the sync point behind it has been answered without an error.
   private func receive(_ count: Int, until deadline: UInt64) throws(PostgresError) {
     var failure: PostgresError?
     var left = count

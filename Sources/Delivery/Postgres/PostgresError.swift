@@ -20,8 +20,8 @@ struct PostgresError: Error {
   /// Another connection was faster in making the table: PostgreSQL notices that in one of these ways.
   var isAlreadyThere: Bool { ["42P07", "23505", "42710"].contains(code) }
 
-  /// Says nothing about the message: the server is short of something, is being stopped or has been made read-only, or the
-  /// transaction met another.
+  /// Says nothing about the message: the server is short of something, is being stopped or has been made read-only, or
+  /// the transaction met another.
   var isPassing: Bool {
     if kind != .refused { return true }
     // 26000: a pooler between us and the server has given us another session, without our statement.
