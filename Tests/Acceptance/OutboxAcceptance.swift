@@ -61,6 +61,12 @@ struct OutboxAcceptance {
       database = try PostgresServer()
       broker = try NATSServer()
       try broker.client().makeStream("orders", subject: "orders.>")
+      // As the host makes it, and with the order in which the rows came.
+      _ = try database.query(
+        """
+        create table inbox (message_id text primary key, position bigint not null, key text not null, type text,
+          body jsonb, headers jsonb not null, recorded_at timestamptz not null, arrived bigserial)
+        """)
     }
 
     var environment: [String: String] {
@@ -171,9 +177,8 @@ struct OutboxAcceptance {
     }
   }
 
-  /// In the order in which the rows were inserted: nothing in them is ever changed or deleted.
   private static func arrivals(in database: PostgresServer) throws -> [Arrival] {
-    let rows = try database.query("select message_id, key, body->>'n' from inbox order by ctid")
+    let rows = try database.query("select message_id, key, body->>'n' from inbox order by arrived")
     return try rows.split(separator: "\n").map { row in
       let parts = row.split(separator: "|").map(String.init)
       return (parts[0], parts[1], try #require(Int(parts[2])))
