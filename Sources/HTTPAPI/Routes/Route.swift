@@ -129,6 +129,7 @@ enum Operation: String, CaseIterable, Sendable {
     switch self {
     case .listEvents: EventQuery.names
     case .listSubject: EventQuery.names.filter { $0 != "subject" }
+    case .getEvent: ["upcast"]
     case .listDeadLetters: LetterListQuery.names
     case .queryView: ViewRequest.names
     case .getDocument: ViewRequest.documentNames
