@@ -25,9 +25,13 @@ package final class Client {
   }
 
   /// Appends one event, given as a CloudEvent in JSON. It is durable on return.
-  package func append(event: [UInt8]) throws -> Reply<AppendReceipt> {
+  /// - Parameter position: of the subject's last event; 0: it has none; nil: whatever it is.
+  /// - Throws: a problem of the kind `expectation-failed` when it is another one.
+  package func append(event: [UInt8], expecting position: UInt64? = nil) throws -> Reply<AppendReceipt> {
+    let expectation = position.map { ["If-Match: \($0)"] } ?? []
     let request = Request(
-      method: "POST", path: "/events", headers: ["Content-Type: application/cloudevents+json"], body: .bytes(event))
+      method: "POST", path: "/events", headers: ["Content-Type: application/cloudevents+json"] + expectation,
+      body: .bytes(event))
     return try reply(try transport.perform(request))
   }
 

@@ -65,6 +65,10 @@ struct LogReading: EventReading {
     states.read(aggregate, subject, at: at, head: isHead ? durableCommit() : nil)
   }
 
+  func newestData(of event: EntryView, at position: Position, committed: Int64) -> NewestData {
+    states.newestData(of: event, position: position, recorded: committed)
+  }
+
   func position(until time: Int64) throws -> Position { try log.prefix(until: time).position }
 
   func preview(

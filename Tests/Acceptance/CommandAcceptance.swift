@@ -32,6 +32,26 @@ struct CommandAcceptance {
     daemon.stop()
   }
 
+  @Test func `an event with --expect is appended while its subject has not moved on, once of many that want it`()
+    async throws
+  {
+    let folder = TemporaryFolder()
+    let handlers = try folder.write(Self.handlers, below: "handlers")
+    let daemon = try DaemonProcess(handlers: handlers, data: folder.path + "/data")
+    #expect(try daemon.run("emit", "A", "--subject", "s", "--expect", "0").out == "1\n")
+    let late = try daemon.run("emit", "A", "--subject", "s", "--expect", "0")
+    #expect(late.code == 1 && late.err.contains("1"), "\(late)")
+    #expect(try daemon.run("emit", "A", "--subject", "other").out == "2\n")
+    #expect(try daemon.run("emit", "A", "--subject", "s", "--expect", "1").out == "3\n")
+    let codes = try await withThrowingTaskGroup(of: Int32.self) { group in
+      for _ in 0..<8 { group.addTask { try daemon.run("emit", "A", "--subject", "s", "--expect", "3").code } }
+      return try await group.reduce(into: [Int32]()) { $0.append($1) }
+    }
+    #expect(codes.sorted() == [0, 1, 1, 1, 1, 1, 1, 1])
+    #expect(try await daemon.allEvents().filter { $0.text("subject") == "s" }.count == 3)
+    #expect(daemon.stop() == 0)
+  }
+
   @Test(.timeLimit(.minutes(1)))
   func `tail --follow prints what comes and ends when it was told how much`() async throws {
     let folder = TemporaryFolder()

@@ -104,6 +104,14 @@ struct ContractAcceptance {
       try await daemon.settle()
     }
 
+    // HTTP as it was written, and as the newest version has it.
+    let first = try await position(ofOrder: 1, daemon)
+    func currency(_ query: String) async throws -> String? {
+      (try await daemon.get("/events/\(first)\(query)").json["data"] as? [String: Any])?["currency"] as? String
+    }
+    #expect(try await currency("") == nil)
+    #expect(try await currency("?upcast=true") == "EUR")
+
     // A command on the state, and a handler that reads.
     let asked = try daemon.run("send", "Ask", "--to", "order-1")
     #expect(asked.code == 0 && asked.out.contains(#"{"currency":"USD","total":10}"#), "\(asked)")

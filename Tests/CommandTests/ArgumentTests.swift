@@ -8,7 +8,8 @@ import Wire
 struct ArgumentTests {
   @Test(arguments: [
     ["emit"], ["emit", "T"], ["emit", "T", "--file", "f"], ["emit", "--file", "f", "--data", "1"],
-    ["emit", "T", "--subject", "s", "--data", "{a:1}"], ["tail", "--limit", "0"], ["tail", "--limit", "1001"],
+    ["emit", "T", "--subject", "s", "--data", "{a:1}"], ["emit", "T", "--subject", "s", "--expect", "-1"],
+    ["emit", "--file", "f", "--expect", "1"], ["tail", "--limit", "0"], ["tail", "--limit", "1001"],
     ["tail", "--from", "-1"], ["history"], ["history", "s", "--limit", "0"], ["history", ""], ["status", "x"],
     ["reload", "--loud"], ["dance"],
   ])

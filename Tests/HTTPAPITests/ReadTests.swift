@@ -229,6 +229,26 @@ struct `Reading over HTTP` {
       #expect(try await server.get("/health/ready").status == 507)
     }
   }
+
+  @Test func `older events are given as the newest version of their contract when that is asked for`() async throws {
+    try await TestServer.run { server in
+      for type in ["T", "Old", "Broken"] {
+        #expect(try await server.post(event: event(type, #""subject":"\#(type)","data":{"old":1}"#)).status == 201)
+      }
+      let plain = try await server.get("/events").text
+      #expect(plain.contains(#""data":{"old":1}"#) && !plain.contains("new"))
+      #expect(try await server.get("/events/2?upcast=true").text.contains(#""data":{"new":2}"#))
+      #expect(try await server.get("/events/1?upcast=true").text.contains(#""data":{"old":1}"#))
+      #expect(try await server.get("/subjects/Old?upcast=true").text.contains(#""data":{"new":2}"#))
+      #expect(try await server.get("/events?upcast=true&type=Old").text.contains(#""data":{"new":2}"#))
+      for path in ["/events?upcast=true", "/events/3?upcast=true"] {
+        let refused = try await server.get(path)
+        #expect(refused.status == 409 && refused.text.contains("position 3") && refused.text.contains("a.lua:1: no"))
+      }
+      #expect(try await server.get("/events?upcast=yes").status == 400)
+      #expect(try await server.get("/events?upcast=true", [("Accept", "text/event-stream")]).status == 400)
+    }
+  }
 }
 
 extension MemoryHost {

@@ -21,6 +21,8 @@ package enum Bug: String, CaseIterable, Sendable {
   case duplicateAsNew = "duplicate-as-new"
   /// A batch of commands comes back as if it had been decided on the log as it is then.
   case staleDecision = "stale-decision"
+  /// What was folded for `read` outlives the process, and with it what a crash has taken out of the log.
+  case rememberedReads = "remembered-reads"
   /// A snapshot holds a state that is not the log's.
   case wrongSnapshot = "wrong-snapshot"
 }

@@ -11,10 +11,12 @@ struct EmitCommand: ParsableCommand {
     discussion: """
       One event: prints its position once it is durable. A file: CloudEvents in JSON, one a line, committed while they \
       are sent; what came before a bad line is in. An event whose source and id are in the log is a duplicate and is \
-      not appended again. Ctrl-C ends a file after a whole line and tells what is in.
+      not appended again. With --expect an event is appended only while nothing has happened to its subject since that \
+      position. Ctrl-C ends a file after a whole line and tells what is in.
 
       EXAMPLES
         moondance emit OrderPlaced --subject order-1 --data '{"price": 20}'
+        moondance emit OrderPaid --subject order-1 --expect 813
         moondance emit --file orders.ndjson
         moondance log export old-data | moondance emit --file -
       """)
@@ -36,6 +38,11 @@ struct EmitCommand: ParsableCommand {
       "Makes it a duplicate when this source has said it before. (default: the position)", valueName: "id"))
   var id: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Only if the subject's last event has this position; 0: if it has none.", valueName: "position"))
+  var expect: UInt64?
+
   @Option(help: ArgumentHelp("Events to append, one a line; - is standard input.", valueName: "file"))
   var file: String?
 
@@ -43,9 +50,9 @@ struct EmitCommand: ParsableCommand {
 
   func validate() throws {
     if file != nil {
-      guard type == nil, subject == nil, data == nil, source == nil, id == nil else {
+      guard type == nil, subject == nil, data == nil, source == nil, id == nil, expect == nil else {
         throw ValidationError(
-          "--file brings whole events; a type, --subject, --data, --source and --id do not go with it")
+          "--file brings whole events; a type, --subject, --data, --source, --id and --expect do not go with it")
       }
       return
     }
@@ -92,7 +99,7 @@ struct EmitCommand: ParsableCommand {
   }
 
   private func single(to client: Client) throws {
-    let reply = try client.append(event: event)
+    let reply = try client.append(event: event, expecting: expect)
     if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
     if let position = reply.value.first { try Output.print("\(position)") }
     if reply.value.duplicates > 0 { Output.complain("a duplicate: this is the position it has had") }

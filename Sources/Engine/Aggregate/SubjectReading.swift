@@ -1,6 +1,6 @@
 package import Events
 package import LogStorage
-import Scripts
+package import Scripts
 import Synchronization
 
 /// The state of an aggregate's subject at a position, and how it was found.
@@ -79,6 +79,20 @@ package final class SubjectReading: Sendable {
       return .failed(failure.message)
     } catch SubjectLoader.Failure.host(let message) {
       return .failed(message)
+    } catch {
+      return .failed("\(error)")
+    }
+  }
+
+  /// What the data of an event are for the running scripts, whose contracts may have grown since.
+  package func newestData(of event: EntryView, position: Position, recorded: Int64) -> NewestData {
+    guard let generation = running(), generation.scripts.contracts.all.contains(where: { $0.version > 1 }) else {
+      return .same
+    }
+    do {
+      let seat = try take(generation)
+      defer { if !seat.worker.isDead { seats.withLock { $0.append(seat) } } }
+      return seat.worker.newestData(of: event, position: position, recorded: recorded)
     } catch {
       return .failed("\(error)")
     }

@@ -13,9 +13,10 @@ package struct CloudEventEncoder: Sendable {
     self.logName = Array(writer.bytes)
   }
 
-  /// Appends the entry's JSON object. `committed` is its commit time in microseconds since 1970.
+  /// Appends the entry's JSON object. `committed` is its commit time in microseconds since 1970; `data`, JSON, stands in
+  /// for its own.
   package func encode(
-    _ entry: EntryView, position: Position, committed: Int64, into writer: inout ByteWriter
+    _ entry: EntryView, position: Position, committed: Int64, data: [UInt8]? = nil, into writer: inout ByteWriter
   ) {
     let given = Given(entry.attributes)
     writer.append("{\"specversion\":\"1.0\",\"id\":" as StaticString)
@@ -44,7 +45,12 @@ package struct CloudEventEncoder: Sendable {
     }
     appendOthers(entry, into: &writer)
     appendPlace(entry, position, hasCorrelation: given.hasCorrelation, into: &writer)
-    appendData(entry, given.contentType, into: &writer)
+    if let data {
+      writer.append(",\"data\":" as StaticString)
+      writer.append(data)
+    } else {
+      appendData(entry, given.contentType, into: &writer)
+    }
     writer.append(UInt8(ascii: "}"))
   }
 

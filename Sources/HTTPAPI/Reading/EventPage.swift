@@ -1,5 +1,7 @@
 internal import Events
 internal import NIOCore
+internal import Scripts
+internal import Wire
 
 /// Encodes what a search finds.
 struct EventPage {
@@ -17,13 +19,22 @@ struct EventPage {
     var count = 0
     var writer = ByteWriter(capacity: 16 << 10)
     writer.append("{\"events\":[" as StaticString)
+    var problem: Problem?
     let next = try search.forEach(from: from) { entry, position, committed in
       if count == limit || count > 0 && writer.count >= limits.pageBytes { return false }
+      let data: [UInt8]?
+      do throws(Problem) {
+        data = query.isUpcast ? try newestData(entry, position, committed) : nil
+      } catch {
+        problem = error
+        return false
+      }
       if count > 0 { writer.append(UInt8(ascii: ",")) }
-      encoder.encode(entry, position: position, committed: committed, into: &writer)
+      encoder.encode(entry, position: position, committed: committed, data: data, into: &writer)
       count += 1
       return true
     }
+    if let problem { throw problem }
     writer.append("],\"next\":" as StaticString)
     writer.appendDecimal(next.rawValue)
     writer.append(UInt8(ascii: "}"))
@@ -31,16 +42,38 @@ struct EventPage {
   }
 
   /// One event as JSON; nil when there is none at this position.
-  func event(at position: Position) throws -> ByteBuffer? {
+  func event(at position: Position, isUpcast: Bool) throws -> ByteBuffer? {
     var body: ByteBuffer?
+    var problem: Problem?
     try reading.visit([position]) { entry, position, committed in
       guard entry.rawKind == RecordKind.event.rawValue else { return false }
       var writer = ByteWriter(capacity: 1024)
-      encoder.encode(entry, position: position, committed: committed, into: &writer)
-      body = ByteBuffer(bytes: writer.bytes)
+      do throws(Problem) {
+        let data = isUpcast ? try newestData(entry, position, committed) : nil
+        encoder.encode(entry, position: position, committed: committed, data: data, into: &writer)
+        body = ByteBuffer(bytes: writer.bytes)
+      } catch {
+        problem = error
+      }
       return false
     }
+    if let problem { throw problem }
     return body
+  }
+
+  /// Nil: they are those that the log has.
+  private func newestData(
+    _ entry: EntryView, _ position: Position, _ committed: Int64
+  ) throws(Problem) -> [UInt8]? {
+    switch reading.newestData(of: entry, at: position, committed: committed) {
+    case .same: return nil
+    case .upcast(let data): return data
+    case .failed(let why):
+      throw Problem(
+        .refused,
+        "The event at position \(position) cannot be made like its newest version: \(why). Without upcast it "
+          + "comes as it was written.")
+    }
   }
 
   /// A portion of the event stream from `from` on: at most `limit` events, about `pageBytes`, and the position to go on

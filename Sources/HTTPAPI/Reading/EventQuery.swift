@@ -3,13 +3,15 @@ internal import Wire
 
 /// What `GET /events` and `GET /subjects/…` ask for.
 struct EventQuery: Sendable {
-  static let names = ["from", "limit", "last", "type", "subject", "correlation"]
+  static let names = ["from", "limit", "last", "type", "subject", "correlation", "upcast"]
 
   var filter = EventFilter()
   var from: Position?
   var limit: Int?
   /// The last so many matches instead of the first.
   var last: Int?
+  /// Whether data of older contract versions are to be like the newest one's.
+  var isUpcast = false
 
   init() {}
 
@@ -24,6 +26,11 @@ struct EventQuery: Sendable {
     if let type = query["type"] { filter.type = try Self.type(type) }
     if let subject = query["subject"] { filter.subject = try Self.subject(subject) }
     filter.correlation = query["correlation"]
+    if let upcast = query.text("upcast") {
+      guard upcast == "true" else { throw Problem(.badRequest, "The query's upcast is true, or it is left out.") }
+      if follows { throw Problem(.badRequest, "What is followed comes as it was written: upcast goes with pages.") }
+      isUpcast = true
+    }
   }
 
   static func subject(_ bytes: [UInt8]) throws(Problem) -> [UInt8] {

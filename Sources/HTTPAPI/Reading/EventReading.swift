@@ -1,5 +1,6 @@
 package import Engine
 package import Events
+package import Scripts
 
 /// Durable entries as the door reads them.
 ///
@@ -33,6 +34,9 @@ package protocol EventReading: Sendable {
 
   /// The state that an aggregate makes of a subject's events up to a durable position. `isHead`: it was the last one.
   func state(of subject: [UInt8], aggregate: String, at: Position, isHead: Bool) -> SubjectReading.Answer
+
+  /// The data of an event as the newest version of its contract has them.
+  func newestData(of event: EntryView, at position: Position, committed: Int64) -> NewestData
 
   /// The last position that was committed at or before `time`, in microseconds since 1970.
   func position(until time: Int64) throws -> Position

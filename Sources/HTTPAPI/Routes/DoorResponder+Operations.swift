@@ -13,7 +13,7 @@ extension DoorResponder {
       var query = query
       query.filter.subject = try EventQuery.subject(parameter)
       return try await events(query)
-    case .getEvent: return try await event(parameter)
+    case .getEvent: return try await event(parameter, isUpcast: query.isUpcast)
     case .status:
       var report = StatusReport(await services.host.status(), logName: services.host.logName)
       report.views = await services.views?.list() ?? []
@@ -43,14 +43,14 @@ extension DoorResponder {
     return Answer(.ok, body: body)
   }
 
-  private func event(_ parameter: [UInt8]) async throws(Problem) -> Answer {
+  private func event(_ parameter: [UInt8], isUpcast: Bool) async throws(Problem) -> Answer {
     guard let number = UInt64(String(decoding: parameter, as: UTF8.self)) else {
       throw Problem(.badRequest, "A position is a whole number: 1, 2, 3 …")
     }
     let position = Position(number)
     var body: ByteBuffer?
     if number > 0, position <= services.host.durable {
-      body = try await services.reading { [page = services.page] in try page.event(at: position) }
+      body = try await services.reading { [page = services.page] in try page.event(at: position, isUpcast: isUpcast) }
     }
     guard let body else { throw Problem(.notFound, "There is no event at position \(number).") }
     return Answer(.ok, contentType: "application/cloudevents+json", body: body)

@@ -141,7 +141,9 @@ extension Operation {
           single event.
           """)
       ]
-    case .getEvent: return [Parameter("position", in: "path", required: true, .integer(), "From 1.")]
+    case .getEvent:
+      return [Parameter("position", in: "path", required: true, .integer(), "From 1.")]
+        + queryNames.map { Self.parameter($0, limits) }
     case .listEvents:
       return queryNames.map { Self.parameter($0, limits) } + [
         Parameter("Last-Event-ID", in: "header", .integer(), "The last position that a follower has seen.")
@@ -210,6 +212,7 @@ extension Operation {
       case "last": (.integer(), "The last so many events instead of the first.")
       case "type": (.string(), "Events of this type; with * at the end, of all types that begin so.")
       case "subject": (.string(), "Events of this subject.")
+      case "upcast": (.boolean, "true: data of older contract versions as the newest version has them.")
       default: (.string(), "Events with this correlationid.")
       }
     return APIDescription.Parameter(name, in: "query", schema, text)
@@ -320,8 +323,9 @@ extension Operation {
     case .append: return guarded + [409, 412, 413, 415, 422, 500, 503, 507]
     case .sendCommand: return guarded + [404, 409, 413, 415, 422, 500, 503, 507]
     case .getState: return guarded + [404, 409, 500, 503]
-    case .listEvents, .listSubject: return guarded + [500, 503]
-    case .getEvent, .listDeadLetters, .getDeadLetter, .listOutbox, .getMessage: return guarded + [404, 500, 503]
+    case .listEvents, .listSubject: return guarded + [409, 500, 503]
+    case .getEvent: return guarded + [404, 409, 500, 503]
+    case .listDeadLetters, .getDeadLetter, .listOutbox, .getMessage: return guarded + [404, 500, 503]
     case .listViews: return guarded + [404]
     case .queryView: return guarded + [404, 503, 504]
     case .getDocument: return guarded + [404, 409, 500, 503, 504]

@@ -169,6 +169,7 @@ enum Operation: String, CaseIterable, Sendable {
     switch self {
     case .listEvents: EventQuery.names
     case .listSubject: EventQuery.names.filter { $0 != "subject" }
+    case .getEvent: ["upcast"]
     case .listDeadLetters: LetterListQuery.names
     case .listOutbox: LetterListQuery.outboxNames
     case .queryView: ViewRequest.names

@@ -1,8 +1,27 @@
 package import Events
 internal import LuaRuntime
 
+/// What an event's data are as the newest version of its contract.
+package enum NewestData: Sendable, Equatable {
+  /// As they stand in the log.
+  case same
+  /// JSON.
+  case upcast([UInt8])
+  /// An upcast has failed: why.
+  case failed(String)
+}
+
 /// Events of older contract versions are read as the newest one.
 extension ScriptWorker {
+  package func newestData(of event: EntryView, position: Position, recorded: Int64) -> NewestData {
+    let upcast = upcast(event, position, recorded: recorded)
+    switch upcast.ended {
+    case .failed(let failure)?: return .failed(failure.message)
+    case .hostFault(let message)?: return .failed(message)
+    case .done?, nil: return upcast.isOlder ? .upcast(Array(upcastBytes.bytes)) : .same
+    }
+  }
+
   /// What an event's data are for whoever reads it now, checked against its contract: nil when they keep to it, or when
   /// there is none; else what is wrong.
   package func problem(withDataOf event: EntryView, position: Position, recorded: Int64) -> String? {

@@ -1,3 +1,4 @@
+import Scripts
 import Synchronization
 
 @testable import Engine
@@ -165,6 +166,15 @@ extension MemoryHost {
     commands.withLock { commands in
       commands.asked.append("\(aggregate) \(String(decoding: subject, as: UTF8.self)) \(at)")
       return commands.states.isEmpty ? .unknown(aggregates: ["account"]) : commands.states.removeFirst()
+    }
+  }
+
+  /// Events of the type `Old` have grown, those of the type `Broken` cannot.
+  func newestData(of event: EntryView, at position: Position, committed: Int64) -> NewestData {
+    switch event.type.text {
+    case "Old": .upcast(Array(#"{"new":\#(position)}"#.utf8))
+    case "Broken": .failed("a.lua:1: no")
+    default: .same
     }
   }
 

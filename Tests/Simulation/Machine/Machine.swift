@@ -25,6 +25,8 @@ final class Machine {
   private(set) var hadSnapshot = false
   private var runners: [ShardRunner] = []
   private let arrivals = Arrivals()
+  /// For the bug of that name: of all lives.
+  private let remembered = ReadStore()
 
   /// Batches that are out, and those that were given up with their worker and may come back all the same.
   var out: [Assignment] = []
@@ -91,7 +93,9 @@ final class Machine {
     self.opened = opened
     let journal = SimulatedJournal(opened.journal, bug: bug)
     runners = (0..<2).map { _ in
-      ShardRunner(log: opened.reader, clock: workerClock, hash: opened.hash, identity: opened.identity)
+      ShardRunner(
+        log: opened.reader, clock: workerClock, hash: opened.hash, identity: opened.identity,
+        store: bug == .rememberedReads ? remembered : ReadStore())
     }
     core = EngineCore(
       settings: settings,
