@@ -1,9 +1,11 @@
+internal import CoreMetrics
 import Engine
 import Events
 import Glibc
 import HTTPAPI
 internal import LogStorage
 import Logging
+internal import Metering
 import Platform
 import Scripts
 import ServiceLifecycle
@@ -16,6 +18,7 @@ package struct Daemon: Sendable {
   private let configuration: RunConfiguration
   private let console: Console
   private let keptStates: SubjectSnapshots
+  private let metrics = MetricsRegistry()
 
   package init(_ configuration: RunConfiguration) {
     self.configuration = configuration
@@ -65,7 +68,8 @@ package struct Daemon: Sendable {
       settings: settings,
       start: EngineStart(identity: opened.identity, control: control, logBytes: opened.reader.byteCount),
       journal: opened.journal, identities: opened.identities, framer: opened.framer, reader: opened.reader,
-      clock: SystemClock(), observer: ConsoleObserver(console: console), snapshots: keptStates)
+      clock: SystemClock(), observer: ConsoleObserver(console: console), snapshots: keptStates,
+      metrics: EngineMetrics(factory: metrics))
   }
 
   private func makeViews(_ opened: OpenedLog, _ control: ControlState) -> RunningViews {
@@ -122,7 +126,7 @@ package struct Daemon: Sendable {
       states: SubjectReading(log: engine.reader, snapshots: keptStates) { engine.runningGeneration })
     let server = HTTPDoor(
       door, host: engine, reading: reading, views: ViewsReading(views: views, host: engine), version: Version.text,
-      logger: logger
+      metrics: metrics, logger: logger
     ) { address in
       console.write("info", "moondance", await greeting(engine, address))
     }
@@ -167,6 +171,8 @@ extension Daemon {
     var options = LogOptions()
     options.clockMode = configuration.clock ?? .host
     options.syncSpacing = UInt64(configuration.syncEvery) * 1_000_000
+    let syncs = Timer(.syncTime, factory: metrics)
+    options.didSync = { syncs.recordNanoseconds($0) }
     options.claims = ViewClaim.of(configuration.viewsPath).map { [$0] } ?? []
     do {
       let opened = try LogStore.open(

@@ -120,6 +120,7 @@ extension EngineCore {
     for (key, before) in deliveries.touched {
       noteChange(of: key, from: before, index, wasTried: tried.contains(key))
     }
+    metrics?.committed(deliveries.record, control.readers[index])
     for unit in deliveries.record.failed { hands.failed(unit, consumer: control.readers[index].name) }
   }
 }
