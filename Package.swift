@@ -9,6 +9,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
@@ -34,10 +35,12 @@ let package = Package(
     .target(
       name: "Scripts", dependencies: ["LuaRuntime", "Events", "CBytes"],
       resources: [.embedInCode("Prelude")]),
+    .target(name: "Metering", dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")]),
     .target(
       name: "Engine",
       dependencies: [
-        "Scripts", "LogStorage", "Platform", "Events",
+        "Scripts", "LogStorage", "Platform", "Metering", "Events",
+        .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "HeapModule", package: "swift-collections"),
       ]),
@@ -64,7 +67,8 @@ let package = Package(
     .target(
       name: "HTTPAPI",
       dependencies: [
-        "Engine", "Scripts", "Wire", "Events", "LogStorage",
+        "Engine", "Scripts", "Wire", "Events", "LogStorage", "Platform", "Metering",
+        .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
@@ -78,7 +82,8 @@ let package = Package(
     .target(
       name: "Daemon",
       dependencies: [
-        "HTTPAPI", "Delivery", "Views", "Engine", "Scripts", "LogStorage", "Platform", "Events", "Wire",
+        "HTTPAPI", "Delivery", "Views", "Engine", "Scripts", "LogStorage", "Platform", "Metering", "Events", "Wire",
+        .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
@@ -106,6 +111,8 @@ let package = Package(
     .target(name: "ServerKit", dependencies: ["CNATS", "CTLSServer", "Platform", "TestKit"], path: "Tests/ServerKit"),
     .testTarget(name: "CloudEventsTests", dependencies: ["Events", "CBytes", "TestKit"]),
     .testTarget(name: "PlatformTests", dependencies: ["Platform", "TestKit"]),
+    .testTarget(
+      name: "MeteringTests", dependencies: ["Metering", .product(name: "CoreMetrics", package: "swift-metrics")]),
     .testTarget(name: "LogStorageTests", dependencies: ["LogStorage", "Platform", "Events", "TestKit"]),
     .testTarget(
       name: "LuaRuntimeTests", dependencies: ["LuaRuntime", "Events", "CLuaHost", "CLua", "CBytes", "TestKit"],
@@ -114,7 +121,7 @@ let package = Package(
     .testTarget(
       name: "EngineTests",
       dependencies: [
-        "Engine", "Scripts", "LogStorage", "Platform", "Events", "TestKit",
+        "Engine", "Scripts", "LogStorage", "Platform", "Metering", "Events", "TestKit",
         .product(name: "DequeModule", package: "swift-collections"),
       ]),
     .testTarget(
@@ -128,7 +135,7 @@ let package = Package(
     .testTarget(
       name: "HTTPAPITests",
       dependencies: [
-        "HTTPAPI", "Engine", "Scripts", "Events", "Wire", "LogStorage",
+        "HTTPAPI", "Engine", "Scripts", "Events", "Wire", "LogStorage", "Metering",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),

@@ -1,3 +1,4 @@
+import CoreMetrics
 import Engine
 import Events
 import Foundation
@@ -5,7 +6,7 @@ import LogStorage
 import Platform
 import Scripts
 
-/// A host in a temporary folder: the daemon without its door.
+/// A host in a temporary folder: the daemon without its door, and counting as the daemon does.
 struct BenchHost {
   let folder: String
   let opened: OpenedLog

@@ -1,3 +1,4 @@
+internal import CoreMetrics
 import Delivery
 import Engine
 import Events
@@ -5,6 +6,7 @@ import Glibc
 import HTTPAPI
 internal import LogStorage
 import Logging
+internal import Metering
 import Platform
 import Scripts
 import ServiceLifecycle
@@ -17,6 +19,7 @@ package struct Daemon: Sendable {
   private let configuration: RunConfiguration
   private let console: Console
   private let keptStates: SubjectSnapshots
+  private let metrics = MetricsRegistry()
 
   package init(_ configuration: RunConfiguration) {
     self.configuration = configuration
@@ -79,7 +82,7 @@ package struct Daemon: Sendable {
       start: EngineStart(identity: opened.identity, control: control, logBytes: opened.reader.byteCount),
       journal: opened.journal, identities: opened.identities, framer: opened.framer, reader: opened.reader,
       clock: SystemClock(), observer: ConsoleObserver(console: console), snapshots: keptStates,
-      deliverer: courier)
+      deliverer: courier, metrics: EngineMetrics(factory: metrics))
   }
 
   private func makeViews(_ opened: OpenedLog, _ control: ControlState) -> RunningViews {
@@ -136,7 +139,7 @@ package struct Daemon: Sendable {
       states: SubjectReading(log: engine.reader, snapshots: keptStates) { engine.runningGeneration })
     let server = HTTPDoor(
       door, host: engine, reading: reading, views: ViewsReading(views: views, host: engine, log: reading),
-      version: Version.text, logger: logger
+      version: Version.text, metrics: metrics, logger: logger
     ) { address in
       console.write("info", "moondance", await greeting(engine, address))
     }
@@ -181,6 +184,8 @@ extension Daemon {
     var options = LogOptions()
     options.clockMode = configuration.clock ?? .host
     options.syncSpacing = UInt64(configuration.syncEvery) * 1_000_000
+    let syncs = Timer(.syncTime, factory: metrics)
+    options.didSync = { syncs.recordNanoseconds($0) }
     options.claims = ViewClaim.of(configuration.viewsPath).map { [$0] } ?? []
     do {
       let opened = try LogStore.open(

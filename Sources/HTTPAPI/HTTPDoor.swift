@@ -1,6 +1,7 @@
 package import Engine
 internal import HummingbirdCore
 package import Logging
+package import Metering
 internal import NIOCore
 internal import NIOPosix
 internal import ServiceLifecycle
@@ -16,14 +17,14 @@ package struct HTTPDoor: Service {
   /// `onOpen` is called once requests are taken, with the address and the port that was found for port 0.
   package init(
     _ configuration: DoorConfiguration, host: any EventHost, reading: any EventReading,
-    views: (any ViewReading)? = nil, version: String, logger: Logger,
+    views: (any ViewReading)? = nil, version: String, metrics: MetricsRegistry = MetricsRegistry(), logger: Logger,
     onOpen: @escaping @Sendable (ListenAddress) async -> Void = { _ in }
   ) {
     (self.configuration, self.logger, self.onOpen) = (configuration, logger, onOpen)
     readers = NIOThreadPool(numberOfThreads: 2)
     services = DoorServices(
       configuration: configuration, host: host, reading: reading, version: version, readers: readers,
-      views: views)
+      views: views, metrics: metrics)
   }
 
   /// Takes requests until the task is cancelled or asked to shut down gracefully; then lets those under way end.

@@ -300,6 +300,23 @@ import Testing
     #expect(try world.foldFromNothing() == world.core.control)
   }
 
+  @Test func `forgetting counts a message once, whether it waits or is a dead letter`() throws {
+    for verb in [nil, LetterVerb.skip] {
+      let world = try worldWithLetters()
+      world.act(.pause, on: "warehouse")
+      world.emit("Placed", "b", #"{"n":2}"#)
+      try world.settle()
+      if let verb { world.resolve(verb, .all(consumer: "warehouse", key: nil)) }
+      try world.settle()
+      let before = try #require(world.core.control.reader(named: "warehouse", kind: .destination))
+      #expect(before.letters.count == 1 && before.pending == 1)
+      world.act(.forget, on: "warehouse")
+      try world.settle()
+      let after = try #require(world.core.control.reader(named: "warehouse", kind: .destination))
+      #expect(after.letters.isEmpty && after.pending == 1, "the message to \"b\" is still to be delivered")
+    }
+  }
+
   // MARK: whom operators speak of
 
   /// A world with a letter of the consumer "orders" and one of "warehouse", under the key "a".

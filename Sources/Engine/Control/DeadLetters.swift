@@ -25,6 +25,11 @@ package struct DeadLetters: Equatable, Sendable {
 
   package var isEmpty: Bool { count == 0 }
 
+  /// Letters whose followers went on.
+  var skippedCount: Int {
+    places.lazy.compactMap { $0 }.count { !$0.isBlocking }
+  }
+
   package subscript(id: LetterID) -> DeadLetter? {
     let index = firstIndex(notBefore: id)
     return index < ids.count && ids[index] == id ? places[index] : nil

@@ -24,7 +24,8 @@ extension ReaderState {
     case .returned: isRemoved = false
     case .removed: isRemoved = true
     case .forgotten:
-      if kind == .destination { messages.dropped += UInt64(blocked.unitCount + letters.count) }
+      // A letter that blocks its key is the first of the key's units.
+      if kind == .destination { messages.dropped += UInt64(blocked.unitCount + letters.skippedCount) }
       blocked = BlockedKeys()
       letters = DeadLetters()
       if isRemoved {

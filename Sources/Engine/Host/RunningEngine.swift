@@ -40,13 +40,13 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
   package convenience init(
     settings: EngineSettings, start: EngineStart, journal: any Journal, identities: IdentityIndex,
     framer: consuming CommitFramer, reader: LogReader, clock: any HostClock, observer: any EngineObserver,
-    snapshots: SubjectSnapshots? = nil, deliverer: (any Deliverer)? = nil
+    snapshots: SubjectSnapshots? = nil, deliverer: (any Deliverer)? = nil, metrics: EngineMetrics? = nil
   ) {
     let identity = start.identity
     let store = ReadStore()
     self.init(
       settings: settings, start: start, journal: journal, identities: identities, framer: framer, reader: reader,
-      clock: clock, observer: observer, snapshots: snapshots, deliverer: deliverer
+      clock: clock, observer: observer, snapshots: snapshots, deliverer: deliverer, metrics: metrics
     ) { mark in
       var runner = ShardRunner(
         log: reader, clock: clock, hash: identity.hash, identity: identity, mark: mark, snapshots: snapshots,
@@ -59,7 +59,7 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
   init(
     settings: EngineSettings, start: EngineStart, journal: any Journal, identities: IdentityIndex,
     framer: consuming CommitFramer, reader: LogReader, clock: any HostClock, observer: any EngineObserver,
-    snapshots: SubjectSnapshots? = nil, deliverer: (any Deliverer)? = nil,
+    snapshots: SubjectSnapshots? = nil, deliverer: (any Deliverer)? = nil, metrics: EngineMetrics? = nil,
     makeRunner: @escaping @Sendable (CallMark) -> WorkerPool.Runner
   ) {
     identity = start.identity
@@ -76,6 +76,7 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
     stopGrace = settings.stopGrace
     core = EngineCore(
       settings: settings, opened: start, journal: journal, identities: identities, framer: framer, hands: self)
+    core.metrics = metrics
     workers = WorkerPool(
       WorkerTable.Settings(workers: settings.workers, stuckAfter: settings.stuckAfter * 1000), clock: clock,
       makeRunner: makeRunner

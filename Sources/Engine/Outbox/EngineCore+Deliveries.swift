@@ -122,6 +122,7 @@ extension EngineCore {
       let isAtRest = runtimes[index].outbox!.keys[key]?.flight == nil
       noteChange(of: key, from: before, index, wasTried: tried.contains(key) || isAtRest)
     }
+    metrics?.committed(deliveries.record, control.readers[index])
     for unit in deliveries.record.failed { hands.failed(unit, consumer: control.readers[index].name) }
   }
 }

@@ -60,7 +60,8 @@ extension EngineCore {
     guard let destination = declaration.destination else { return }
     let serial = runtimes[index].outbox!.nextSerial()
     runtimes[index].outbox!.flights[flight.position] = Outbox.Flight(
-      serial: serial, key: flight.key, scriptHash: declaration.scriptHash, isRecorded: flight.isRecorded)
+      serial: serial, key: flight.key, scriptHash: declaration.scriptHash, isRecorded: flight.isRecorded,
+      began: monotonic)
     hands.deliver(
       DeliveryOrder(
         reader: UInt32(index + 1), name: declaration.name, destination: destination, position: flight.position,
@@ -145,6 +146,7 @@ extension EngineCore {
   func takeDelivered(_ report: DeliveryReport) {
     let index = Int(report.reader) - 1
     guard let flight = runtimes[index].outbox?.flights[report.position], flight.serial == report.serial else { return }
+    metrics?.delivered(report.outcome, control.readers[index], nanoseconds: monotonic - flight.began)
     runtimes[index].outbox!.flights[report.position] = nil
     runtimes[index].outbox!.keys[flight.key]!.flight = nil
     let ended = Outbox.Ended(

@@ -25,6 +25,8 @@ struct Outbox {
     var scriptHash: ContentHash
     /// The log says that it waits.
     var isRecorded: Bool
+    /// When it went out (monotonic, ns).
+    var began: Int64
   }
 
   /// A key with an attempt under way, or with results or followers that are in no record yet.

@@ -131,6 +131,7 @@ extension EngineCore {
     }
     if let work = batch.aggregate { committedDecisions(of: batch, work, index, progress) }
     if !runtimes[index].lost.isEmpty { noteFailedLost(index, progress) }
+    metrics?.committed(batch, control.readers[index], progress)
     tell(batch, progress)
   }
 

@@ -14,6 +14,8 @@ package final class EngineCore {
   let hash: StableHash
   unowned let hands: any EngineHands
   let journal: any Journal
+  /// What is counted; nil: nothing is.
+  var metrics: EngineMetrics?
   var identities: IdentityIndex
 
   var framer: CommitFramer
@@ -115,6 +117,7 @@ package final class EngineCore {
     for index in runtimes.indices where runtimes[index].fetchAgainAt <= now { runtimes[index].fetchAgainAt = 0 }
     if let pause = appendAgainAt, monotonic >= pause { appendAgainAt = nil }
     self.monotonic = monotonic
+    metrics?.tookTurn()
     for input in inputs { try take(input) }
     collectDueRetries()
     handOutNextAtOnce()
@@ -238,6 +241,7 @@ package final class EngineCore {
     unsynced.append((chunk.lastCommit, chunk.byteCount))
     unsyncedBytes += chunk.byteCount
     identities.groupAppended(to: journal)
+    metrics?.appended(chunk)
     tail.append(chunk, durable: durablePosition)
     fold(chunk)
     for job in verbs { committed(job) }

@@ -1,10 +1,12 @@
+internal import Engine
 internal import Events
 internal import HTTPTypes
 internal import Wire
 
 /// What becomes of a request, decided from its head, before a byte of its body is read.
 enum Admission {
-  case refused(Answer)
+  /// With the operation that was asked for, when there is one.
+  case refused(Answer, Operation?)
   case follow(EventQuery)
   case append(EventForm)
   /// A command and how long its sender waits.
@@ -13,7 +15,7 @@ enum Admission {
   case letters(LetterListQuery)
   /// A change by an operator; `by` for the log.
   case act(Operation, [UInt8], by: String)
-  case view(ViewRequest)
+  case view(Operation, ViewRequest)
   case other(Operation, [UInt8], EventQuery)
 
   init(_ head: HTTPRequest, _ services: DoorServices) {
@@ -26,7 +28,22 @@ enum Admission {
       if case .otherMethods(let methods) = destination {
         answer.head.headerFields[.allow] = methods.joined(separator: ", ")
       }
-      self = .refused(Self.hasLargeBody(head) ? answer.closing() : answer)
+      var asked: Operation?
+      if case .operation(let operation, _) = destination { asked = operation }
+      self = .refused(Self.hasLargeBody(head) ? answer.closing() : answer, asked)
+    }
+  }
+
+  /// What is asked for; nil: what there is not.
+  var operation: Operation? {
+    switch self {
+    case .refused(_, let operation): operation
+    case .follow: .listEvents
+    case .append: .append
+    case .command: .sendCommand
+    case .state: .getState
+    case .letters(let query): query.scope == .destinations ? .listOutbox : .listDeadLetters
+    case .act(let operation, _, _), .view(let operation, _), .other(let operation, _, _): operation
     }
   }
 
@@ -47,7 +64,7 @@ enum Admission {
           try checkEncoding(head)
           try checkType(head)
         }
-        return .view(request)
+        return .view(operation, request)
       }
       let accepted = head.headerFields[.accept].map(EventForm.media)
       let follows = operation == .listEvents && accepted == "text/event-stream"

@@ -1,7 +1,9 @@
 internal import Engine
 internal import Events
 internal import HTTPTypes
+internal import Metering
 internal import NIOCore
+internal import Platform
 internal import Wire
 
 /// The operations that answer with one document.
@@ -32,6 +34,11 @@ extension DoorResponder {
     case .ready:
       if services.host.isOutOfSpace { throw DoorServices.outOfSpace }
       return Answer(.ok, HealthReport(status: "ready"))
+    case .metrics:
+      let text = services.metrics.text(
+        await services.host.status(), views: await services.views?.list() ?? [],
+        residentBytes: ProcessMemory.residentBytes ?? 0)
+      return Answer(.ok, contentType: Exposition.contentType, body: ByteBuffer(string: text))
     case .describe: return Answer(.ok, body: description)
     default: preconditionFailure("\(operation) has a route of its own")
     }

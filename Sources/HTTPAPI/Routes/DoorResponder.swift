@@ -16,9 +16,12 @@ struct DoorResponder: Sendable {
   }
 
   func respond(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws {
-    switch Admission(request.head, services) {
-    case .refused(let answer): try await Self.write(answer, writer)
+    let admission = Admission(request.head, services)
+    let operation = admission.operation
+    switch admission {
+    case .refused(let answer, _): try await write(answer, operation, writer)
     case .follow(let query):
+      services.metrics.answered(operation, status: 200)
       let route = FollowRoute(services: services, query: query)
       var body: any ResponseBodyWriter = try await writer.writeHead(FollowRoute.head)
       do {
@@ -35,25 +38,26 @@ struct DoorResponder: Sendable {
         form == .stream
         ? try await StreamRoute(services: services).answer(request)
         : try await AppendRoute(services: services).answer(request, form)
-      try await Self.write(answer, writer)
+      try await write(answer, operation, writer)
     case .command(let type, let wait):
       try await Self.invite(request, writer)
       let route = CommandRoute(services: services, type: type, wait: wait)
-      try await Self.write(try await route.answer(request), writer)
+      try await write(try await route.answer(request), operation, writer)
     case .state(let aggregate, let query):
-      try await Self.write(
-        await Self.answer { () throws(Problem) in try await state(of: aggregate, query) }, writer)
+      try await write(
+        await Self.answer { () throws(Problem) in try await state(of: aggregate, query) }, operation, writer)
     case .act(let operation, let parameter, let sender):
       try await Self.invite(request, writer)
       let route = OperatorRoute(services: services, operation: operation, parameter: parameter, sender: sender)
-      try await Self.write(try await route.answer(request), writer)
+      try await write(try await route.answer(request), operation, writer)
     case .letters(let query):
-      try await Self.write(await Self.answer { () throws(Problem) in try await letters(query) }, writer)
-    case .view(let request):
-      try await Self.write(await Self.answer { () throws(Problem) in try await self.answer(request) }, writer)
+      try await write(await Self.answer { () throws(Problem) in try await letters(query) }, operation, writer)
+    case .view(_, let request):
+      try await write(
+        await Self.answer { () throws(Problem) in try await self.answer(request) }, operation, writer)
     case .other(let operation, let parameter, let query):
       let answer = await Self.answer { () throws(Problem) in try await self.answer(operation, parameter, query) }
-      try await Self.write(answer, writer)
+      try await write(answer, operation, writer)
     }
   }
 
@@ -71,7 +75,8 @@ struct DoorResponder: Sendable {
     try await writer.writeInformationalHead(HTTPResponse(status: .continue))
   }
 
-  private static func write(_ answer: Answer, _ writer: consuming ResponseWriter) async throws {
+  private func write(_ answer: Answer, _ operation: Operation?, _ writer: consuming ResponseWriter) async throws {
+    services.metrics.answered(operation, status: answer.head.status.code)
     try await writer.write(response: answer.head, body: ResponseBody(byteBuffer: answer.body))
   }
 }

@@ -1,6 +1,7 @@
 internal import Engine
 internal import Events
 internal import HTTPTypes
+internal import Metering
 internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
@@ -17,6 +18,7 @@ final class DoorServices: Sendable {
   let letters: LetterText
   /// Nil: this host has none.
   let views: (any ViewReading)?
+  let metrics: DoorMetrics
   let version: String
   /// Where the log is read: reads block.
   let readers: NIOThreadPool
@@ -24,10 +26,11 @@ final class DoorServices: Sendable {
 
   init(
     configuration: DoorConfiguration, host: any EventHost, reading: any EventReading, version: String,
-    readers: NIOThreadPool, views: (any ViewReading)? = nil
+    readers: NIOThreadPool, views: (any ViewReading)? = nil, metrics: MetricsRegistry = MetricsRegistry()
   ) {
     (self.host, self.log, self.version, self.readers) = (host, reading, version, readers)
     self.views = views
+    self.metrics = DoorMetrics(metrics)
     limits = configuration.limits
     access = AccessRule(configuration)
     let encoder = CloudEventEncoder(logName: host.logName)

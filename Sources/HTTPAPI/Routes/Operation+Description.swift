@@ -1,3 +1,4 @@
+internal import Metering
 internal import Wire
 
 /// What each operation says about itself in the API's description.
@@ -39,6 +40,7 @@ extension Operation {
     case .reload: "Load the handlers now"
     case .live: "Whether the daemon runs"
     case .ready: "Whether the daemon takes events"
+    case .metrics: "Figures for Prometheus"
     case .describe: "This description"
     }
   }
@@ -124,6 +126,7 @@ extension Operation {
       From the start of the log, beside the documents that answer meanwhile; then it takes their place. What was given up \
       because folding failed is begun again.
       """
+    case .metrics: "Prometheus' text format, version 0.0.4. Counters begin at 0 when the daemon starts."
     case .reload: "The daemon also loads by itself when a file changes."
     default: ""
     }
@@ -310,6 +313,11 @@ extension Operation {
     case .rebuildView: return [202: json("It has been asked for; the list says how far it is.", "Views")]
     case .reload: return [200: json("The generation that runs.", "ReloadReceipt")]
     case .live, .ready: return [200: json("Yes.", "Health")]
+    case .metrics:
+      return [
+        200: .init(
+          description: "The figures.", content: [Exposition.contentType: .init(schema: .string("A sample a line."))])
+      ]
     case .describe:
       return [200: .init(description: "An OpenAPI document.", content: ["application/json": .init(schema: .anything)])]
     }
@@ -338,7 +346,7 @@ extension Operation {
       return guarded + [404, 413, 415, 500, 503, 507] + (isReaderVerb ? [409] : [])
     case .reload: return guarded + [415, 422]
     case .ready: return guarded + [507]
-    case .status, .listConsumers, .listDestinations, .live, .describe: return guarded
+    case .status, .listConsumers, .listDestinations, .live, .metrics, .describe: return guarded
     }
   }
 

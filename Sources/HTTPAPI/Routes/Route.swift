@@ -47,6 +47,7 @@ enum Operation: String, CaseIterable, Sendable {
   case reload
   case live
   case ready
+  case metrics
   case describe
 
   var method: HTTPRequest.Method {
@@ -139,6 +140,7 @@ enum Operation: String, CaseIterable, Sendable {
     case .reload: "/reload"
     case .live: "/health/live"
     case .ready: "/health/ready"
+    case .metrics: "/metrics"
     case .describe: "/openapi.json"
     }
   }

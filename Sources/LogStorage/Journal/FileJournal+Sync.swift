@@ -44,6 +44,7 @@ extension FileJournal {
     if written.syncedEnd < written.end {
       syncer.syncedAt = clock.monotonicNanoseconds()
       try first.file.syncData()
+      options.didSync?(clock.monotonicNanoseconds() - syncer.syncedAt)
       syncer.syncedBytes = written.end - max(written.syncedEnd, SegmentHeader.size)
       didSync(first, written)
     } else {

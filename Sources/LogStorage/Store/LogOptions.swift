@@ -16,6 +16,8 @@ package struct LogOptions: Sendable {
   /// With threads of its own the log needs the system's clock; without, it is worked by whoever calls
   /// `FileJournal.syncOnce` and `LogIndexer.workOnce`.
   package var ownThreads = true
+  /// Called on the sync thread after each sync of commits with how long it took, in nanoseconds: be quick.
+  package var didSync: (@Sendable (_ nanoseconds: UInt64) -> Void)?
   /// What else is known to have been durable, such as the position of a view: a log that ends before is refused.
   package var claims: [DurableClaim] = []
 
