@@ -85,9 +85,8 @@ struct `Figures for Prometheus` {
     }
   }
 
-  private static let promtool = ["/usr/bin/promtool", "/usr/local/bin/promtool"].first {
-    FileManager.default.isExecutableFile(atPath: $0)
-  }
+  private static let promtool = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+    .map { "\($0)/promtool" }.first { FileManager.default.isExecutableFile(atPath: $0) }
 
   @Test(.enabled(if: promtool != nil, "promtool is not installed (Debian: prometheus)"))
   func `promtool finds nothing to say`() async throws {
