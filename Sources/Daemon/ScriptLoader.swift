@@ -1,3 +1,4 @@
+import Delivery
 import Engine
 import Events
 import LogStorage
@@ -11,14 +12,16 @@ actor ScriptLoader {
   private let folder: FolderReader
   private let engine: RunningEngine
   private let views: RunningViews
+  private let intake: Intake
   private let console: Console
   /// Loads queue behind each other although each of them waits for the engine.
   private var last: Task<ReloadOutcome, Never>?
 
-  init(folder: String, engine: RunningEngine, views: RunningViews, console: Console) {
+  init(folder: String, engine: RunningEngine, views: RunningViews, intake: Intake, console: Console) {
     self.folder = FolderReader(folder: folder)
     self.engine = engine
     self.views = views
+    self.intake = intake
     self.console = console
   }
 
@@ -26,9 +29,10 @@ actor ScriptLoader {
   /// `control`: at the start of the daemon, what the log says.
   func reload(after control: ControlState? = nil) async -> ReloadOutcome {
     let previous = last
-    let task = Task { [folder, engine, views, console] in
+    let task = Task { [folder, engine, views, intake, console] in
       _ = await previous?.value
       let outcome = await Self.load(folder, engine, views, control, console)
+      if case .loaded = outcome { intake.deployed() }
       Self.tell(outcome, console)
       return outcome
     }

@@ -16,14 +16,14 @@ package struct HTTPDoor: Service {
   /// `onOpen` is called once requests are taken, with the address and the port that was found for port 0.
   package init(
     _ configuration: DoorConfiguration, host: any EventHost, reading: any EventReading,
-    views: (any ViewReading)? = nil, version: String, logger: Logger,
+    views: (any ViewReading)? = nil, sources: (any RequestIntake)? = nil, version: String, logger: Logger,
     onOpen: @escaping @Sendable (ListenAddress) async -> Void = { _ in }
   ) {
     (self.configuration, self.logger, self.onOpen) = (configuration, logger, onOpen)
     readers = NIOThreadPool(numberOfThreads: 2)
     services = DoorServices(
       configuration: configuration, host: host, reading: reading, version: version, readers: readers,
-      views: views)
+      views: views, sources: sources)
   }
 
   /// Takes requests until the task is cancelled or asked to shut down gracefully; then lets those under way end.

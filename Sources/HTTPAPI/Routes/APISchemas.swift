@@ -57,7 +57,8 @@ enum APISchemas {
       "ActRequest": .object(["by": by]), "DeadLetters": letters, "DeadLetter": letter,
       "DeadLetterHistory": letterHistory, "ResolveRequest": resolveRequest, "ResolveReceipt": resolveReceipt,
       "Command": command, "CommandEvents": commandEvents, "CommandReceipt": commandReceipt,
-      "SubjectState": subjectState,
+      "SubjectState": subjectState, "Source": source,
+      "Sources": .object(["sources": .array(.reference("Source"))], required: ["sources"]),
     ]
   }
 

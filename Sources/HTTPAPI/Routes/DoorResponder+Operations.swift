@@ -22,6 +22,7 @@ extension DoorResponder {
       return Answer(.ok, ConsumerList(consumers: await services.host.status().readers.map { .init($0) }))
     case .getConsumer: return try await consumer(parameter)
     case .getDeadLetter: return try await letter(parameter)
+    case .listSources: return Answer(.ok, SourceList(sources: await services.sourceReports()))
     case .reload: return try await reload()
     case .live: return Answer(.ok, HealthReport(status: "live"))
     case .ready:

@@ -49,6 +49,9 @@ struct DoorResponder: Sendable {
       try await Self.write(try await route.answer(request), writer)
     case .letters(let query):
       try await Self.write(await Self.answer { () throws(Problem) in try await letters(query) }, writer)
+    case .receive(let route):
+      try await Self.invite(request, writer)
+      try await Self.write(try await route.answer(request), writer)
     case .view(let request):
       try await Self.write(await Self.answer { () throws(Problem) in try await self.answer(request) }, writer)
     case .other(let operation, let parameter, let query):

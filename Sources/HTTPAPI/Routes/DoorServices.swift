@@ -16,6 +16,8 @@ final class DoorServices: Sendable {
   let letters: LetterText
   /// Nil: this host has none.
   let views: (any ViewReading)?
+  /// Nil: this host lets nothing in by itself.
+  let sources: (any RequestIntake)?
   let version: String
   /// Where the log is read: reads block.
   let readers: NIOThreadPool
@@ -23,10 +25,10 @@ final class DoorServices: Sendable {
 
   init(
     configuration: DoorConfiguration, host: any EventHost, reading: any EventReading, version: String,
-    readers: NIOThreadPool, views: (any ViewReading)? = nil
+    readers: NIOThreadPool, views: (any ViewReading)? = nil, sources: (any RequestIntake)? = nil
   ) {
     (self.host, self.log, self.version, self.readers) = (host, reading, version, readers)
-    self.views = views
+    (self.views, self.sources) = (views, sources)
     limits = configuration.limits
     access = AccessRule(configuration)
     let encoder = CloudEventEncoder(logName: host.logName)
