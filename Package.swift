@@ -54,8 +54,13 @@ let package = Package(
     .target(name: "Wire"),
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .target(name: "Client", dependencies: ["Wire", "CCurl"]),
+    .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    .systemLibrary(name: "CNATS", pkgConfig: "libnats", providers: [.apt(["libnats-dev"])]),
     .target(
-      name: "Delivery", dependencies: ["Engine", "Scripts", "LogStorage", "Platform", "Events", "CBytes", "CCurl"]),
+      name: "Delivery",
+      dependencies: [
+        "Engine", "Scripts", "LogStorage", "Platform", "Events", "CBytes", "CCurl", "CPostgres", "CNATS",
+      ]),
     .target(
       name: "HTTPAPI",
       dependencies: [
@@ -98,7 +103,7 @@ let package = Package(
     .target(
       name: "CTLSServer", path: "Tests/CTLSServer",
       linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
-    .target(name: "ServerKit", dependencies: ["CTLSServer", "Platform", "TestKit"], path: "Tests/ServerKit"),
+    .target(name: "ServerKit", dependencies: ["CNATS", "CTLSServer", "Platform", "TestKit"], path: "Tests/ServerKit"),
     .testTarget(name: "CloudEventsTests", dependencies: ["Events", "CBytes", "TestKit"]),
     .testTarget(name: "PlatformTests", dependencies: ["Platform", "TestKit"]),
     .testTarget(name: "LogStorageTests", dependencies: ["LogStorage", "Platform", "Events", "TestKit"]),
@@ -151,7 +156,7 @@ let package = Package(
   cxxLanguageStandard: .cxx17
 )
 
-let cTargets: Set = ["CLua", "CBytes", "CLuaHost", "CCurl", "CThreadSanitizer", "CTLSServer"]
+let cTargets: Set = ["CLua", "CBytes", "CLuaHost", "CCurl", "CPostgres", "CNATS", "CThreadSanitizer", "CTLSServer"]
 for target in package.targets where !cTargets.contains(target.name) {
   target.swiftSettings = [
     .swiftLanguageMode(.v6),

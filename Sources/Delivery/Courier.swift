@@ -27,6 +27,8 @@ package final class Courier: Sendable {
   private enum Place: Hashable {
     case http(isChecked: Bool)
     case files
+    case postgres(DestinationDeclaration.PostgresPlace)
+    case nats(Template, isStream: Bool)
   }
 
   /// - Parameters:
@@ -43,8 +45,8 @@ package final class Courier: Sendable {
     watch = Watch(clock: settings.clock)
   }
 
-  /// Returns at once. `answer` is called once, on some thread of the courier's or on this one, however the attempt ends:
-  /// at latest half a second after the destination's timeout. It should return soon, as deliveries wait for it.
+  /// Returns at once. `answer` is called once, on some thread of the courier's or on this one, however the attempt
+  /// ends: at latest half a second after the destination's timeout. It should return soon, as deliveries wait for it.
   package func deliver(_ attempt: DeliveryAttempt, answer: @escaping @Sendable (DeliveryOutcome) -> Void) {
     let parcel = Parcel(attempt, in: surroundings, watch: watch, answer: answer)
     guard let lane = lane(of: attempt.destination) else { return parcel.end(.failed(.stopping)) }
@@ -71,7 +73,8 @@ package final class Courier: Sendable {
       switch destination.place {
       case .http: .http(isChecked: destination.each != nil)
       case .file: .files
-      case .postgres, .nats: fatalError()
+      case .postgres(let place): .postgres(place)
+      case .nats(let place): .nats(place.url, isStream: place.isStream)
       }
     return lanes.withLock { lanes in
       if lanes.isOver { return nil }
@@ -80,6 +83,8 @@ package final class Courier: Sendable {
         switch place {
         case .http(let isChecked): HTTPLane(checksAddresses: isChecked, in: surroundings)
         case .files: FileLane(in: surroundings)
+        case .postgres(let place): PostgresLane(place, in: surroundings)
+        case .nats(let url, let isStream): NATSLane(url: url, isStream: isStream, in: surroundings)
         }
       lanes.byPlace[place] = lane
       return lane

@@ -4,8 +4,8 @@ package import Platform
 package struct CourierSettings: Sendable {
   /// Of the program, for `user-agent`.
   package var version: String
-  /// Lets addresses from documents be private ones, and plain `http`. For tests: with it, a customer's document may name
-  /// the machines behind the firewall.
+  /// Lets addresses from documents be private ones, and plain `http`. For tests: with it, a customer's document may
+  /// name the machines behind the firewall.
   package var allowsPrivateTargets = false
   /// A file of certificate authorities in PEM that are trusted instead of the system's.
   package var certificates: String?

@@ -1,4 +1,4 @@
-internal import Platform
+internal import Engine
 internal import Synchronization
 
 /// What waits for a lane's threads.
@@ -15,14 +15,18 @@ final class LaneQueue: Sendable {
   init(wake: @escaping @Sendable () -> Void) { self.wake = wake }
 
   func put(_ parcel: Parcel) {
-    let wasEmpty = state.withLock { state in
-      state.parcels.append(parcel)
-      return state.parcels.count == 1
+    let (isOver, wasEmpty) = state.withLock { state in
+      if !state.isOver { state.parcels.append(parcel) }
+      return (state.isOver, state.parcels.count == 1)
     }
-    if wasEmpty { wake() }
+    if isOver {
+      parcel.end(.failed(.stopping))
+    } else if wasEmpty {
+      wake()
+    }
   }
 
-  /// No parcel comes any more.
+  /// Whatever comes after this is ended at once.
   func finish() {
     state.withLock { $0.isOver = true }
     wake()

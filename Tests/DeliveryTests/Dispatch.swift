@@ -39,6 +39,8 @@ final class Dispatch: Sendable {
 
   func set(_ name: String, _ value: String?) { variables.values.withLock { $0[name] = value } }
 
+  func get(_ name: String) -> String? { variables.values.withLock { $0[name] } }
+
   /// The attributes of a message.
   struct Attributes {
     var about: String? = "OrderPlaced"

@@ -86,7 +86,8 @@ import Testing
     receiver.behave { _ in .answer(302, headers: ["Location": "https://user@other.example:8443/path"]) }
     #expect(
       await dispatch.deliver(destination).text
-        == "refused: POST {env:URL}/in is answered with 302, which points to other.example:8443: redirects are not followed"
+        == "refused: POST {env:URL}/in is answered with 302, which points to other.example:8443: "
+        + "redirects are not followed"
     )
     receiver.behave { _ in .answer(500, body: Array(repeating: 0x61, count: 1 << 20)) }
     let long = try #require(await dispatch.deliver(destination).failure)

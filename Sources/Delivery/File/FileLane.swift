@@ -6,8 +6,8 @@ internal import Scripts
 
 /// Writes messages as lines of NDJSON to files in the outbox folder, on one thread for all of them.
 ///
-/// Everything that waits goes into one write and one `fdatasync` for each file, and is answered after it. A file is opened
-/// for each batch, so that whoever moves it away gets all lines so far and the next batch begins a new one.
+/// Everything that waits goes into one write and one `fdatasync` for each file, and is answered after it. A file is
+/// opened for each batch, so that whoever moves it away gets all lines so far and the next batch begins a new one.
 final class FileLane: Lane {
   private let queue: LaneQueue
   private let thread: LaneThread

@@ -4,9 +4,9 @@ internal import Platform
 
 /// A file of whole lines.
 enum OutboxFile {
-  /// Appends lines; on return they are durable. After an error they are cut off again, as far as the disk lets us: what a
-  /// failed sync leaves behind is not known, and who wrote it asks again anyway. A half line that stays all the same is
-  /// cut off before the next ones are written.
+  /// Appends lines; on return they are durable. After an error they are cut off again, as far as the disk lets us: what
+  /// a failed sync leaves behind is not known, and who wrote it asks again anyway. A half line that stays all the same
+  /// is cut off before the next ones are written.
   static func append(
     _ lines: UnsafeRawBufferPointer, to name: String, in folder: String, files: any FileSystem
   ) throws(FileError) {
@@ -39,8 +39,8 @@ enum OutboxFile {
     return (try files.open(path, .create), true)
   }
 
-  /// Where the next line begins. A last line without its end was torn by a crash, and its message was never answered, so
-  /// it comes again; unless it is whole JSON, which somebody may have written with an editor.
+  /// Where the next line begins. A last line without its end was torn by a crash, and its message was never answered,
+  /// so it comes again; unless it is whole JSON, which somebody may have written with an editor.
   private static func mended(_ file: any File) throws(FileError) -> Int {
     let size = try file.size()
     if size == 0 { return 0 }

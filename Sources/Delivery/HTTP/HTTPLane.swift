@@ -93,7 +93,9 @@ private final class HTTPThread {
     } catch {
       return parcel.end(.failed(error))
     }
-    let transfer = HTTPTransfer(parcel, order, checksAddresses: checksAddresses)
+    let transfer = HTTPTransfer(
+      parcel, order, checksAddresses: checksAddresses,
+      allowsPrivateTargets: surroundings.settings.allowsPrivateTargets)
     guard let easy = free.popLast() ?? curl_easy_init() else { fatalError("libcurl gives no handle: out of memory") }
     transfer.configure(
       easy, milliseconds: max(1, Int((parcel.deadline - now) / 1_000_000)), settings: surroundings.settings)

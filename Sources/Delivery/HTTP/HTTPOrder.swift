@@ -28,10 +28,7 @@ struct HTTPOrder {
     method = request?.method ?? place.method
     url = try filling.text(place.url, as: .address)
     shownTarget = place.url.description
-    isAddressFromFields = place.url.parts.contains { part in
-      if case .field = part { return true }
-      return false
-    }
+    isAddressFromFields = !place.url.isWithoutFields
     body = Envelope.body(of: parcel, from: surroundings.identity.name)
     if let request { try Self.complete(&url, with: request) }
     guard Self.isMethod(method) else { throw DeliveryFailure(.impossible, "\"\(method)\" is no method of HTTP") }

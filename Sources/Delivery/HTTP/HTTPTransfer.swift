@@ -10,12 +10,15 @@ final class HTTPTransfer {
   private let order: HTTPOrder
   private var answer: HTTPAnswer
   private let checksAddresses: Bool
+  /// Only public addresses, and only with TLS.
+  private let isStrict: Bool
   /// Where a connection was about to go that is not public.
   private var hasRefusedAddress = false
   private var hasConnected = false
   private var fields: UnsafeMutablePointer<curl_slist>?
 
-  init(_ parcel: Parcel, _ order: HTTPOrder, checksAddresses: Bool) {
+  init(_ parcel: Parcel, _ order: HTTPOrder, checksAddresses: Bool, allowsPrivateTargets: Bool) {
+    isStrict = checksAddresses && !allowsPrivateTargets
     (self.parcel, self.order, self.checksAddresses) = (parcel, order, checksAddresses)
     answer = HTTPAnswer(wantsReply: order.wantsReply)
   }
@@ -26,10 +29,11 @@ final class HTTPTransfer {
   func configure(_ easy: UnsafeMutableRawPointer, milliseconds: Int, settings: CourierSettings) {
     moondance_curl_set_text(easy, CURLOPT_URL, order.url)
     // A document names a machine that we know nothing of: nobody shall listen to what is told to it.
-    let isSecure = checksAddresses && !settings.allowsPrivateTargets
-    moondance_curl_set_text(easy, CURLOPT_PROTOCOLS_STR, isSecure ? "https" : "http,https")
+    moondance_curl_set_text(easy, CURLOPT_PROTOCOLS_STR, isStrict ? "https" : "http,https")
     moondance_curl_set_number(easy, CURLOPT_FOLLOWLOCATION, 0)
     moondance_curl_set_number(easy, CURLOPT_NOSIGNAL, 1)
+    // A name server that does not answer must not hold the thread when a transfer ends; libcurl would wait for it.
+    moondance_curl_set_number(easy, CURLOPT_QUICK_EXIT, 1)
     moondance_curl_set_number(easy, CURLOPT_PATH_AS_IS, 1)
     moondance_curl_set_number(easy, CURLOPT_TCP_KEEPALIVE, 1)
     moondance_curl_set_number(easy, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
@@ -85,7 +89,7 @@ final class HTTPTransfer {
   private func socket(to address: UnsafeMutablePointer<curl_sockaddr>) -> curl_socket_t {
     let offset = MemoryLayout<curl_sockaddr>.offset(of: \.addr)!
     let target = (UnsafeRawPointer(address) + offset).assumingMemoryBound(to: sockaddr.self)
-    guard !checksAddresses || PublicAddress.isPublic(target) else {
+    guard !isStrict || PublicAddress.isPublic(target) else {
       hasRefusedAddress = true
       return curl_socket_t(moondance_curl_bad_socket)
     }
@@ -114,7 +118,7 @@ final class HTTPTransfer {
     switch result {
     case CURLE_URL_MALFORMAT: return badAddress("this gives no address that can be read")
     case CURLE_UNSUPPORTED_PROTOCOL where !hasConnected:
-      return badAddress("an address begins with https://" + (checksAddresses ? "" : " or http://"))
+      return badAddress("an address begins with https://" + (isStrict ? "" : " or http://"))
     case CURLE_OPERATION_TIMEDOUT: return failure(.unavailable, parcel.late.message)
     case CURLE_COULDNT_RESOLVE_HOST: return failure(.unavailable, "the name of its host is not found")
     case CURLE_COULDNT_RESOLVE_PROXY: return failure(.unavailable, "the name of the proxy is not found")
@@ -131,7 +135,8 @@ final class HTTPTransfer {
     }
   }
 
-  /// Only a message or its document can correct an address that is made of them; else the environment or the script can.
+  /// Only a message or its document can correct an address that is made of them; else the environment or the script
+  /// can.
   private func badAddress(_ reason: String) -> DeliveryFailure {
     failure(order.isAddressFromFields && !checksAddresses ? .impossible : .unavailable, reason)
   }

@@ -1,8 +1,8 @@
 internal import CCurl
 internal import Glibc
 
-/// Which addresses belong to the internet at large: everything that is not set aside by the registries of special-purpose
-/// addresses (RFC 6890 and its successors).
+/// Which addresses belong to the internet at large: everything that is not set aside by the registries of
+/// special-purpose addresses (RFC 6890 and its successors).
 enum PublicAddress {
   /// Networks of IPv4 that are not public, as first address and length of the prefix.
   private static let special: [(network: UInt32, length: UInt32)] = [

@@ -2,8 +2,9 @@ internal import CBytes
 
 /// Signatures of Standard Webhooks, version 1 (symmetric): HMAC-SHA-256 over `id.timestamp.body`.
 ///
-/// A secret is `whsec_` and base64, or any other text, whose bytes are the key as they stand. Several secrets with spaces
-/// between them make several signatures, so that the far side can change its own from the old one to the new one.
+/// A secret is `whsec_` and base64, or any other text, whose bytes are the key as they stand. Several secrets with
+/// spaces between them make several signatures, so that the far side can change its own from the old one to the new
+/// one.
 package enum WebhookSignature {
   /// The value of `webhook-signature`: `v1,…`, several with spaces between them. Empty when there is no secret.
   package static func header(secrets: String, id: String, timestamp: Int64, body: [UInt8]) -> String {
@@ -16,8 +17,8 @@ package enum WebhookSignature {
   }
 
   /// The secret that one target of a destination with `each` verifies with: HMAC-SHA-256 of the target's key under the
-  /// master secret, as `whsec_` and base64. It tells nothing of the master secret or of other targets' secrets. A master
-  /// secret of several gives as many, with spaces between them.
+  /// master secret, as `whsec_` and base64. It tells nothing of the master secret or of other targets' secrets. A
+  /// master secret of several gives as many, with spaces between them.
   package static func derivedKey(master: String, target: String) -> String {
     keys(master).map { "whsec_" + base64(derived($0, target)) }.joined(separator: " ")
   }
