@@ -2,6 +2,7 @@ package import Engine
 internal import Events
 internal import Platform
 package import Scripts
+internal import Synchronization
 
 /// Lets events in from where the sources of the running generation say.
 package final class Intake: RequestIntake {
@@ -10,6 +11,14 @@ package final class Intake: RequestIntake {
   private let settings: IntakeSettings
   private let book: SourceBook
   private let pool: RequestPool
+  private let tails = Mutex(Tails())
+
+  private struct Tails {
+    var running: [TableTail] = []
+    /// Those that nobody wants any more, until their threads have ended.
+    var over: [TableTail] = []
+    var isStopped = false
+  }
 
   /// - running: the generation that runs, with its number.
   package init(
@@ -21,11 +30,40 @@ package final class Intake: RequestIntake {
   }
 
   /// To be called when another generation runs: its sources take the place of those before.
-  package func deployed() {}
+  package func deployed() {
+    let sources = running()?.scripts.sources ?? []
+    let (begun, kept, over) = tails.withLock { tails -> ([TableTail], [TableTail], [TableTail]) in
+      if tails.isStopped { return ([], [], []) }
+      let (kept, over) = tails.running.reduce(into: ([TableTail](), [TableTail]())) { parts, tail in
+        let isSame = sources.contains { $0.name == tail.source.name && $0.place == tail.source.place }
+        if isSame { parts.0.append(tail) } else { parts.1.append(tail) }
+      }
+      let begun = sources.compactMap { source -> TableTail? in
+        guard case .postgres(let place) = source.place, !kept.contains(where: { $0.source.name == source.name }) else {
+          return nil
+        }
+        return TableTail(source, place, host: host, settings: settings, book: book)
+      }
+      tails.running = kept + begun
+      tails.over += over
+      return (begun, kept, over)
+    }
+    for tail in over { tail.stop() }
+    for tail in kept { tail.deployed() }
+    for tail in begun { tail.start() }
+  }
 
   /// Once, before the engine stops.
   package func stop() {
-    pool.stop(until: settings.clock.monotonicNanoseconds() + 2_000_000_000)
+    let over = tails.withLock { tails in
+      tails.isStopped = true
+      defer { (tails.running, tails.over) = ([], []) }
+      return tails.running + tails.over
+    }
+    let deadline = settings.clock.monotonicNanoseconds() + 2_000_000_000
+    for tail in over { tail.stop() }
+    pool.stop(until: deadline)
+    for tail in over { tail.join(until: deadline) }
   }
 
   // MARK: requests
