@@ -2,6 +2,7 @@
 
 #define XXH_INLINE_ALL
 #include <isa-l/crc.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
@@ -33,4 +34,17 @@ void md_hmac_sha256(
   unsigned int written = 32;
   // A NULL key would mean "the one of the last call".
   HMAC(EVP_sha256(), key ? key : "", (int)key_length, (const unsigned char *)bytes, length, out, &written);
+}
+
+size_t md_hmac(
+    int bits, const void *key, size_t key_length, const void *bytes, size_t length, uint8_t *out) {
+  const EVP_MD *hash = bits == 160 ? EVP_sha1() : bits == 256 ? EVP_sha256() : bits == 512 ? EVP_sha512() : NULL;
+  if (hash == NULL) return 0;
+  unsigned int written = 64;
+  HMAC(hash, key ? key : "", (int)key_length, (const unsigned char *)bytes, length, out, &written);
+  return written;
+}
+
+int md_same_bytes(const void *left, const void *right, size_t length) {
+  return CRYPTO_memcmp(left, right, length) == 0;
 }

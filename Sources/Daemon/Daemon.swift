@@ -39,15 +39,19 @@ package struct Daemon: Sendable {
     let views = makeViews(opened, control)
     let courier = makeCourier(opened, views)
     let engine = makeEngine(opened, control, courier)
+    let intake = makeIntake(opened, engine)
     engine.start()
     views.start()
     let loader = ScriptLoader(
-      folder: configuration.handlers, engine: engine, views: views, keptStates: keptStates, console: console)
+      folder: configuration.handlers, engine: engine, views: views, keptStates: keptStates, intake: intake,
+      console: console)
     engine.setReloader { await loader.reload() }
     do {
       try await loadFirst(loader, engine, control, views)
-      try await serve(engine, door, loader, snapshots, views)
+      intake.deployed()
+      try await serve(engine, door, loader, snapshots, views, intake)
     } catch {
+      intake.stop()
       await views.stop()
       _ = try? await engine.stop()
       courier.stop(grace: .zero)
@@ -68,6 +72,15 @@ package struct Daemon: Sendable {
       settings: CourierSettings(version: Version.text), identity: opened.identity,
       outboxFolder: configuration.data + "/outbox", environment: { getenv($0).map { String(cString: $0) } },
       documents: ViewTargets(views: views))
+  }
+
+  private func makeIntake(_ opened: OpenedLog, _ engine: RunningEngine) -> Intake {
+    let settings = IntakeSettings(
+      identity: opened.identity, environment: { getenv($0).map { String(cString: $0) } }
+    ) { [console] level, source, text in
+      console.write(level.rawValue, source, text)
+    }
+    return Intake(settings, host: engine) { [unowned engine] in engine.runningGeneration }
   }
 
   private func makeEngine(_ opened: OpenedLog, _ control: ControlState, _ courier: Courier) -> RunningEngine {
@@ -127,7 +140,7 @@ package struct Daemon: Sendable {
 
   private func serve(
     _ engine: RunningEngine, _ door: DoorConfiguration, _ loader: ScriptLoader, _ snapshots: Snapshotter,
-    _ views: RunningViews
+    _ views: RunningViews, _ intake: Intake
   ) async throws {
     var logger = Logger(label: "moondance") { [console] in ConsoleLogHandler(label: $0, console: console) }
     logger.logLevel = .warning
@@ -139,7 +152,7 @@ package struct Daemon: Sendable {
       states: SubjectReading(log: engine.reader, snapshots: keptStates) { engine.runningGeneration })
     let server = HTTPDoor(
       door, host: engine, reading: reading, views: ViewsReading(views: views, host: engine, log: reading),
-      version: Version.text, metrics: metrics, logger: logger
+      sources: intake, version: Version.text, metrics: metrics, logger: logger
     ) { address in
       console.write("info", "moondance", await greeting(engine, address))
     }
@@ -149,6 +162,7 @@ package struct Daemon: Sendable {
           .init(service: EngineService(engine: engine) { snapshots.finish(with: $0) }),
           .init(service: SnapshotService(snapshots: snapshots, host: engine)),
           .init(service: ViewsService(views: views, host: engine)),
+          .init(service: IntakeService(intake: intake)),
           .init(service: WatcherService(watcher: watcher)),
           .init(service: server),
         ],

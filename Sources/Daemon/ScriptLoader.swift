@@ -1,3 +1,4 @@
+import Delivery
 import Engine
 import Events
 import LogStorage
@@ -12,17 +13,20 @@ actor ScriptLoader {
   private let engine: RunningEngine
   private let views: RunningViews
   private let keptStates: SubjectSnapshots
+  private let intake: Intake
   private let console: Console
   /// Loads queue behind each other although each of them waits for the engine.
   private var last: Task<ReloadOutcome, Never>?
 
   init(
-    folder: String, engine: RunningEngine, views: RunningViews, keptStates: SubjectSnapshots, console: Console
+    folder: String, engine: RunningEngine, views: RunningViews, keptStates: SubjectSnapshots, intake: Intake,
+    console: Console
   ) {
     self.folder = FolderReader(folder: folder)
     self.engine = engine
     self.views = views
     self.keptStates = keptStates
+    self.intake = intake
     self.console = console
   }
 
@@ -30,9 +34,10 @@ actor ScriptLoader {
   /// `control`: at the start of the daemon, what the log says.
   func reload(after control: ControlState? = nil) async -> ReloadOutcome {
     let previous = last
-    let task = Task { [folder, engine, views, keptStates, console] in
+    let task = Task { [folder, engine, views, keptStates, intake, console] in
       _ = await previous?.value
       let outcome = await Self.load(folder, engine, views, control, console)
+      if case .loaded = outcome { intake.deployed() }
       Self.tell(outcome, console)
       if case .loaded(_, let isNew, _) = outcome, isNew || control != nil { await Self.tidy(keptStates, engine) }
       return outcome

@@ -17,14 +17,15 @@ package struct HTTPDoor: Service {
   /// `onOpen` is called once requests are taken, with the address and the port that was found for port 0.
   package init(
     _ configuration: DoorConfiguration, host: any EventHost, reading: any EventReading,
-    views: (any ViewReading)? = nil, version: String, metrics: MetricsRegistry = MetricsRegistry(), logger: Logger,
+    views: (any ViewReading)? = nil, sources: (any RequestIntake)? = nil, version: String,
+    metrics: MetricsRegistry = MetricsRegistry(), logger: Logger,
     onOpen: @escaping @Sendable (ListenAddress) async -> Void = { _ in }
   ) {
     (self.configuration, self.logger, self.onOpen) = (configuration, logger, onOpen)
     readers = NIOThreadPool(numberOfThreads: 2)
     services = DoorServices(
       configuration: configuration, host: host, reading: reading, version: version, readers: readers,
-      views: views, metrics: metrics)
+      views: views, sources: sources, metrics: metrics)
   }
 
   /// Takes requests until the task is cancelled or asked to shut down gracefully; then lets those under way end.

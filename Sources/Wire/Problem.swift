@@ -49,6 +49,8 @@ package enum ProblemKind: String, Sendable, CaseIterable {
   case malformedJSON = "malformed-json"
   case invalidEvent = "invalid-event"
   case unauthorized = "unauthorized"
+  case unverified = "unverified"
+  case sourceFailed = "source-failed"
   case forbidden = "forbidden"
   case foreignOrigin = "foreign-origin"
   case unknownHost = "unknown-host"
@@ -75,7 +77,7 @@ package enum ProblemKind: String, Sendable, CaseIterable {
   package var status: Int {
     switch self {
     case .badRequest, .malformedJSON, .invalidEvent: 400
-    case .unauthorized: 401
+    case .unauthorized, .unverified: 401
     case .forbidden, .foreignOrigin, .unknownHost: 403
     case .notFound: 404
     case .methodNotAllowed: 405
@@ -87,7 +89,7 @@ package enum ProblemKind: String, Sendable, CaseIterable {
     case .unsupportedContent: 415
     case .notLoaded, .contractBroken, .rejected: 422
     case .headersTooLarge: 431
-    case .readFailed: 500
+    case .readFailed, .sourceFailed: 500
     case .overloaded, .stopping, .notReady: 503
     case .viewBehind: 504
     case .outOfSpace: 507
@@ -100,6 +102,8 @@ package enum ProblemKind: String, Sendable, CaseIterable {
     case .malformedJSON: "This is not the JSON that was asked for"
     case .invalidEvent: "This is not an event that the log takes"
     case .unauthorized: "A token is needed"
+    case .unverified: "The request is not verified"
+    case .sourceFailed: "No event could be made of the request"
     case .forbidden: "The token does not allow this"
     case .foreignOrigin: "Requests of other web pages are refused"
     case .unknownHost: "The daemon does not go by this name"

@@ -24,6 +24,15 @@ void md_sha256(const void *_Nullable bytes, size_t length, uint8_t *_Nonnull out
 void md_hmac_sha256(
     const void *_Nullable key, size_t key_length, const void *_Nullable bytes, size_t length, uint8_t *_Nonnull out);
 
+/// HMAC with SHA-1, SHA-256 or SHA-512 (`bits` is 160, 256 or 512) into `out`, which has room for 64 bytes. Returns how
+/// many it wrote; 0 for other bits.
+size_t md_hmac(
+    int bits, const void *_Nullable key, size_t key_length, const void *_Nullable bytes, size_t length,
+    uint8_t *_Nonnull out);
+
+/// Whether `length` bytes are the same; takes its time whatever they are.
+int md_same_bytes(const void *_Nonnull left, const void *_Nonnull right, size_t length);
+
 #ifdef __cplusplus
 }
 #endif

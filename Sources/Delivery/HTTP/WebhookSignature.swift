@@ -52,7 +52,7 @@ package enum WebhookSignature {
     }
   }
 
-  private static func base64(_ bytes: [UInt8]) -> String {
+  static func base64(_ bytes: [UInt8]) -> String {
     String(unsafeUninitializedCapacity: md_base64_length(bytes.count)) { buffer in
       md_base64_encode(bytes, bytes.count, buffer.baseAddress!)
       return md_base64_length(bytes.count)

@@ -95,6 +95,40 @@ final class PostgresConnection {
     try receive(1, until: deadline)
   }
 
+  /// What a statement with parameters gives, in a transaction of its own: rows of texts.
+  func rows(
+    _ statement: String, _ parameters: [String] = [], until deadline: UInt64
+  ) throws(PostgresError) -> [[String?]] {
+    let values = parameters.map { UnsafePointer(strdup($0)) }
+    defer { for value in values { free(UnsafeMutableRawPointer(mutating: value)) } }
+    try send(PQsendQueryParams(connection, statement, Int32(values.count), nil, values, nil, nil, 0))
+    try send(PQpipelineSync(connection))
+    var rows: [[String?]] = []
+    try receive(1, until: deadline) { result in
+      for row in 0..<PQntuples(result) {
+        rows.append(
+          (0..<PQnfields(result)).map { column in
+            if PQgetisnull(result, row, column) == 1 { return nil }
+            return PQgetvalue(result, row, column).map { String(cString: $0) }
+          })
+      }
+    }
+    return rows
+  }
+
+  /// Becomes readable when the server says something by itself: a notification, or the end of the session.
+  var descriptor: Int32 { PQsocket(connection) }
+
+  /// Takes the notifications that have come; whether there were any.
+  func takeNotifications() -> Bool {
+    var hasAny = false
+    while let notification = PQnotifies(connection) {
+      PQfreemem(notification)
+      hasAny = true
+    }
+    return hasAny
+  }
+
   /// Inserts all rows in one transaction. On return it is committed; after an error of the kind `refused` it is not.
   func insert(_ rows: some Collection<PostgresRow>, until deadline: UInt64) throws(PostgresError) {
     for row in rows { try send(row) }
@@ -119,7 +153,9 @@ final class PostgresConnection {
 
   /// Takes the results of so many statements, up to the end of their transaction. The transaction is committed only
   /// when the sync point behind it has been answered without an error.
-  private func receive(_ count: Int, until deadline: UInt64) throws(PostgresError) {
+  private func receive(
+    _ count: Int, until deadline: UInt64, _ take: (OpaquePointer) -> Void = { _ in }
+  ) throws(PostgresError) {
     var failure: PostgresError?
     var left = count
     while true {
@@ -133,7 +169,8 @@ final class PostgresConnection {
         if let failure { throw failure }
         if left > 0 { throw PostgresError(kind: .lost, message: "the server left out an answer") }
         return
-      case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_PIPELINE_ABORTED: continue
+      case PGRES_TUPLES_OK: take(result)
+      case PGRES_COMMAND_OK, PGRES_PIPELINE_ABORTED: continue
       default:
         let error = error(result)
         if error.kind == .lost { throw error }

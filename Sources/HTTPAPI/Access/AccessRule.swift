@@ -38,6 +38,14 @@ struct AccessRule: Sendable {
     return scope.flatMap { token(request, $0) }
   }
 
+  /// For a request that shows by itself where it comes from: it may name any host, as its sender knows this daemon by the
+  /// name of whatever stands before it.
+  func problem(ofVerified request: HTTPRequest) -> Problem? {
+    guard let authority = request.authority, !authority.isEmpty, !request.headerFields.contains(.host)
+    else { return Problem(.badRequest, "A request names its host exactly once, in the header Host.") }
+    return nil
+  }
+
   private func isKnown(_ authority: String) -> Bool {
     let name = Self.name(of: authority)
     for host in hosts where Self.isSameName(name.utf8, host.utf8) { return true }

@@ -61,7 +61,8 @@ enum APISchemas {
       "DestinationReceipt": destinationReceipt, "Outbox": outbox, "DeadMessage": message,
       "MessageHistory": messageHistory, "ResolveMessagesRequest": resolveMessagesRequest,
       "Command": command, "CommandEvents": commandEvents, "CommandReceipt": commandReceipt,
-      "SubjectState": subjectState,
+      "SubjectState": subjectState, "Source": source,
+      "Sources": .object(["sources": .array(.reference("Source"))], required: ["sources"]),
     ]
   }
 

@@ -16,6 +16,8 @@ enum Admission {
   /// A change by an operator; `by` for the log.
   case act(Operation, [UInt8], by: String)
   case view(Operation, ViewRequest)
+  /// A request to a source.
+  case receive(SourceRoute)
   case other(Operation, [UInt8], EventQuery)
 
   init(_ head: HTTPRequest, _ services: DoorServices) {
@@ -42,6 +44,7 @@ enum Admission {
     case .append: .append
     case .command: .sendCommand
     case .state: .getState
+    case .receive: .receive
     case .letters(let query): query.scope == .destinations ? .listOutbox : .listDeadLetters
     case .act(let operation, _, _), .view(let operation, _), .other(let operation, _, _): operation
     }
@@ -52,6 +55,9 @@ enum Admission {
   ) throws(Problem) -> Admission {
     var scope: Scope? = .read
     if case .operation(let operation, _) = destination { scope = operation.scope }
+    if case .operation(.receive, let name) = destination {
+      return .receive(try SourceRoute.admit(head, target, name, services))
+    }
     if let problem = services.access.problem(head, scope: scope) { throw problem }
     switch destination {
     case .nowhere: throw Problem(.notFound, "There is no such address. GET /openapi.json lists those that exist.")
@@ -103,7 +109,7 @@ enum Admission {
     return Position(position).next
   }
 
-  private static func checkEncoding(_ head: HTTPRequest) throws(Problem) {
+  static func checkEncoding(_ head: HTTPRequest) throws(Problem) {
     guard let encoding = head.headerFields[.contentEncoding], encoding.lowercased() != "identity" else { return }
     throw Problem(.unsupportedContent, "Bodies are taken as they are: send this without Content-Encoding.")
   }
@@ -130,7 +136,7 @@ enum Admission {
     head.headerFields[.transferEncoding] != nil || length(head) ?? 0 > 0
   }
 
-  private static func length(_ head: HTTPRequest) -> Int? { head.headerFields[.contentLength].flatMap { Int($0) } }
+  static func length(_ head: HTTPRequest) -> Int? { head.headerFields[.contentLength].flatMap { Int($0) } }
 
   /// Whether reading a body that nobody wants, to use the connection again, costs more than a new connection.
   private static func hasLargeBody(_ head: HTTPRequest) -> Bool {

@@ -29,6 +29,7 @@ extension DoorResponder {
     case .getConsumer: return Answer(.ok, StatusReport.Consumer(try await reader(parameter, in: .consumers)))
     case .getDestination: return Answer(.ok, StatusReport.Outbox(try await reader(parameter, in: .destinations)))
     case .getDeadLetter, .getMessage: return try await letter(parameter, in: operation.readers)
+    case .listSources: return Answer(.ok, SourceList(sources: await services.sourceReports()))
     case .reload: return try await reload()
     case .live: return Answer(.ok, HealthReport(status: "live"))
     case .ready:

@@ -52,6 +52,9 @@ struct DoorResponder: Sendable {
       try await write(try await route.answer(request), operation, writer)
     case .letters(let query):
       try await write(await Self.answer { () throws(Problem) in try await letters(query) }, operation, writer)
+    case .receive(let route):
+      try await Self.invite(request, writer)
+      try await write(try await route.answer(request), .receive, writer)
     case .view(_, let request):
       try await write(
         await Self.answer { () throws(Problem) in try await self.answer(request) }, operation, writer)

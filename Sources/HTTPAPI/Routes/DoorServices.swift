@@ -19,6 +19,8 @@ final class DoorServices: Sendable {
   /// Nil: this host has none.
   let views: (any ViewReading)?
   let metrics: DoorMetrics
+  /// Nil: this host lets nothing in by itself.
+  let sources: (any RequestIntake)?
   let version: String
   /// Where the log is read: reads block.
   let readers: NIOThreadPool
@@ -26,10 +28,11 @@ final class DoorServices: Sendable {
 
   init(
     configuration: DoorConfiguration, host: any EventHost, reading: any EventReading, version: String,
-    readers: NIOThreadPool, views: (any ViewReading)? = nil, metrics: MetricsRegistry = MetricsRegistry()
+    readers: NIOThreadPool, views: (any ViewReading)? = nil, sources: (any RequestIntake)? = nil,
+    metrics: MetricsRegistry = MetricsRegistry()
   ) {
     (self.host, self.log, self.version, self.readers) = (host, reading, version, readers)
-    self.views = views
+    (self.views, self.sources) = (views, sources)
     self.metrics = DoorMetrics(metrics)
     limits = configuration.limits
     access = AccessRule(configuration)

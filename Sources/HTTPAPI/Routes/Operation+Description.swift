@@ -37,6 +37,8 @@ extension Operation {
     case .queryView: "Documents of a view"
     case .getDocument: "One document of a view, or the state of an aggregate's subject"
     case .rebuildView: "Fold a view anew"
+    case .receive: "Hand a request to a source, which makes events of it"
+    case .listSources: "Every source, and what has come from it"
     case .reload: "Load the handlers now"
     case .live: "Whether the daemon runs"
     case .ready: "Whether the daemon takes events"
@@ -127,6 +129,11 @@ extension Operation {
       because folding failed is begun again.
       """
     case .metrics: "Prometheus' text format, version 0.0.4. Counters begin at 0 when the daemon starts."
+    case .receive:
+      """
+      The source says how requests are verified and which events they are. It is answered once these are durable; the same \
+      request again is the same events. It needs no token: its signature shows where it comes from.
+      """
     case .reload: "The daemon also loads by itself when a file changes."
     default: ""
     }
@@ -171,6 +178,8 @@ extension Operation {
       return [Parameter("name", in: "path", required: true, .string(), "The name of a consumer, percent-encoded.")]
     case .getDestination, .pauseDestination, .resumeDestination, .forgetDestination:
       return [Parameter("name", in: "path", required: true, .string(), "The name of a destination, percent-encoded.")]
+    case .receive:
+      return [Parameter("name", in: "path", required: true, .string(), "As the source says: http = \"psp\".")]
     case .getDeadLetter, .retryDeadLetter, .skipDeadLetter, .discardDeadLetter, .getMessage, .retryMessage,
       .skipMessage, .discardMessage:
       return [Parameter("id", in: "path", required: true, .string(), "As the list of dead letters gives it.")]
@@ -311,6 +320,13 @@ extension Operation {
     case .queryView: return [200: json("Documents.", "ViewPage")]
     case .getDocument: return [200: json("The document.", "ViewDocument")]
     case .rebuildView: return [202: json("It has been asked for; the list says how far it is.", "Views")]
+    case .receive:
+      return [
+        201: json("The events are durable.", "AppendReceipt"),
+        200: json("All of them were there before.", "AppendReceipt"),
+        204: .init(description: "The request is no event."),
+      ]
+    case .listSources: return [200: json("Every source.", "Sources")]
     case .reload: return [200: json("The generation that runs.", "ReloadReceipt")]
     case .live, .ready: return [200: json("Yes.", "Health")]
     case .metrics:
@@ -344,19 +360,22 @@ extension Operation {
     case .rewindConsumer, .retryDeadLetters, .skipDeadLetters, .discardDeadLetters, .retryDeadLetter, .skipDeadLetter,
       .discardDeadLetter, .retryMessages, .skipMessages, .discardMessages, .retryMessage, .skipMessage, .discardMessage:
       return guarded + [404, 413, 415, 500, 503, 507] + (isReaderVerb ? [409] : [])
+    case .receive: return always + [401, 404, 409, 413, 415, 422, 500, 503, 507]
     case .reload: return guarded + [415, 422]
     case .ready: return guarded + [507]
-    case .status, .listConsumers, .listDestinations, .live, .metrics, .describe: return guarded
+    case .status, .listConsumers, .listDestinations, .listSources, .live, .metrics, .describe: return guarded
     }
   }
 
   /// Whether it can answer with this kind of problem, when it can answer with its status.
   func canMeet(_ kind: ProblemKind) -> Bool {
     switch kind {
-    case .identityConflict: self == .append || self == .sendCommand
+    case .identityConflict: self == .append || self == .sendCommand || self == .receive
+    case .unverified, .sourceFailed: self == .receive
+    case .unauthorized: self != .receive
     case .invalidEvent: self == .append
     case .rejected: self == .sendCommand
-    case .contractBroken: self == .append
+    case .contractBroken: self == .append || self == .receive
     case .notLoaded: self == .reload
     case .refused: isReaderVerb || self == .getState
     default: true

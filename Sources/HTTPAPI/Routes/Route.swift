@@ -44,6 +44,8 @@ enum Operation: String, CaseIterable, Sendable {
   case queryView
   case getDocument
   case rebuildView
+  case receive
+  case listSources
   case reload
   case live
   case ready
@@ -52,7 +54,7 @@ enum Operation: String, CaseIterable, Sendable {
 
   var method: HTTPRequest.Method {
     switch self {
-    case .append, .sendCommand, .reload, .rebuildView: .post
+    case .append, .sendCommand, .receive, .reload, .rebuildView: .post
     default: changes ? .post : .get
     }
   }
@@ -137,6 +139,8 @@ enum Operation: String, CaseIterable, Sendable {
     case .queryView: "/views/{name}"
     case .getDocument: "/views/{name}/{key}"
     case .rebuildView: "/views/{name}/rebuild"
+    case .receive: "/in/{name}"
+    case .listSources: "/sources"
     case .reload: "/reload"
     case .live: "/health/live"
     case .ready: "/health/ready"
@@ -150,6 +154,8 @@ enum Operation: String, CaseIterable, Sendable {
     switch self {
     case .append, .sendCommand: .append
     case .live, .ready: nil
+    // Who sends has no token of ours: the request shows by itself where it comes from.
+    case .receive: nil
     default: changes ? .admin : .read
     }
   }

@@ -31,7 +31,7 @@ package struct ContractSet: Sendable {
     contracts.isEmpty ? nil : contracts[Array(type)]
   }
 
-  package struct Refusal: Error, Sendable {
+  package struct Refusal: Error, Sendable, Equatable {
     /// Of the entry in the batch.
     package let index: Int
     package let type: String

@@ -145,13 +145,7 @@ extension BodyReader {
   /// A secret that is written out, and an address that only a document could give.
   private mutating func checkAddress(_ text: Template, _ parts: DestinationParts) {
     let key = parts.place?.key ?? "http"
-    let literal = text.parts.map { if case .text(let text) = $0 { text } else { "\u{0}" } }.joined()
-    let authority = literal.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
-    let isWithPassword =
-      literal.contains("password=") && !literal.contains("password=\u{0}")
-      || authority.count > 2 && literal.contains("://")
-        && authority[2].prefix { $0 != "/" }.contains("@") && !authority[2].prefix { $0 != "@" }.hasSuffix("\u{0}")
-    if isWithPassword { failLiteralSecret([key], "\(key) = env \"\(key.uppercased())_URL\"") }
+    if text.hasLiteralPassword { failLiteralSecret([key], "\(key) = env \"\(key.uppercased())_URL\"") }
     if key == "http", parts.each == nil, let field = text.documentFields.first {
       fail(
         [key], "\"{\(field.joined(separator: "."))}\" is no field of a message",
@@ -166,14 +160,10 @@ extension BodyReader {
   }
 
   private mutating func readTable(_ value: LuaSlot, _ parts: inout DestinationParts) {
-    let names = value.text?.split(separator: ".", omittingEmptySubsequences: false) ?? []
-    guard (1...2).contains(names.count), names.allSatisfy({ (1...63).contains($0.utf8.count) && !$0.contains("\"") }),
-      NameRule.declaration.allows(value.text ?? "")
-    else {
-      return fail(
-        ["table"], "table is \(value.shown); a table's name is wanted", "write table = \"inbox\" or \"schema.inbox\"")
+    guard let table = value.text, TableName.isGood(table) else {
+      return fail(["table"], "table is \(value.shown); a table's name is wanted", TableName.hint)
     }
-    parts.table = value.text
+    parts.table = table
   }
 
   private mutating func readMethod(_ value: LuaSlot, _ parts: inout DestinationParts) {
@@ -252,6 +242,8 @@ package enum HeaderRule {
   /// Headers that usually carry a secret.
   static func isSecret(_ name: String) -> Bool {
     let name = name.lowercased()
-    return ["authorization", "cookie", "token", "secret", "password", "api-key", "apikey"].contains { name.contains($0) }
+    return ["authorization", "cookie", "token", "secret", "password", "api-key", "apikey"].contains {
+      name.contains($0)
+    }
   }
 }

@@ -24,7 +24,8 @@ extension CallState {
     case .refused(let reply): return reply
     }
     guard case .http = destination.place else {
-      return .error("request(\"\(name.text)\"): only a destination with http answers\n  write publish(\"\(name.text)\", …)")
+      return .error(
+        "request(\"\(name.text)\"): only a destination with http answers\n  write publish(\"\(name.text)\", …)")
     }
     var message = MessageOptions()
     message.request = RequestOptions()
@@ -37,7 +38,8 @@ extension CallState {
     guard message.reply != nil else {
       return .error(
         "a consumer cannot wait for an answer\n"
-          + "  write request(\"\(name.text)\", { … }, { reply = \"PaymentAnswered\" }): the answer is an event of that type")
+          + "  write request(\"\(name.text)\", { … }, { reply = \"PaymentAnswered\" }): the answer is an event of that type"
+      )
     }
     return add(message, to: name, destination, event)
   }
@@ -50,7 +52,8 @@ extension CallState {
   private func destination(_ value: LuaSlot, word: String) -> Found {
     guard let name = value.string else {
       return .refused(
-        .error("\(word) wants a destination first: \(word)(\"warehouse\", { … }); this is \(BodyReader.article(value))"))
+        .error("\(word) wants a destination first: \(word)(\"warehouse\", { … }); this is \(BodyReader.article(value))")
+      )
     }
     if let found = destinations[name] { return .found(name, found) }
     let hint = destinations.near(name.text).map { "did you mean \"\($0)\"?" }
@@ -228,11 +231,13 @@ extension CallState {
   // MARK: the effect
 
   private func add(
-    _ message: MessageOptions, to name: UnsafeRawBufferPointer, _ destination: DestinationDeclaration, _ event: EntryView
+    _ message: MessageOptions, to name: UnsafeRawBufferPointer, _ destination: DestinationDeclaration,
+    _ event: EntryView
   ) -> LuaReply {
     let call = "\(message.request == nil ? "publish" : "request")(\"\(name.text)\")"
     if let projection = destination.each, message.target == nil {
-      return .error("\(call): it has a target for each document of \"\(projection)\"\n  write { to = key } to say which")
+      return .error(
+        "\(call): it has a target for each document of \"\(projection)\"\n  write { to = key } to say which")
     }
     if destination.each == nil, message.target != nil {
       return .error("\(call): it has one target only: leave to out\n  key = … says what is kept in order")

@@ -10,6 +10,8 @@ package final class Generation: Sendable {
   private let stateHashes: [ContentHash]
   package let contracts: ContractSet
   package let projections: [ProjectionDeclaration]
+  /// Where events come in from by themselves.
+  package let sources: [SourceDeclaration]
   /// What is probably wrong although it loads, one `file:line: what` each.
   package let warnings: [String]
   package let looseEnds: LooseEnds
@@ -34,6 +36,7 @@ package final class Generation: Sendable {
     owners = loaded.owners
     contracts = ContractSet(loaded.contracts.map(\.declaration))
     projections = loaded.projections.map(\.declaration)
+    sources = loaded.sources.map(\.declaration)
     stateHashes = Self.stateHashes(of: consumers, contracts, files)
     emits = loaded.emits
     fingerprint = Self.fingerprint(of: files)

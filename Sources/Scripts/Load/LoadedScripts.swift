@@ -7,6 +7,7 @@ struct LoadedScripts {
   var consumers: [LoadedConsumer] = []
   var contracts: [LoadedContract] = []
   var projections: [LoadedProjection] = []
+  var sources: [LoadedSource] = []
   /// Types that a file emits literally.
   var emits: [String: [SourceFacts.Emit]] = [:]
   /// Commands that a file sends literally.

@@ -28,6 +28,7 @@ struct Loader {
     try interpreter.run(prelude: PackageResources.declarations_lua, name: "prelude/declarations.lua")
     try interpreter.run(prelude: PackageResources.keys_lua, name: "prelude/keys.lua")
     try interpreter.run(prelude: PackageResources.documents_lua, name: "prelude/documents.lua")
+    try interpreter.run(prelude: PackageResources.requests_lua, name: "prelude/requests.lua")
     try interpreter.seal()
   }
 
@@ -49,7 +50,8 @@ struct Loader {
   /// into a script.
   private static func env(_ arguments: borrowing LuaCall, _ call: CallState) -> LuaReply {
     guard call.phase == .loading else {
-      return .error("env works in a destination or a source\n  a handler sees the event and its state, and nothing else")
+      return .error(
+        "env works in a destination or a source\n  a handler sees the event and its state, and nothing else")
     }
     guard let name = arguments[0].text, Template.isVariable(name) else {
       return .error("env wants the name of an environment variable\n  write env \"WAREHOUSE_URL\"")
@@ -142,6 +144,10 @@ struct Loader {
       switch declared.word {
       case "projection": addProjection(declared, hash, in: file, to: &loaded)
       case "contract": addContract(declared, to: &loaded)
+      case "source":
+        let (source, errors) = readSource(declared, interpreter, among: loaded.sources.map(\.declaration))
+        self.errors += errors
+        if let source { loaded.sources.append(source) }
       default: add(declared, hash, to: &loaded)
       }
     }
@@ -164,7 +170,7 @@ struct Loader {
     }
   }
 
-  private static func doubled(
+  static func doubled(
     _ declared: LoadRun.Declared, _ file: String, _ line: Int, word: String? = nil
   ) -> LoadError {
     LoadError(
@@ -200,7 +206,8 @@ struct Loader {
       errors.append(
         LoadError(
           file: declaration.file, line: line ?? declaration.line,
-          what: "destination \"\(declaration.name)\" is for each document of \"\(each)\", and there is no such projection",
+          what:
+            "destination \"\(declaration.name)\" is for each document of \"\(each)\", and there is no such projection",
           hint: near ?? "write projection \"\(each)\" { on = { … } }"))
     }
   }
@@ -274,6 +281,11 @@ struct Loader {
       let declaration = projection.declaration
       let owner: Owner = (declaration.name, declaration.file, declaration.line, StateHint.inDocument)
       functions += projection.functions.map { (owner, $0) }
+    }
+    for source in loaded.sources {
+      let declaration = source.declaration
+      let owner: Owner = (declaration.name, declaration.file, declaration.line, StateHint.inRequest)
+      if let event = source.event { functions.append((owner, event)) }
     }
     for contract in loaded.contracts {
       let declaration = contract.declaration

@@ -97,4 +97,5 @@ struct NameCheck {
 enum StateHint {
   static let remember = "what must be remembered is an event: emit it"
   static let inDocument = "what a projection remembers is its document"
+  static let inRequest = "a source remembers nothing: what the event needs is in the request"
 }

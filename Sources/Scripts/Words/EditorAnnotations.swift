@@ -14,7 +14,7 @@ package enum EditorAnnotations {
     ]
     let shapes = [
       Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.sendOptions, Words.aggregate, Words.projection,
-      Words.stage,
+      Words.verify, Words.incomingRequest, Words.sourceEvent, Words.source, Words.stage,
     ]
     for shape in shapes {
       lines += classLines(shape)

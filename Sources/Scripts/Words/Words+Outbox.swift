@@ -8,8 +8,8 @@ extension Words {
       body: destination),
     Word(
       "env", .declaring,
-      "Stands for a variable of the daemon's environment, in a destination. The value is looked up at each attempt, and "
-        + "is never stored or shown.",
+      "Stands for a variable of the daemon's environment, in a destination or a source. The value is looked up each time "
+        + "it is needed, and is never stored or shown.",
       parameters: [.init("name", "string", "")], result: "string"),
   ]
 
@@ -40,12 +40,14 @@ extension Words {
       .init("postgres", "string", "A connection string of PostgreSQL: `env \"SHOP_DB\"`."),
       .init("file", "string", "A file in the data folder's `outbox/`, one line of JSON for each message."),
       .init("subject", "string", "Of `nats`: the subject, such as `\"orders.{type}\"`."),
-      .init("stream", "boolean", "Of `nats`: into a JetStream, which acknowledges and drops duplicates; default false."),
+      .init(
+        "stream", "boolean", "Of `nats`: into a JetStream, which acknowledges and drops duplicates; default false."),
       .init("table", "string", "Of `postgres`: the table that messages are inserted into, once each by their id."),
       .init("method", "string", "Of `http`: default `\"POST\"`."),
       .init("headers", "table<string, string>", "Of `http`: further headers. Secrets through `{env:NAME}` only."),
       .init("sign", "string", "Of `http`: the secret of the Standard Webhooks signature: `env \"WAREHOUSE_SECRET\"`."),
-      .init("body", "\"json\"|\"cloudevent\"", "What goes out: what the script gives (default), or a CloudEvent with it."),
+      .init(
+        "body", "\"json\"|\"cloudevent\"", "What goes out: what the script gives (default), or a CloudEvent with it."),
       .init("timeout", "Span", "The longest that an attempt may take; default `\"10s\"`."),
       .init("concurrency", "integer", "Attempts at once, each of another key; default 16 (`http`), 128 or 256."),
       .init(
@@ -86,6 +88,7 @@ extension Words {
     keys: [
       .init(
         "reply", "string",
-        "The type of the event that the answer becomes: `{ status, headers, body }`, or `{ error }` when there is none.")
+        "The type of the event that the answer becomes: `{ status, headers, body }`, or `{ error }` when there is none."
+      )
     ])
 }

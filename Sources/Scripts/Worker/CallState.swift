@@ -78,6 +78,13 @@ final class CallState {
     forgetLines()
   }
 
+  /// A source makes events of a request.
+  func beginReceiving() {
+    phase = .receiving
+    event = nil
+    forgetLines()
+  }
+
   private func forgetLines() {
     if lineBytes == 0, lines.isEmpty { return }
     lines = []
@@ -103,6 +110,8 @@ final class CallState {
       .error(
         "\(word) works in a command, not in events\n"
           + "  events only change the state; what a decision needs is in the event")
+    case .receiving:
+      .error("\(word) works in a handler, not in a source\n  event only says which events a request is")
     case .loading, .idle, .handling, .deciding:
       .error(
         "\(word) works in a handler, not while the file loads\n"

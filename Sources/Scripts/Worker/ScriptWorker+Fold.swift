@@ -85,7 +85,7 @@ extension ScriptWorker {
 
 extension HandlerFailure {
   /// Without the frames of the host's own Lua code.
-  fileprivate var withoutPrelude: HandlerFailure {
+  var withoutPrelude: HandlerFailure {
     let frames = traceback.split(separator: "\n").filter { !$0.hasPrefix("prelude/") }
     return HandlerFailure(kind: kind, message: message, traceback: frames.joined(separator: "\n"), log: log)
   }

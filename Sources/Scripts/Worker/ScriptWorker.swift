@@ -7,6 +7,11 @@ package final class ScriptWorker {
   let interpreter: Interpreter
   let consumers: [LoadedConsumer]
   let projections: [LoadedProjection]
+  let sources: [LoadedSource]
+  /// The prelude's function that calls a source's.
+  let receiving: LuaRef
+  /// Checks what sources return as strictly as what comes to the door.
+  let decoder = CloudEventDecoder()
   /// The prelude's function that calls a projection's.
   let fold: LuaRef
   let fields: EventFields
@@ -23,7 +28,7 @@ package final class ScriptWorker {
   private let logID: (UInt64, UInt64)
   /// What random numbers follow from instead of an event's position, where positions are not what they will be.
   package var chance: ((UInt64) -> UInt64)?
-  private let hash: StableHash
+  let hash: StableHash
   /// Keys of the last `keys`.
   var keyBytes = ByteWriter(capacity: 256)
   /// The state that the last call left, as JSON.
@@ -52,8 +57,10 @@ package final class ScriptWorker {
       })
     projections = loaded.projections
     let fold = interpreter.state.with(interpreter.prelude) { $0.withField("fold") { $0.hold() } }
-    guard let fold else { throw LuaError(.host, "there is no memory for the prelude") }
-    self.fold = fold
+    let receive = interpreter.state.with(interpreter.prelude) { $0.withField("receive") { $0.hold() } }
+    guard let fold, let receive else { throw LuaError(.host, "there is no memory for the prelude") }
+    (self.fold, receiving) = (fold, receive)
+    sources = loaded.sources
     handlers = loaded.consumers.flatMap(\.handlers)
     firstHandler = loaded.consumers.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.handlers.count) }
     self.hash = hash
