@@ -33,6 +33,32 @@ struct FirstMistake: CustomStringConvertible, Sendable {
 
   static let all =
     words + declarations + keys + projections + syntax + effects + state + remembering + reads + commands + destinations
+    + sources
+
+  static let sources: [FirstMistake] = [
+    .init(
+      "`source` without `verify`",
+      "source \"psp\" {\n  http = \"psp\", event = function(request) end }",
+      "script.lua:2: source \"psp\" does not say how requests are verified\n  write verify = { scheme = "
+        + "\"standard-webhooks\", secret = env \"PSP_HOOK\" }; verify = false takes whatever comes"),
+    .init(
+      "`verify = { secret = \"s3cr3t\" }`",
+      "source \"psp\" { http = \"psp\", event = function(request) end,\n"
+        + "  verify = { scheme = \"hmac\", header = \"x-sig\", secret = \"s3cr3t\" } }",
+      "script.lua:2: verify.secret is a secret that is written out\n"
+        + "  secrets come from the daemon's environment: write secret = env \"PSP_HOOK\""),
+    .init(
+      "`http = \"/in/psp\"`", "source \"psp\" { http = \"/in/psp\", verify = false, event = function(request) end }",
+      "script.lua:1: http is \"/in/psp\"; the last part of an address is wanted\n"
+        + "  write http = \"psp\": requests come to /in/psp"),
+    .init(
+      "`on = …` in a source", "source \"psp\" { http = \"psp\", verify = false, on = {}, event = function(request) end }",
+      "script.lua:1: source \"psp\" has no key \"on\"\n"
+        + "  write event = function(request) return { type = …, subject = …, id = …, data = … } end"),
+    .init(
+      "`postgres` without `table`", "source \"shop\" { postgres = env \"SHOP_DB\" }",
+      "script.lua:1: source \"shop\" has no table\n  write table = \"outbox\""),
+  ]
 
   static let destinations: [FirstMistake] = [
     .init(

@@ -57,6 +57,40 @@
 ---@field initial? table What the document of a new key begins with; default: nothing.
 ---@field index? string[] Fields of the document, `"status"` or `"address.city"`, that become indexed columns of the view.
 
+---@class Verify
+---@field scheme "standard-webhooks"|"hmac"|"token"
+---@field secret string|string[] `env "PSP_HOOK"`, or a list of several of which each is enough.
+---@field header? string Of `hmac` and `token`: where the MAC or the token stands.
+---@field algorithm? "sha256"|"sha512"|"sha1" Of `hmac`; default `"sha256"`.
+---@field prefix? string Of `hmac` and `token`: what stands before it in the header, `"sha256="`.
+---@field encoding? "hex"|"base64" Of `hmac`; default `"hex"`.
+
+---@class IncomingRequest
+---@field method string `"POST"`.
+---@field path string `"/in/psp"`.
+---@field query table<string, string>
+---@field headers table<string, string> Names in small letters.
+---@field body? any The decoded JSON; text when the content type is another; nil when there is none.
+---@field raw string The bytes of the body as they came.
+
+---@class SourceEvent
+---@field type string What has happened.
+---@field subject? string What it is about.
+---@field id string|integer By it a request that comes again is known again.
+---@field time? string|integer When it happened: RFC 3339, or milliseconds since 1970.
+---@field data? any A JSON value; default `{}`.
+
+---@class SourceBody
+---@field http? string The last part of the address that requests come to: `"psp"` is `POST /in/psp`.
+---@field verify? Verify|false Of `http`: how a request shows that it comes from whom it should; `false` takes whatever comes.
+---@field event? fun(request: IncomingRequest): SourceEvent|SourceEvent[]|nil Of `http`: which event a request is; a list of several, or nil for none. It sees the request and nothing else.
+---@field postgres? string A connection string of PostgreSQL: `env "SHOP_DB"`.
+---@field table? string Of `postgres`: the table whose rows are events, `"outbox"`.
+---@field every? Span Of `postgres`: how often it is looked for rows that nobody told of; default `"1s"`.
+---@field batch? integer Of `postgres`: rows that are taken at once, default 500.
+---@field done? "delete"|"mark" Of `postgres`: what becomes of rows that are durable here: deleted (default), or marked in `done_at`.
+---@field columns? table<string, string> Of `postgres`: names of columns that are called otherwise, `{ type = "event_type" }`.
+
 ---@class Test
 ---@field given fun(self: Test, type: string, subject: string, data?: table) An event that was there before; what comes of it is not looked at.
 ---@field when fun(self: Test, type: string, subject: string, data?: table) An event from outside.
@@ -112,10 +146,16 @@ function contract(type) end
 ---@return fun(body: DestinationBody) declare
 function destination(name) end
 
----Stands for a variable of the daemon's environment, in a destination. The value is looked up at each attempt, and is never stored or shown.
+---Stands for a variable of the daemon's environment, in a destination or a source. The value is looked up each time it is needed, and is never stored or shown.
 ---@param name string
 ---@return string
 function env(name) end
+
+---Declares where events come in from: requests of others, or a table of PostgreSQL.
+---@param name string Its name for good: it is the `source` of its events, by which repeats are known.
+---@overload fun(name: string, body: SourceBody)
+---@return fun(body: SourceBody) declare
+function source(name) end
 
 ---Appends an event: a fact. It counts when the handler returns, and not when it fails.
 ---@param type string ASCII letters, digits, `.`, `_` and `-`.

@@ -1,3 +1,4 @@
+import Engine
 import Foundation
 import Logging
 import ServiceLifecycle
@@ -63,14 +64,15 @@ struct TestServer: Sendable {
   /// Opens the door, runs `body`, and shuts the door gracefully.
   static func run(
     _ limits: DoorLimits = DoorLimits(), tokens: TokenList? = nil, host: MemoryHost = MemoryHost(),
-    views: (any ViewReading)? = nil, _ body: (TestServer) async throws -> Void
+    views: (any ViewReading)? = nil, sources: (any RequestIntake)? = nil,
+    _ body: (TestServer) async throws -> Void
   ) async throws {
     let (opened, opening) = AsyncStream<ListenAddress>.makeStream()
     let configuration = try DoorConfiguration(
       address: ListenAddress(host: "127.0.0.1", port: 0), hosts: ["moon.example"], tokens: tokens, limits: limits)
     var logger = Logger(label: "test")
     logger.logLevel = .error
-    let door = HTTPDoor(configuration, host: host, reading: host, views: views, version: "9.9", logger: logger) {
+    let door = HTTPDoor(configuration, host: host, reading: host, views: views, sources: sources, version: "9.9", logger: logger) {
       address in
       opening.yield(address)
     }
