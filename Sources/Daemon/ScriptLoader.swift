@@ -1,6 +1,7 @@
 import Delivery
 import Engine
 import Events
+import Glibc
 import LogStorage
 import Platform
 import Scripts
@@ -73,6 +74,7 @@ actor ScriptLoader {
           scripts, starts: try starts(of: scripts, in: engine.reader), passed: passed)
         // Equal files make no deploy, and nothing to try again.
         if case .loaded(_, let isNew, _) = outcome, isNew || control != nil { await views.deploy(scripts) }
+        if case .loaded = outcome { warnOfMissingVariables(scripts, console) }
         return outcome
       } catch {
         return .refused(errors: ["the log cannot be read to find where a consumer begins: \(error)"])
@@ -85,6 +87,18 @@ actor ScriptLoader {
     guard let scripts = engine.runningGeneration?.scripts else { return }
     let aggregates = Set(scripts.consumers.filter { $0.aggregate != nil }.map(\.name))
     await NamedThread.run(name: "tidy") { _ = keptStates.removeAll(butOf: aggregates) }
+  }
+
+  /// What a destination is made of and the environment does not have: its messages wait, and somebody should know why.
+  private static func warnOfMissingVariables(_ scripts: Generation, _ console: Console) {
+    for consumer in scripts.consumers {
+      let missing = consumer.destination?.place.environment.filter { getenv($0) == nil } ?? []
+      if missing.isEmpty { continue }
+      console.write(
+        "warning", "scripts",
+        "\(consumer.file):\(consumer.line): destination \"\(consumer.name)\" wants \(missing.joined(separator: ", ")), "
+          + "not in the daemon's environment: its messages wait")
+    }
   }
 
   /// The cursors of consumers that begin at a time.

@@ -74,6 +74,21 @@ package struct DestinationDeclaration: Sendable, Hashable {
 }
 
 extension DestinationDeclaration.Place {
+  /// The variables of the daemon's environment that it is made of, each once.
+  package var environment: [String] {
+    let templates: [Template?] =
+      switch self {
+      case .http(let place): [place.url, place.sign] + place.headers.map(\.value)
+      case .nats(let place): [place.url, place.subject]
+      case .postgres(let place): [place.connection]
+      case .file: []
+      }
+    let names = templates.compactMap { $0 }.flatMap(\.parts).compactMap { part in
+      if case .environment(let name) = part { name } else { nil }
+    }
+    return Set(names).sorted()
+  }
+
   /// The kind and the place as it was written: `http {env:WAREHOUSE_URL}`.
   package var summary: String {
     switch self {
