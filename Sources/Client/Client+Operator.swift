@@ -59,6 +59,12 @@ extension Client {
     try post(Self.path(ofConsumer: name) + "/rewind", RewindRequest(to: target, by: by))
   }
 
+  // MARK: Sources
+
+  package func sources() throws -> Reply<SourceList> {
+    try reply(try transport.perform(Request(path: "/sources")))
+  }
+
   // MARK: Dead letters
 
   package func deadLetters(_ selection: DeadLetterSelection) throws -> Reply<DeadLetterList> {
