@@ -76,6 +76,12 @@ extension Client {
 
   static func path(ofDestination name: String) -> String { "/destinations/" + EventSelection.encoded(name) }
 
+  // MARK: Sources
+
+  package func sources() throws -> Reply<SourceList> {
+    try reply(try transport.perform(Request(path: "/sources")))
+  }
+
   // MARK: Dead letters
 
   package func deadLetters(_ selection: DeadLetterSelection) throws -> Reply<DeadLetterList> {

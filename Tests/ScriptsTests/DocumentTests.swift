@@ -60,7 +60,9 @@ import Testing
 
   private func check(_ step: Example.Step, _ stage: Stage, _ folding: [String], _ place: String) {
     let reaction =
-      step.isCommand
+      step.isRequest
+      ? stage.receive(step.event.type, step.event.data)
+      : step.isCommand
       ? stage.decide(step.event.type, step.event.subject, step.event.data)
       : stage.handle(TestEvent(step.event.type, step.event.subject, data: step.event.data))
     let what: Comment = "\(place): \(step.event.type)"

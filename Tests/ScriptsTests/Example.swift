@@ -6,6 +6,8 @@ struct Example: CustomStringConvertible {
     let event: (type: String, subject: String, data: String?)
     /// A command, for its owner.
     var isCommand = false
+    /// A request to the source of that name; the event's data are its JSON body.
+    var isRequest = false
     var keys: [String]?
     var emits: [String] = []
     var sends: [String] = []
@@ -71,6 +73,9 @@ struct Example: CustomStringConvertible {
     } else if let text = line.after("-- command: ") {
       let parts = text.split(separator: " ", maxSplits: 2).map(String.init)
       steps.append(Step(event: (parts[0], parts[1], parts.count > 2 ? parts[2] : nil), isCommand: true))
+    } else if let text = line.after("-- request: ") {
+      let parts = text.split(separator: " ", maxSplits: 1).map(String.init)
+      steps.append(Step(event: (parts[0], "", parts.count > 1 ? parts[1] : nil), isRequest: true))
     } else if let text = line.after("-- error: ") {
       errors.append(text)
     } else if let text = line.after("-- warning: ") {

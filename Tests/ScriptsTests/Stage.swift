@@ -162,6 +162,25 @@ final class Stage {
     return reaction
   }
 
+  /// Gives a source a request with a body of JSON; what it makes of it is what the reaction emits.
+  func receive(_ source: String, _ json: String?) -> Reaction {
+    var reaction = Reaction()
+    lastEffects = EntryBatch(hash: StableHash(seed: 7))
+    guard let number = generation.sources.firstIndex(where: { $0.name == source }) else {
+      reaction.failures.append("there is no source \(source)")
+      return reaction
+    }
+    let request = IncomingRequest(
+      path: "/in/\(source)", headers: [("content-type", "application/json")], body: Array((json ?? "").utf8))
+    switch worker.receive(source: number, request, into: lastEffects) {
+    case .events: addEffects(to: &reaction)
+    case .malformed(let error): reaction.failures.append(error.message)
+    case .failed(let failure): reaction.failures.append(failure.message)
+    case .hostFault(let message): reaction.failures.append("host: \(message)")
+    }
+    return reaction
+  }
+
   private func fold(_ event: EntryView, _ number: Int, _ reaction: inout Reaction) {
     guard let fold = generation.consumers[number].aggregate?.fold(forType: event.type), !event.subject.isEmpty else {
       return

@@ -8,11 +8,11 @@ struct CheckCommand: ParsableCommand {
     commandName: "check",
     abstract: "Load the scripts as the daemon would, and print what they declare.",
     discussion: """
-      Prints every consumer with what it hears and emits, every destination, every projection with what it hears, and \
-      every contract. Exits with 1 and file:line of every error when the folder does not load; nothing runs and no data is touched. Warns of \
-      events that are emitted and heard by no script, and heard and emitted by none: what comes from outside or goes there \
-      is none of them once it has a contract. With --data it knows what has come from outside, and looks for events in the \
-      log that a contract of the folder would refuse; the daemon may be running.
+      Prints every consumer with what it hears and emits, every destination and source, every projection with what it \
+      hears, and every contract. Exits with 1 and file:line of every error when the folder does not load; nothing runs and \
+      no data is touched. Warns of events that are emitted and heard by no script, and heard and emitted by none: what comes \
+      from outside or goes there is none of them once it has a contract. With --data it knows what has come from outside, \
+      and looks for events in the log that a contract of the folder would refuse; the daemon may be running.
 
       EXAMPLES
         moondance check
@@ -84,6 +84,9 @@ struct CheckCommand: ParsableCommand {
       text += "projection \"\(projection.name)\"  \(projection.file):\(projection.line)\n"
       for handler in projection.handlers { text += "  hears \(handler.pattern)\n" }
     }
+    for source in scripts.sources {
+      text += "source \"\(source.name)\"  \(source.file):\(source.line)\n  \(source.summary)\n"
+    }
     for contract in scripts.contracts.all {
       text += "contract \"\(contract.type)\", version \(contract.version)  \(contract.file):\(contract.line)\n"
     }
@@ -95,6 +98,7 @@ struct CheckCommand: ParsableCommand {
     let destinations = scripts.consumers.count { $0.destination != nil }
     if aggregates > 0 { counts.append(counted(aggregates, "aggregate")) }
     if destinations > 0 { counts.append(counted(destinations, "destination")) }
+    if !scripts.sources.isEmpty { counts.append(counted(scripts.sources.count, "source")) }
     if !scripts.projections.isEmpty { counts.append(counted(scripts.projections.count, "projection")) }
     if !scripts.contracts.isEmpty { counts.append(counted(scripts.contracts.all.count, "contract")) }
     return text + counts.joined(separator: ", ") + ", no errors\n"
@@ -149,6 +153,8 @@ struct CheckCommand: ParsableCommand {
     var files: [String]
     var consumers: [Consumer]
     var destinations: [Destination]
+    /// The same of each source.
+    var sources: [Destination]
     var projections: [Projection]
     var contracts: [Contract]
     var refused: [LogAgainstContracts.Refused]
@@ -186,6 +192,7 @@ struct CheckCommand: ParsableCommand {
     let data = try encoder.encode(
       Report(
         files: scripts.files.map(\.path), consumers: consumers, destinations: destinations,
+        sources: scripts.sources.map { .init(name: $0.name, file: $0.file, line: $0.line, place: $0.summary) },
         projections: projections,
         contracts: scripts.contracts.all.map {
           .init(type: $0.type, version: $0.version, file: $0.file, line: $0.line)
