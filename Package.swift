@@ -140,7 +140,7 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: ["Command", "Client", "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
-    .testTarget(name: "Acceptance", dependencies: ["TestKit"]),
+    .testTarget(name: "Acceptance", dependencies: ["ServerKit", "TestKit"]),
     .target(
       name: "Simulation",
       dependencies: ["Engine", "Scripts", "LuaRuntime", "LogStorage", "Platform", "Events", "TestKit"],
