@@ -12,16 +12,16 @@ struct DownDestinationAcceptance {
 
   private static let handlers = [
     "outbox.lua": """
-      destination "there" { file = "there.ndjson", concurrency = 256 }
-      destination "away" { http = env "AWAY_URL", concurrency = 64 }
-      consumer "orders" {
-        from = "start",
-        on = {
-          Both = function(event) publish("there", { n = event.data.n })  publish("away", { n = event.data.n }) end,
-          One  = function(event) publish("there", { n = event.data.n }) end,
-        },
-      }
-      """
+    destination "there" { file = "there.ndjson", concurrency = 256 }
+    destination "away" { http = env "AWAY_URL", concurrency = 64 }
+    consumer "orders" {
+      from = "start",
+      on = {
+        Both = function(event) publish("there", { n = event.data.n })  publish("away", { n = event.data.n }) end,
+        One  = function(event) publish("there", { n = event.data.n }) end,
+      },
+    }
+    """
   ]
 
   private static func batch(_ type: String, _ numbers: Range<Int>) -> Data {
@@ -48,7 +48,9 @@ struct DownDestinationAcceptance {
       try #require(response.status == 201)
     }
     try await eventually(within: 120, "all messages to be there") {
-      let head = (try await daemon.status()["consumers"] as? [[String: Any]] ?? []).allSatisfy { $0["lag"] as? Int == 0 }
+      let head = (try await daemon.status()["consumers"] as? [[String: Any]] ?? []).allSatisfy {
+        $0["lag"] as? Int == 0
+      }
       let pending = try await pending("there", daemon)
       return head && pending == 0 ? nil : "\(pending)"
     }
@@ -76,7 +78,8 @@ struct DownDestinationAcceptance {
     #expect(try await pending("away", daemon) == Self.backlog)
     let after = try Self.residentMegabytes(daemon)
     #expect(after < before + 48, "\(before) MB before, \(after) MB with \(Self.backlog) pending")
-    #expect(beside < alone * 3, "\(beside) with a destination down, \(alone) without: each event makes one message more")
+    #expect(
+      beside < alone * 3, "\(beside) with a destination down, \(alone) without: each event makes one message more")
     let letters = try await daemon.get("/outbox").json["deadLetters"] as? [Any]
     #expect(letters?.isEmpty == true)
     try receiver.start()

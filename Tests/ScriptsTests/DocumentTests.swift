@@ -63,8 +63,8 @@ import Testing
       step.isRequest
       ? stage.receive(step.event.type, step.event.data)
       : step.isCommand
-      ? stage.decide(step.event.type, step.event.subject, step.event.data)
-      : stage.handle(TestEvent(step.event.type, step.event.subject, data: step.event.data))
+        ? stage.decide(step.event.type, step.event.subject, step.event.data)
+        : stage.handle(TestEvent(step.event.type, step.event.subject, data: step.event.data))
     let what: Comment = "\(place): \(step.event.type)"
     if let keys = step.keys { #expect(reaction.keys == keys, what) }
     #expect(reaction.logs == step.logs, what)

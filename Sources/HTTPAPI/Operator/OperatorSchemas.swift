@@ -54,7 +54,8 @@ extension APISchemas {
 
   static let targetRequest = Schema.object(
     [
-      "to": .string("Of a destination with a target for each document of a projection: the key of the one that is meant."),
+      "to": .string(
+        "Of a destination with a target for each document of a projection: the key of the one that is meant."),
       "by": by,
     ])
 

@@ -346,7 +346,9 @@ private struct ScopeReader {
   }
 
   private mutating func noteEmit(_ name: Substring) {
-    guard ["emit", "send", "publish", "request"].contains(name), !locals.contains(where: { $0.name == name }) else { return }
+    guard ["emit", "send", "publish", "request"].contains(name), !locals.contains(where: { $0.name == name }) else {
+      return
+    }
     let argument = sees("(") ? at + 1 : at
     let isWhole = argument == at || tokens.isSymbol(argument + 1, ",") || tokens.isSymbol(argument + 1, ")")
     guard isWhole, let type = tokens.literal(argument) else { return }
