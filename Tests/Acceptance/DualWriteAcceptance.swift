@@ -108,7 +108,8 @@ struct DualWriteAcceptance {
         "/usr/bin/curl",
         [
           "-s", "-w", " %{http_code}", "-H", "Content-Type: application/json", "-H", "x-token: \(token)", "-H",
-          "Host: hooks.example.com", "-d", #"{"order":"o-1","id":"e1","n":1}"#, "http://127.0.0.1:\(daemon.port)/in/psp",
+          "Host: hooks.example.com", "-d", #"{"order":"o-1","id":"e1","n":1}"#,
+          "http://127.0.0.1:\(daemon.port)/in/psp",
         ])
     }
     #expect(try post("open-sesame") == #"{"first":1,"last":1,"count":1,"duplicates":0} 201"#)

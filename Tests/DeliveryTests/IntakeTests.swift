@@ -53,9 +53,10 @@ struct IntakeTests {
         #expect(duplicates == (round == 0 ? 0 : 2))
       }
       let events = try world.events()
-      #expect(events.map { "\($0.type) \($0.subject) \($0.data) \($0.source) \($0.id)" } == [
-        #"Paid o-1 {"amount":1} psp e-1"#, #"Paid o-1 {"amount":2.5} psp e-2"#,
-      ])
+      #expect(
+        events.map { "\($0.type) \($0.subject) \($0.data) \($0.source) \($0.id)" } == [
+          #"Paid o-1 {"amount":1} psp e-1"#, #"Paid o-1 {"amount":2.5} psp e-2"#,
+        ])
       let status = await world.status("psp")
       #expect(status?.received == 3 && status?.duplicates == 2 && status?.failed == 0 && status?.error == nil)
     }
@@ -118,10 +119,12 @@ struct IntakeTests {
     try await run { (world) async throws in
       #expect(world.intake.gate(at: "psp") == .verified && world.intake.gate(at: "open") == .open)
       try await world.deploy(
-        "source \"new\" { http = \"open\", verify = false, event = function() return { type = \"Other\", id = 1 } end }")
+        "source \"new\" { http = \"open\", verify = false, event = function() return { type = \"Other\", id = 1 } end }"
+      )
       #expect(world.intake.gate(at: "psp") == nil)
-      guard case .appended(.appended, 1) = await world.intake.receive(
-        IncomingRequest(path: "/in/open", body: []), at: "open")
+      guard
+        case .appended(.appended, 1) = await world.intake.receive(
+          IncomingRequest(path: "/in/open", body: []), at: "open")
       else {
         Issue.record("the new source takes nothing")
         return

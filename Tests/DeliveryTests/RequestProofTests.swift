@@ -51,7 +51,8 @@ struct RequestProofTests {
 
   @Test func `a MAC of the body in a header`() {
     let mac = Verification.mac(.init(header: "x-hub-signature-256", prefix: "sha256="), secrets: [])
-    let made = Verification.MAC(header: "h").text(key: "key", of: Array("The quick brown fox jumps over the lazy dog".utf8))
+    let made = Verification.MAC(header: "h").text(
+      key: "key", of: Array("The quick brown fox jumps over the lazy dog".utf8))
     #expect(made == "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8")
     let fox = Array("The quick brown fox jumps over the lazy dog".utf8)
     func check(_ header: String) -> Bool { accepts(mac, ["key"], [("x-hub-signature-256", header)], body: fox) }

@@ -150,7 +150,8 @@ struct TableTailTests {
       try server.query("insert into outbox (id, type, subject, data) values (7, 'T', 'a', '1')")
       try await world.wait(for: "the first") { try count(server) == "0" }
       try server.query(
-        "insert into outbox (id, type, subject, data) values (6, 'T', 'b', '1'), (7, 'T', 'a', '2'), (8, 'T', 'c', '3')")
+        "insert into outbox (id, type, subject, data) values (6, 'T', 'b', '1'), (7, 'T', 'a', '2'), (8, 'T', 'c', '3')"
+      )
       try await world.wait(for: "the others") { try world.events().count == 3 }
       try await world.wait(for: "the note") {
         try server.query("select failed from outbox").contains("another event has its id")

@@ -7,6 +7,7 @@ import Testing
 @Suite struct DocumentTests {
   static let examples =
     Example.all(in: document("docs/handlers.md"), named: "docs/handlers.md")
+    + Example.all(in: document("docs/dual-write.md"), named: "docs/dual-write.md")
     + Example.all(in: document("handlers/README.md"), named: "handlers/README.md")
 
   /// Modules that the samples' README uses.
@@ -63,8 +64,8 @@ import Testing
       step.isRequest
       ? stage.receive(step.event.type, step.event.data)
       : step.isCommand
-      ? stage.decide(step.event.type, step.event.subject, step.event.data)
-      : stage.handle(TestEvent(step.event.type, step.event.subject, data: step.event.data))
+        ? stage.decide(step.event.type, step.event.subject, step.event.data)
+        : stage.handle(TestEvent(step.event.type, step.event.subject, data: step.event.data))
     let what: Comment = "\(place): \(step.event.type)"
     if let keys = step.keys { #expect(reaction.keys == keys, what) }
     #expect(reaction.logs == step.logs, what)

@@ -52,7 +52,8 @@ struct FirstMistake: CustomStringConvertible, Sendable {
       "script.lua:1: http is \"/in/psp\"; the last part of an address is wanted\n"
         + "  write http = \"psp\": requests come to /in/psp"),
     .init(
-      "`on = …` in a source", "source \"psp\" { http = \"psp\", verify = false, on = {}, event = function(request) end }",
+      "`on = …` in a source",
+      "source \"psp\" { http = \"psp\", verify = false, on = {}, event = function(request) end }",
       "script.lua:1: source \"psp\" has no key \"on\"\n"
         + "  write event = function(request) return { type = …, subject = …, id = …, data = … } end"),
     .init(

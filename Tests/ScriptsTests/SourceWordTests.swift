@@ -33,7 +33,9 @@ struct SourceWordTests {
 
   @Test func `schemes of verification`() throws {
     func verification(_ verify: String) throws -> Verification? {
-      guard case .http(let place) = try source("http = \"p\", verify = \(verify), \(Self.event)").place else { return nil }
+      guard case .http(let place) = try source("http = \"p\", verify = \(verify), \(Self.event)").place else {
+        return nil
+      }
       return place.verification
     }
     let secret = Template([.environment("A")])
@@ -45,7 +47,8 @@ struct SourceWordTests {
         == .mac(.init(header: "x-sig"), secrets: [secret]))
     #expect(
       try verification(
-        #"{ scheme = "hmac", secret = env "A", header = "h", algorithm = "sha512", prefix = "p=", encoding = "base64" }"#)
+        #"{ scheme = "hmac", secret = env "A", header = "h", algorithm = "sha512", prefix = "p=", encoding = "base64" }"#
+      )
         == .mac(.init(header: "h", algorithm: .sha512, prefix: "p=", encoding: .base64), secrets: [secret]))
     #expect(
       try verification(#"{ scheme = "token", secret = env "A", header = "authorization", prefix = "Bearer " }"#)
@@ -91,7 +94,9 @@ struct SourceWordTests {
     let other = one.replacing("\"a\"", with: "\"b\"")
     #expect(
       Generation.errors([("a.lua", one + other)])
-        == ["a.lua:2: requests to /in/p belong to source \"a\": a.lua:1\n  an address has one source: give one of them another"])
+        == [
+          "a.lua:2: requests to /in/p belong to source \"a\": a.lua:1\n  an address has one source: give one of them another"
+        ])
   }
 
   // MARK: events of requests
@@ -144,7 +149,8 @@ struct SourceWordTests {
 
   @Test func `what is no event is an error that says why, and nothing of a list is kept`() throws {
     #expect(try failure("return { type = 'A' }").hasPrefix("script.lua:1: the event has no id\n"))
-    #expect(try failure("return { { type = 'A', id = 1 }, { id = 2 } }").contains("event 2 of the list: type is missing"))
+    #expect(
+      try failure("return { { type = 'A', id = 1 }, { id = 2 } }").contains("event 2 of the list: type is missing"))
     #expect(try failure("return { type = 'A', id = 1, subjct = 'x' }").contains("did you mean subject?"))
     #expect(try failure("return { type = 'A b', id = 1 }").contains("the event:"))
     #expect(try failure("return { type = 'moondance.x', id = 1 }").contains("moondance."))

@@ -72,7 +72,9 @@ struct TestServer: Sendable {
       address: ListenAddress(host: "127.0.0.1", port: 0), hosts: ["moon.example"], tokens: tokens, limits: limits)
     var logger = Logger(label: "test")
     logger.logLevel = .error
-    let door = HTTPDoor(configuration, host: host, reading: host, views: views, sources: sources, version: "9.9", logger: logger) {
+    let door = HTTPDoor(
+      configuration, host: host, reading: host, views: views, sources: sources, version: "9.9", logger: logger
+    ) {
       address in
       opening.yield(address)
     }

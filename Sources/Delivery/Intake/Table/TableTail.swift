@@ -181,7 +181,8 @@ final class TableTail: Sendable {
   ) throws(Pause) -> Bool {
     if failed.isFull, let due = failed.nextDue, due > now {
       throw Pause(
-        state: "waiting", reason: "\(FailedRows.maximum) rows are no events: mend or delete them; \(failed.summary ?? "")")
+        state: "waiting",
+        reason: "\(FailedRows.maximum) rows are no events: mend or delete them; \(failed.summary ?? "")")
     }
     let moment = now
     let found = try ask(
