@@ -21,7 +21,9 @@ struct MoondanceCommand: AsyncParsableCommand {
       CommandGroup(name: "Commands", subcommands: [SendCommand.self, StateCommand.self]),
       CommandGroup(
         name: "Operation",
-        subcommands: [StatusCommand.self, DeadLettersCommand.self, ConsumersCommand.self, SourcesCommand.self, ReloadCommand.self]),
+        subcommands: [
+          StatusCommand.self, DeadLettersCommand.self, ConsumersCommand.self, SourcesCommand.self, ReloadCommand.self,
+        ]),
       CommandGroup(name: "Without a daemon", subcommands: [LogCommand.self, BenchCommand.self]),
     ])
 }

@@ -31,8 +31,7 @@ actor ScriptLoader {
     let previous = last
     let task = Task { [folder, engine, views, intake, console] in
       _ = await previous?.value
-      let outcome = await Self.load(folder, engine, views, control, console)
-      if case .loaded = outcome { intake.deployed() }
+      let outcome = await Self.load(folder, engine, views, intake, control, console)
       Self.tell(outcome, console)
       return outcome
     }
@@ -41,8 +40,8 @@ actor ScriptLoader {
   }
 
   private static func load(
-    _ folder: FolderReader, _ engine: RunningEngine, _ views: RunningViews, _ control: ControlState?,
-    _ console: Console
+    _ folder: FolderReader, _ engine: RunningEngine, _ views: RunningViews, _ intake: Intake,
+    _ control: ControlState?, _ console: Console
   ) async -> ReloadOutcome {
     // Lua wants a deeper stack than the cooperative pool gives.
     let (reading, loaded) = await NamedThread.run(name: "loader", stackBytes: 8 << 20) {
@@ -66,7 +65,10 @@ actor ScriptLoader {
         let outcome = await engine.deploy(
           scripts, starts: try starts(of: scripts, in: engine.reader), passed: passed)
         // Equal files make no deploy, and nothing to try again.
-        if case .loaded(_, let isNew, _) = outcome, isNew || control != nil { await views.deploy(scripts) }
+        if case .loaded(_, let isNew, _) = outcome, isNew || control != nil {
+          await views.deploy(scripts)
+          intake.deployed(scripts)
+        }
         return outcome
       } catch {
         return .refused(errors: ["the log cannot be read to find where a consumer begins: \(error)"])
