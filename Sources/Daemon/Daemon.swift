@@ -47,8 +47,7 @@ package struct Daemon: Sendable {
       console: console)
     engine.setReloader { await loader.reload() }
     do {
-      try await loadFirst(loader, engine, control, views)
-      intake.deployed()
+      try await loadFirst(loader, engine, control, views, intake)
       try await serve(engine, door, loader, snapshots, views, intake)
     } catch {
       intake.stop()
@@ -110,7 +109,7 @@ package struct Daemon: Sendable {
 
   /// The scripts of the folder; when they do not load, those of the last generation that did (design, section 8).
   private func loadFirst(
-    _ loader: ScriptLoader, _ engine: RunningEngine, _ control: ControlState, _ views: RunningViews
+    _ loader: ScriptLoader, _ engine: RunningEngine, _ control: ControlState, _ views: RunningViews, _ intake: Intake
   ) async throws(DaemonError) {
     guard case .refused(let errors) = await loader.reload(after: control) else { return }
     guard control.generation > 0, let files = control.runningSources else {
@@ -130,6 +129,7 @@ package struct Daemon: Sendable {
     case .success(let scripts):
       _ = await engine.deploy(scripts)
       await views.deploy(scripts)
+      intake.deployed(scripts)
       engine.noteLoadErrors(errors)
       console.write(
         "error", "scripts",

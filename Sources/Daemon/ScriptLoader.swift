@@ -37,8 +37,7 @@ actor ScriptLoader {
     let previous = last
     let task = Task { [folder, engine, views, keptStates, intake, console] in
       _ = await previous?.value
-      let outcome = await Self.load(folder, engine, views, control, console)
-      if case .loaded = outcome { intake.deployed() }
+      let outcome = await Self.load(folder, engine, views, intake, control, console)
       Self.tell(outcome, console)
       if case .loaded(_, let isNew, _) = outcome, isNew || control != nil { await Self.tidy(keptStates, engine) }
       return outcome
@@ -48,8 +47,8 @@ actor ScriptLoader {
   }
 
   private static func load(
-    _ folder: FolderReader, _ engine: RunningEngine, _ views: RunningViews, _ control: ControlState?,
-    _ console: Console
+    _ folder: FolderReader, _ engine: RunningEngine, _ views: RunningViews, _ intake: Intake,
+    _ control: ControlState?, _ console: Console
   ) async -> ReloadOutcome {
     // Lua wants a deeper stack than the cooperative pool gives.
     let (reading, loaded) = await NamedThread.run(name: "loader", stackBytes: 8 << 20) {
@@ -73,7 +72,10 @@ actor ScriptLoader {
         let outcome = await engine.deploy(
           scripts, starts: try starts(of: scripts, in: engine.reader), passed: passed)
         // Equal files make no deploy, and nothing to try again.
-        if case .loaded(_, let isNew, _) = outcome, isNew || control != nil { await views.deploy(scripts) }
+        if case .loaded(_, let isNew, _) = outcome, isNew || control != nil {
+          await views.deploy(scripts)
+          intake.deployed(scripts)
+        }
         if case .loaded = outcome { warnOfMissingVariables(scripts, console) }
         return outcome
       } catch {

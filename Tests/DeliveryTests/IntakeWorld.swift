@@ -56,7 +56,9 @@ final class IntakeWorld: Sendable {
     if case .refused(let errors) = await engine.deploy(generation) {
       throw IntakeWorld.Wrong(description: errors.joined(separator: "\n"))
     }
-    intake.deployed()
+    intake.deployed(generation)
+    // The engine answers a moment before it shows the generation.
+    try await wait(for: "the generation") { engine.runningGeneration?.scripts === generation }
   }
 
   func stop() async throws {

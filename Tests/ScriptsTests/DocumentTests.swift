@@ -7,6 +7,7 @@ import Testing
 @Suite struct DocumentTests {
   static let examples =
     Example.all(in: document("docs/handlers.md"), named: "docs/handlers.md")
+    + Example.all(in: document("docs/dual-write.md"), named: "docs/dual-write.md")
     + Example.all(in: document("handlers/README.md"), named: "handlers/README.md")
 
   /// Modules that the samples' README uses.

@@ -29,9 +29,10 @@ package final class Intake: RequestIntake {
     pool = RequestPool(settings, book: book)
   }
 
-  /// To be called when another generation runs: its sources take the place of those before.
-  package func deployed() {
-    let sources = running()?.scripts.sources ?? []
+  /// To be called when `scripts` are deployed: their sources take the place of those before. They are given, since the
+  /// engine may answer a deploy a moment before `running` gives the new generation.
+  package func deployed(_ scripts: Generation) {
+    let sources = scripts.sources
     let (begun, kept, over) = tails.withLock { tails -> ([TableTail], [TableTail], [TableTail]) in
       if tails.isStopped { return ([], [], []) }
       let (kept, over) = tails.running.reduce(into: ([TableTail](), [TableTail]())) { parts, tail in
