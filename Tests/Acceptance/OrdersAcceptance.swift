@@ -16,15 +16,19 @@ struct OrdersAcceptance {
 
   static func generated(orders: Int) -> String {
     var lines: [String] = []
+    var time = ""
     func add(_ type: String, _ subject: String, _ data: String) {
       lines.append(
         """
         {"specversion":"1.0","id":"g\(lines.count)","source":"/generated","type":"\(type)","subject":"\(subject)",\
-        "time":"2026-01-01T00:00:00Z","datacontenttype":"application/json","data":\(data)}
+        "time":"\(time)","datacontenttype":"application/json","data":\(data)}
         """)
     }
     for order in 0..<orders {
       let subject = "order-\(order)"
+      // One every ten minutes, so that there are days.
+      func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+      time = "2026-01-\(two(1 + order / 144 % 28))T\(two(order / 6 % 24)):\(two(order % 6 * 10 + 5)):00Z"
       let price = Double(order * 37 % 1000) + 0.25
       add("OrderPlaced", subject, #"{"items":["item-\#(order)a","item-\#(order)b"],"weight":1.5,"price":\#(price)}"#)
       add("OrderConfirmed", subject, #"{"weight":1.5,"price":\#(price)}"#)

@@ -37,7 +37,9 @@ enum SourceText {
       sources.map {
         [$0.name, $0.kind, $0.state, "\($0.received)", "\($0.duplicates)", "\($0.failed)", "\($0.lag)"]
       })
+    // What to write stands in a line of its own.
     let errors = sources.compactMap { source in source.error.map { "\(source.name): \($0)" } }
+      .flatMap { $0.split(separator: "\n").map(String.init) }
     if !errors.isEmpty { lines += [""] + errors.map(EventLine.harmless) }
     return lines.joined(separator: "\n")
   }
