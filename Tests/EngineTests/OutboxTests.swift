@@ -1,5 +1,6 @@
 import Events
 import LogStorage
+import Platform
 import Scripts
 import TestKit
 import Testing
@@ -211,6 +212,32 @@ import Testing
     #expect(Set(delivered.map { $0.split(separator: " ")[1] }).count == 50)
     #expect(delivered.count == 50)
     #expect(world.status.readers.first { $0.name == "warehouse" }?.state == "running")
+  }
+
+  @Test func `an engine with nothing to do does not turn: paused while the far side is away, and on a full disk`() throws {
+    let world = try world()
+    for n in 1...50 { world.emit("Placed", "o-\(n)", #"{"n":\#(n)}"#) }
+    for _ in 0..<3 {
+      try world.settle()
+      world.answer { _ in World.unavailable() }
+    }
+    try world.settle()
+    #expect(world.status.readers.first { $0.name == "warehouse" }?.state == "down")
+    world.act(.pause, on: "warehouse")
+    try world.settle()
+    // Long after the breaker would let somebody through, and after every retry.
+    world.clock.advance(microseconds: 3_600_000_000)
+    try world.settle()
+    #expect(world.core.nextDue.map { $0 > world.core.now } ?? true)
+
+    let full = try self.world()
+    full.emit("Placed", "o-1", #"{"n":1}"#)
+    try full.settle()
+    full.fileSystem.inject { $0.operation == .write && $0.path.contains("log/") ? .fail(28) : nil }
+    full.answer()
+    for _ in 0..<3 { try full.turn() }
+    #expect(full.isFull)
+    #expect(try #require(full.core.nextDue) > full.core.now, "it waits before it tries again")
   }
 
   @Test func `one poisoned key does not open the breaker`() throws {

@@ -204,14 +204,12 @@ extension EngineCore {
     runtimes[index].outbox!.noteUnrecorded(at: now)
   }
 
-  /// When a destination next has something to do without any input.
-  func nextDue(of runtime: ReaderRuntime) -> Int64? {
-    guard let outbox = runtime.outbox else { return nil }
-    var due = outbox.recordDue
-    let hasWork = !runtime.due.isEmpty || runtime.scanned < durablePosition
-    if outbox.breaker.isOpen, hasWork, outbox.flights.isEmpty, !isStopping {
-      due = min(due ?? .max, outbox.breaker.openUntil)
-    }
-    return due
+  /// When a destination next has something to do without any input. What was due in this turn is done, or waits for
+  /// something else: a record for its append, a message for the operator who paused it.
+  func nextDueOfMessages(of index: Int) -> Int64? {
+    guard runtimes[index].outbox != nil else { return nil }
+    let record = runtimes[index].outbox!.recordDue ?? .max
+    let breaker = runtimes[index].outbox!.breaker.openUntil
+    return [record, breaker].filter { $0 > now && $0 < .max }.min()
   }
 }

@@ -135,9 +135,9 @@ package final class EngineCore {
       due = now
     }
     if let retry = retries.min?.due { due = min(due ?? .max, retry) }
-    for runtime in runtimes {
-      if runtime.fetchAgainAt > 0 { due = min(due ?? .max, runtime.fetchAgainAt) }
-      if runtime.outbox != nil, let next = nextDue(of: runtime) { due = min(due ?? .max, next) }
+    for index in runtimes.indices {
+      if runtimes[index].fetchAgainAt > 0 { due = min(due ?? .max, runtimes[index].fetchAgainAt) }
+      if let next = nextDueOfMessages(of: index) { due = min(due ?? .max, next) }
     }
     return due
   }
