@@ -214,7 +214,7 @@ import Testing
     #expect(world.status.readers.first { $0.name == "warehouse" }?.state == "running")
   }
 
-  @Test func `an engine with nothing to do does not turn: paused while the far side is away, and on a full disk`() throws {
+  @Test func `an engine with nothing to do does not turn: paused with the far side away, and on a full disk`() throws {
     let world = try world()
     for n in 1...50 { world.emit("Placed", "o-\(n)", #"{"n":\#(n)}"#) }
     for _ in 0..<3 {
@@ -391,6 +391,25 @@ import Testing
     let told = try world.events(type: "moondance.dead-letter.resolved").map(\.data)
     #expect(
       told.count == 2 && told[0].contains(#""consumer":"orders""#) && told[1].contains(#""destination":"warehouse""#))
+  }
+
+  @Test func `forgetting does not wait for a far side that is away`() throws {
+    let world = try world()
+    for n in 1...50 { world.emit("Placed", "o-\(n)", #"{"n":\#(n)}"#) }
+    for _ in 0..<40 {
+      try world.settle()
+      world.answer { _ in World.unavailable() }
+      try world.settle()
+      world.clock.advance(microseconds: 10_000_000)
+    }
+    let forgotten = world.act(.forget, on: "warehouse")
+    try world.settle()
+    world.answer { _ in World.unavailable() }
+    try world.settle()
+    guard case .done? = forgotten.value else {
+      Issue.record("\(String(describing: forgotten.value))")
+      return
+    }
   }
 
   // MARK: what lies far back

@@ -168,6 +168,9 @@ extension EngineCore {
         if !flight.isRecorded {
           runtimes[index].outbox!.keys[flight.key]!.ahead.prepend(report.position)
           noteWaiting(index)
+        } else if runtimes[index].outbox!.keys[flight.key]!.isIdle {
+          // The log says all that there is to know of it.
+          runtimes[index].outbox!.keys[flight.key] = nil
         }
         runtimes[index].due.prepend(flight.key)
       } else {
