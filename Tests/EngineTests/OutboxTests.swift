@@ -271,6 +271,18 @@ import Testing
 
   // MARK: verbs and deploys
 
+  @Test func `a destination that begins misses nothing, and nobody is told that it would`() throws {
+    let world = try World(scripts: ["a.lua": "consumer \"x\" { on = { Other = function() end } }"])
+    world.emit("Other", "a")
+    try world.settle()
+    guard case .loaded(_, _, let notes)? = try world.deploy(["a.lua": Self.warehouse]) else {
+      Issue.record("not loaded")
+      return
+    }
+    #expect(notes.contains { $0.hasPrefix("orders begins at") })
+    #expect(!notes.contains { $0.hasPrefix("warehouse begins at") })
+  }
+
   @Test func `paused it lets finish what is under way and begins nothing, also after a restart`() throws {
     let world = try world()
     world.emit("Two", "a")

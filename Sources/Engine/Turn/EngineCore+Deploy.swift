@@ -189,6 +189,7 @@ extension EngineCore {
       let reader = control.readers[Int(change.reader) - 1]
       let behind = control.position - min(reader.cursor, control.position)
       switch change.what {
+      case .created where reader.kind == .destination: return nil
       case .created where reader.cursor == control.position && reader.cursor > 0:
         return
           "\(reader.name) begins at \(reader.cursor + 1) (from = \"now\"): \(reader.cursor) earlier events are not handled"
