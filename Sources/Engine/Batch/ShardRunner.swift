@@ -152,9 +152,7 @@ package struct ShardRunner {
     if let entry = unit.entry { return entry }
     do {
       let position = Position(unit.position)
-      guard let chunk = try log.chunk(from: position, limitBytes: 1, through: position) else {
-        throw LogError(.position, "position \(position) is not in the log")
-      }
+      let chunk = try log.chunk(holding: position)
       shard.readBack[index] = chunk
       return chunk.entry(position)
     } catch {

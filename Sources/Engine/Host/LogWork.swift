@@ -36,14 +36,12 @@ package struct LogWork: Sendable {
   package func read(_ request: LetterRequest) -> EngineInput {
     let job = request.job
     // The commit that was read last: thousands of letters may be from one.
-    var commit: LogChunk?
+    var last: LogChunk?
     do {
       for number in request.positions where job.events[number] == nil {
         let position = Position(number)
-        if commit?.contains(position) != true {
-          commit = try log.chunk(from: position, limitBytes: 1, through: position)
-        }
-        guard let commit else { throw LogError(.position, "position \(position) is not in the log") }
+        let commit = if let last, last.contains(position) { last } else { try log.chunk(holding: position) }
+        last = commit
         job.events[number] = Array(commit.entry(position).whole)
       }
     } catch {
@@ -67,10 +65,8 @@ package struct LogWork: Sendable {
   }
 
   package func readMessage(of order: DeliveryOrder) -> Result<LogChunk, DeliveryFailure> {
-    let position = Position(order.position)
     do {
-      if let chunk = try log.chunk(from: position, limitBytes: 1, through: position) { return .success(chunk) }
-      return .failure(DeliveryFailure(.unavailable, "position \(position) is not in the log"))
+      return .success(try log.chunk(holding: Position(order.position)))
     } catch {
       return .failure(DeliveryFailure(.unavailable, "the log cannot be read: \(error)"))
     }

@@ -42,7 +42,9 @@ extension EngineCore {
           if ended.isRecorded { handled[ended.key, default: []].append(ended.position) }
           told.addReply(.failure(failure), to: ended)
         } else {
-          if unit.disposition != .retry { tell(of: unit, ended, reader, record.failed.count, told) }
+          if unit.disposition != .retry, let message = ended.message {
+            addLetterEvent(of: unit, number: record.failed.count, reader, cause: message, to: told)
+          }
           record.failed.append(unit)
         }
       }
@@ -82,40 +84,10 @@ extension EngineCore {
     return failed
   }
 
-  private func tell(
-    of unit: ProgressRecord.FailedUnit, _ ended: Outbox.Ended, _ reader: ReaderState, _ index: Int, _ told: EntryBatch
-  ) {
-    guard let message = ended.message else { return }
-    told.addHostEvent(.letter, cause: message, at: unit.position) { data in
-      data.member("id", LetterID(commit: framer.nextCommit, index: UInt32(index)).description)
-      data.member("destination", reader.name)
-      data.member("key", unit.key.description)
-      data.member("position", unit.position)
-      data.member("attempts", UInt64(unit.attempt))
-      data.member("error", unit.message)
-    }
-  }
-
   /// The group with these commits is appended and folded.
   func committed(_ deliveries: FramedDeliveries) {
     let index = deliveries.index
-    var outbox = runtimes[index].outbox!
-    var tried: Set<KeyBytes> = []
-    for ended in outbox.ended {
-      outbox.keys[ended.key]?.delivered.removeAll { $0 == ended.position }
-      if case .failed = ended.outcome {
-        outbox.keys[ended.key]?.isFailing = false
-        tried.insert(ended.key)
-      }
-    }
-    for units in deliveries.record.queued {
-      for position in units.positions { outbox.flights[position]?.isRecorded = true }
-      outbox.keys[units.key]?.ahead = []
-    }
-    (outbox.ended, outbox.queued, outbox.waiting, outbox.unrecordedSince) = ([], [:], 0, 0)
-    outbox.hasFailures = false
-    outbox.keys = outbox.keys.filter { !$0.value.isIdle }
-    runtimes[index].outbox = outbox
+    let tried = runtimes[index].outbox!.recorded(deliveries.record)
     runtimes[index].committed = deliveries.record.through
     for (key, before) in deliveries.touched {
       // A key with nothing under way must fall due again, or nobody would begin with it.

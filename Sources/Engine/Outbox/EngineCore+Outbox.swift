@@ -73,29 +73,11 @@ extension EngineCore {
   /// Goes on over the log: starts messages of free keys while there is room, and notes those of keys that wait.
   private func scanMessages(of index: Int, _ declaration: ConsumerDeclaration, _ room: Int) {
     guard runtimes[index].scanned < durablePosition else { return }
-    guard scanLeft > 0 else {
-      if !someStandBack { nextToScan = index }
-      (someStandBack, wantsTurn) = (true, true)
-      return
+    var room = room
+    let isUsedUp = readOn(index, after: { runtimes[index].scanned }) { chunk, budget in
+      scan(chunk, of: index, declaration, &room, &budget)
     }
-    let most = min(Self.scanLimit, scanLeft)
-    var (budget, room) = (most, room)
-    defer {
-      scanLeft -= most - budget
-      if budget <= 0 { wantsTurn = true }
-    }
-    if runtimes[index].scanned + 1 < tail.first {
-      if let fetched = runtimes[index].fetched {
-        guard scan(fetched, of: index, declaration, &room, &budget) else { return }
-        runtimes[index].fetched = nil
-      }
-      if runtimes[index].scanned + 1 < tail.first { return requestFetch(index, after: runtimes[index].scanned) }
-    }
-    runtimes[index].fetched = nil
-    guard let chunks = tail.chunks(from: runtimes[index].scanned + 1) else { return }
-    for chunk in chunks {
-      guard scan(chunk, of: index, declaration, &room, &budget) else { return }
-    }
+    if isUsedUp { wantsTurn = true }
   }
 
   /// False when it is to stop.
@@ -107,9 +89,7 @@ extension EngineCore {
     var position = runtimes[index].scanned + 1
     guard position >= first else { return true }
     while position < end {
-      guard budget > 0, room > 0, runtimes[index].outbox!.isReading,
-        control.readers[index].blocked.unitCount < Outbox.mostWaiting
-      else { return false }
+      guard budget > 0, room > 0, runtimes[index].outbox!.isReading, !isFull(index) else { return false }
       budget -= 1
       let message = chunk.entry(Position(position))
       if message.rawKind == RecordKind.message.rawValue,

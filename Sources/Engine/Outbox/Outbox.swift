@@ -92,6 +92,26 @@ struct Outbox {
     if unrecordedSince == 0 { unrecordedSince = now }
   }
 
+  /// What was framed last, everything that was known then, is in the log as this record. Gives the keys whose heads have
+  /// failed.
+  mutating func recorded(_ record: ProgressRecord) -> Set<KeyBytes> {
+    var failed: Set<KeyBytes> = []
+    for ended in ended {
+      keys[ended.key]?.delivered.removeAll { $0 == ended.position }
+      if case .failed = ended.outcome {
+        keys[ended.key]?.isFailing = false
+        failed.insert(ended.key)
+      }
+    }
+    for units in record.queued {
+      for position in units.positions { flights[position]?.isRecorded = true }
+      keys[units.key]?.ahead = []
+    }
+    (ended, queued, waiting, unrecordedSince, hasFailures) = ([], [:], 0, 0, false)
+    keys = keys.filter { !$0.value.isIdle }
+    return failed
+  }
+
   /// Forgets all of it: attempts that are under way count for nothing.
   mutating func forget() {
     let last = serial

@@ -161,28 +161,44 @@ extension EngineCore {
   /// Adds what the reader hears after its cursor, from what was read behind the tail and from the tail.
   private func addNew(to batch: Batch, _ index: Int) {
     guard !isFull(index) else { return }
+    let isUsedUp = readOn(index, after: { batch.through }) { chunk, budget in
+      scan(chunk, into: batch, index, &budget)
+    }
+    if isUsedUp && batch.units.isEmpty { wantsTurn = true }
+  }
+
+  /// Lets a reader go on over the log, from what was read for it behind the tail to the end of the tail, as far as this
+  /// turn allows.
+  /// - last: up to where it has looked. - scan: looks at a chunk with so many entries left to look at; false: it wants no
+  ///   more.
+  /// - Returns: whether it may look at nothing more in this turn.
+  func readOn(
+    _ index: Int, after last: () -> UInt64, _ scan: (_ chunk: LogChunk, _ budget: inout Int) -> Bool
+  ) -> Bool {
     guard scanLeft > 0 else {
       if !someStandBack { nextToScan = index }
       (someStandBack, wantsTurn) = (true, true)
-      return
+      return false
     }
     let most = min(Self.scanLimit, scanLeft)
     var budget = most
-    defer {
-      scanLeft -= most - budget
-      if budget <= 0 && batch.units.isEmpty { wantsTurn = true }
-    }
-    if runtimes[index].scanned + 1 < tail.first {
+    read(index, after: last) { scan($0, &budget) }
+    scanLeft -= most - budget
+    return budget <= 0
+  }
+
+  private func read(_ index: Int, after last: () -> UInt64, _ scan: (LogChunk) -> Bool) {
+    if last() + 1 < tail.first {
       if let fetched = runtimes[index].fetched {
-        guard scan(fetched, into: batch, index, &budget) else { return }
+        guard scan(fetched) else { return }
         runtimes[index].fetched = nil
       }
-      if batch.through + 1 < tail.first { return requestFetch(index, after: batch.through) }
+      if last() + 1 < tail.first { return requestFetch(index, after: last()) }
     }
     runtimes[index].fetched = nil
-    guard let chunks = tail.chunks(from: batch.through + 1) else { return }
+    guard let chunks = tail.chunks(from: last() + 1) else { return }
     for chunk in chunks {
-      guard scan(chunk, into: batch, index, &budget) else { return }
+      guard scan(chunk) else { return }
     }
   }
 
@@ -208,7 +224,7 @@ extension EngineCore {
     }
   }
 
-  func requestFetch(_ index: Int, after position: UInt64) {
+  private func requestFetch(_ index: Int, after position: UInt64) {
     guard !runtimes[index].isFetching, now >= runtimes[index].fetchAgainAt, position + 1 < tail.first else { return }
     runtimes[index].isFetching = true
     runtimes[index].fetchAgainAt = 0

@@ -94,7 +94,7 @@ extension EngineCore {
       job.events[letter.position]?.withUnsafeBytes { bytes in
         events.addHostEvent(.letterResolved, cause: EntryView(bytes.baseAddress!), at: letter.position) { data in
           data.member("id", letter.id.description)
-          data.member(reader.kind == .destination ? "destination" : "consumer", reader.name)
+          data.member(reader.kind.letterOwner, reader.name)
           data.member("key", letter.key.description)
           data.member("position", letter.position)
           data.member("how", how.description)
@@ -141,18 +141,27 @@ extension EngineCore {
     let events = EntryBatch(hash: hash)
     for (index, unit) in progress.failed.enumerated() where unit.disposition != .retry {
       guard let failure = batch.failure(at: unit.position, unit.key), let entry = failure.entry else { continue }
-      events.addHostEvent(.letter, cause: entry, at: unit.position) { data in
-        data.member("id", LetterID(commit: framer.nextCommit, index: UInt32(index)).description)
-        data.member("consumer", batch.declaration.name)
-        data.member("key", unit.key.description)
-        data.member("position", unit.position)
-        data.member("type", entry.type.text)
-        data.member("attempts", UInt64(unit.attempt))
-        data.member("kind", unit.kind.description)
-        data.member("error", unit.message)
-      }
+      let reader = control[reader: batch.reader]
+      addLetterEvent(of: unit, number: index, reader, cause: entry, to: events)
     }
     if events.count > 0 { framer.append(events) }
+  }
+
+  /// Tells that a reader gives a unit up. `number`: of the unit among the failed ones of the commit that is framed.
+  func addLetterEvent(
+    of unit: ProgressRecord.FailedUnit, number: Int, _ reader: ReaderState, cause: EntryView, to events: EntryBatch
+  ) {
+    let isMessage = reader.kind == .destination
+    events.addHostEvent(.letter, cause: cause, at: unit.position) { data in
+      data.member("id", LetterID(commit: framer.nextCommit, index: UInt32(number)).description)
+      data.member(reader.kind.letterOwner, reader.name)
+      data.member("key", unit.key.description)
+      data.member("position", unit.position)
+      if !isMessage { data.member("type", cause.type.text) }
+      data.member("attempts", UInt64(unit.attempt))
+      if !isMessage { data.member("kind", unit.kind.description) }
+      data.member("error", unit.message)
+    }
   }
 
   // MARK: the list
@@ -180,4 +189,9 @@ extension EngineCore {
       letters: letters, next: found.count > query.limit ? letters.last?.id : nil,
       total: readers.reduce(0) { $0 + $1.letters.count })
   }
+}
+
+extension ReaderChange.Kind {
+  /// What events about dead letters call the reader whose letter it is.
+  fileprivate var letterOwner: StaticString { self == .destination ? "destination" : "consumer" }
 }

@@ -83,6 +83,15 @@ package final class LogReader: Sendable {
     return chain
   }
 
+  /// The commit that holds `position`.
+  /// - Throws: also when the log ends before it.
+  package func chunk(holding position: Position) throws -> LogChunk {
+    guard let chunk = try chunk(from: position, limitBytes: 1, through: position) else {
+      throw LogError(.position, "position \(position) is not in the log")
+    }
+    return chunk
+  }
+
   /// The last commit whose time is at or before `time` (µs since 1970) and the last position up to it: commit times
   /// never go back, so this is the longest prefix of the log with commit time ≤ `time`. Commit 0: none.
   package func prefix(until time: Int64) throws -> DurablePoint {
