@@ -95,4 +95,13 @@ package struct Template: Sendable, Hashable, CustomStringConvertible {
       return path
     }
   }
+
+  /// Whether a password stands in it: `password=…`, or before the `@` of an address.
+  var hasLiteralPassword: Bool {
+    let literal = parts.map { if case .text(let text) = $0 { text } else { "\u{0}" } }.joined()
+    let authority = literal.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
+    return literal.contains("password=") && !literal.contains("password=\u{0}")
+      || authority.count > 2 && literal.contains("://")
+        && authority[2].prefix { $0 != "/" }.contains("@") && !authority[2].prefix { $0 != "@" }.hasSuffix("\u{0}")
+  }
 }

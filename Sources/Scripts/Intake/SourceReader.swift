@@ -9,13 +9,12 @@ struct LoadedSource {
 }
 
 /// Turns the body of a `source` into a declaration, or says what is wrong with it and where.
-struct SourceReader {
-  private let declared: LoadRun.Declared
-  private let interpreter: Interpreter
-  private let outline: SourceOutline?
-  private(set) var errors: [LoadError] = []
+struct SourceReader: DeclarationReader {
+  let declared: LoadRun.Declared
+  let interpreter: Interpreter
+  let outline: SourceOutline?
+  var errors: [LoadError] = []
 
-  /// - outline: of the source text, for the lines of keys; without it errors have the line of the declaration.
   init(declared: LoadRun.Declared, interpreter: Interpreter, outline: SourceOutline?) {
     (self.declared, self.interpreter, self.outline) = (declared, interpreter, outline)
   }
@@ -43,26 +42,10 @@ struct SourceReader {
   private static let eventHint =
     "write event = function(request) return { type = …, subject = …, id = …, data = … } end"
 
-  private var title: String { "source \"\(declared.name)\"" }
-
   /// Nil when there are errors.
   mutating func read() -> LoadedSource? {
-    guard let body = declared.body else {
-      fail([], "\(title) has no body", "write \(title) \(LoadRun.bodyHint(declared.word))")
-      return nil
-    }
     var parts = Parts()
-    interpreter.state.with(body) { body in
-      _ = body.forEach { key, value in
-        if let name = key.text {
-          read(name, value, &parts)
-        } else {
-          fail([], "\(title) has an entry without a name", Self.placeHint)
-        }
-        return true
-      }
-    }
-    interpreter.state.release(body)
+    guard readBody(entryHint: Self.placeHint, { $0.read($1, $2, &parts) }) else { return nil }
     guard let place = finish(parts), errors.isEmpty else { return nil }
     return LoadedSource(
       declaration: SourceDeclaration(name: declared.name, file: declared.file, line: declared.line, place: place),
@@ -315,37 +298,7 @@ struct SourceReader {
     }
   }
 
-  // MARK: errors
-
   private static func quoted(_ value: LuaSlot) -> String {
     value.kind == .string ? "\"\(value.shown)\"" : BodyReader.article(value)
-  }
-
-  private mutating func fail(_ path: [String], _ what: String, _ hint: String? = nil) {
-    let line = path.isEmpty ? nil : outline?.line(of: path, in: declared.name, near: declared.line)
-    errors.append(LoadError(file: declared.file, line: line ?? declared.line, what: what, hint: hint))
-  }
-}
-
-/// What names a table of PostgreSQL.
-enum TableName {
-  static let hint = "write table = \"inbox\" or \"schema.inbox\""
-
-  static func isGood(_ text: String) -> Bool {
-    let names = text.split(separator: ".", omittingEmptySubsequences: false)
-    return (1...2).contains(names.count)
-      && names.allSatisfy { (1...63).contains($0.utf8.count) && !$0.contains("\"") }
-      && NameRule.declaration.allows(text)
-  }
-}
-
-extension Template {
-  /// Whether a password stands in it: `password=…`, or before the `@` of an address.
-  var hasLiteralPassword: Bool {
-    let literal = parts.map { if case .text(let text) = $0 { text } else { "\u{0}" } }.joined()
-    let authority = literal.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
-    return literal.contains("password=") && !literal.contains("password=\u{0}")
-      || authority.count > 2 && literal.contains("://")
-        && authority[2].prefix { $0 != "/" }.contains("@") && !authority[2].prefix { $0 != "@" }.hasSuffix("\u{0}")
   }
 }

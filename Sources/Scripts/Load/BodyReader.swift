@@ -1,15 +1,15 @@
 internal import Events
 internal import LuaRuntime
 
-/// Turns the body of a `consumer`, an `aggregate` or a `destination` into a declaration, or says what is wrong with it and where.
-struct BodyReader {
+/// Turns the body of a `consumer`, an `aggregate` or a `destination` into a declaration, or says what is
+/// wrong with it and where.
+struct BodyReader: DeclarationReader {
   let declared: LoadRun.Declared
   private let scriptHash: ContentHash
   let interpreter: Interpreter
-  private let outline: SourceOutline?
-  private(set) var errors: [LoadError] = []
+  let outline: SourceOutline?
+  var errors: [LoadError] = []
 
-  /// - outline: of the source, for the lines of keys; without it errors have the line of the declaration.
   init(declared: LoadRun.Declared, scriptHash: ContentHash, interpreter: Interpreter, outline: SourceOutline?) {
     self.declared = declared
     self.scriptHash = scriptHash
@@ -19,24 +19,10 @@ struct BodyReader {
 
   /// Nil when there are errors.
   mutating func read() -> LoadedConsumer? {
-    guard let body = declared.body else {
-      fail([], "\(title) has no body", "write \(title) \(LoadRun.bodyHint(declared.word))")
-      return nil
-    }
     var parts = Parts()
     parts.retry = usualRetry
-    interpreter.state.with(body) { body in
-      _ = body.forEach { key, value in
-        if let name = key.text {
-          read(name, value, &parts)
-        } else {
-          let hint = isDestination ? Self.placeHint : isAggregate ? Self.commandsHint : Self.onHint
-          fail([], "\(title) has an entry without a name", hint)
-        }
-        return true
-      }
-    }
-    interpreter.state.release(body)
+    let entryHint = isDestination ? Self.placeHint : isAggregate ? Self.commandsHint : Self.onHint
+    guard readBody(entryHint: entryHint, { $0.read($1, $2, &parts) }) else { return nil }
     var destination: DestinationDeclaration?
     if isDestination {
       destination = finishDestination(parts.destination)
@@ -95,15 +81,6 @@ struct BodyReader {
 
   private static let onHint = "write on = { OrderPlaced = function(event) … end }"
 
-  var title: String { "\(declared.word) \"\(declared.name)\"" }
-
-  func line(of path: [String]) -> Int? { outline?.line(of: path, in: declared.name, near: declared.line) }
-
-  mutating func fail(_ path: [String], _ what: String, _ hint: String? = nil) {
-    let line = path.isEmpty ? nil : line(of: path)
-    errors.append(LoadError(file: declared.file, line: line ?? declared.line, what: what, hint: hint))
-  }
-
   private mutating func read(_ name: String, _ value: LuaSlot, _ parts: inout Parts) {
     if isAggregate { return readAggregate(name, value, &parts) }
     if isDestination { return readDestination(name, value, &parts) }
@@ -119,7 +96,7 @@ struct BodyReader {
     case "key":
       var reader = KeyReader(interpreter: interpreter)
       if let key = reader.read(value) { (parts.rule, parts.key) = key }
-      for problem in reader.problems { fail(problem.path, problem.what, problem.hint) }
+      for problem in reader.problems { fail(problem) }
     default: failUnknown(name, value)
     }
   }
@@ -144,15 +121,13 @@ struct BodyReader {
       outline?.line(of: ["on", type], in: declared.name, near: declared.line) ?? declared.line
     }
     parts.handlers = reader.read(value)
-    for problem in reader.problems { fail(problem.path, problem.what, problem.hint) }
+    for problem in reader.problems { fail(problem) }
   }
 
   /// A key for a type that is not heard was meant for another.
   private mutating func checkKeyTypes(_ parts: Parts) {
     let heard = parts.handlers.map(\.declaration.pattern)
-    for problem in KeyReader.unheard(parts.rule, heard: heard, by: declared.name) {
-      fail(problem.path, problem.what, problem.hint)
-    }
+    for problem in KeyReader.unheard(parts.rule, heard: heard, by: declared.name) { fail(problem) }
   }
 
   static let typeHint =

@@ -2,11 +2,11 @@ internal import Events
 internal import LuaRuntime
 
 /// Reads the body of a `contract`.
-struct ContractReader {
-  private let declared: LoadRun.Declared
-  private let interpreter: Interpreter
-  private let outline: SourceOutline?
-  private(set) var errors: [LoadError] = []
+struct ContractReader: DeclarationReader {
+  let declared: LoadRun.Declared
+  let interpreter: Interpreter
+  let outline: SourceOutline?
+  var errors: [LoadError] = []
 
   /// How deep a schema may nest: as deep as data may.
   private static let deepest = 64
@@ -14,8 +14,6 @@ struct ContractReader {
   init(declared: LoadRun.Declared, interpreter: Interpreter, outline: SourceOutline?) {
     (self.declared, self.interpreter, self.outline) = (declared, interpreter, outline)
   }
-
-  private var title: String { "contract \"\(declared.name)\"" }
 
   mutating func read() -> LoadedContract? {
     guard NameRule.type.allows(declared.name) else {
@@ -154,11 +152,6 @@ struct ContractReader {
       return true
     }
     return .members(members)
-  }
-
-  private mutating func fail(_ path: [String], _ what: String, _ hint: String?) {
-    let line = path.isEmpty ? nil : outline?.line(of: path, in: declared.name, near: declared.line)
-    errors.append(LoadError(file: declared.file, line: line ?? declared.line, what: what, hint: hint))
   }
 }
 

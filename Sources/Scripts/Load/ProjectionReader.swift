@@ -2,13 +2,12 @@ internal import Events
 internal import LuaRuntime
 
 /// Turns the body of a `projection` into a declaration, or says what is wrong with it and where.
-struct ProjectionReader {
-  private let declared: LoadRun.Declared
-  private let interpreter: Interpreter
-  private let outline: SourceOutline?
-  private(set) var errors: [LoadError] = []
+struct ProjectionReader: DeclarationReader {
+  let declared: LoadRun.Declared
+  let interpreter: Interpreter
+  let outline: SourceOutline?
+  var errors: [LoadError] = []
 
-  /// - outline: of the source, for the lines of keys; without it errors have the line of the declaration.
   init(declared: LoadRun.Declared, interpreter: Interpreter, outline: SourceOutline?) {
     self.declared = declared
     self.interpreter = interpreter
@@ -25,27 +24,11 @@ struct ProjectionReader {
 
   private static let onHint = "write on = { OrderPlaced = function(document, event) … end }"
 
-  private var title: String { "\(declared.word) \"\(declared.name)\"" }
-
   /// Nil when there are errors.
   /// - files: those that `scriptHash` is of, the declaring one first.
   mutating func read(scriptHash: ContentHash, files: [String]) -> LoadedProjection? {
-    guard let body = declared.body else {
-      fail([], "\(title) has no body", "write \(title) { on = { … } }")
-      return nil
-    }
     var parts = Parts()
-    interpreter.state.with(body) { body in
-      _ = body.forEach { key, value in
-        if let name = key.text {
-          read(name, value, &parts)
-        } else {
-          fail([], "\(title) has an entry without a name", Self.onHint)
-        }
-        return true
-      }
-    }
-    interpreter.state.release(body)
+    guard readBody(entryHint: Self.onHint, { $0.read($1, $2, &parts) }) else { return nil }
     if parts.handlers.isEmpty, errors.isEmpty { fail([], "\(title) hears nothing", Self.onHint) }
     let heard = parts.handlers.map(\.declaration.pattern)
     for problem in KeyReader.unheard(parts.rule, heard: heard, by: declared.name) { fail(problem) }
@@ -146,14 +129,5 @@ struct ProjectionReader {
       return nil
     }
     return field
-  }
-
-  // MARK: errors
-
-  private mutating func fail(_ problem: KeyReader.Problem) { fail(problem.path, problem.what, problem.hint) }
-
-  private mutating func fail(_ path: [String], _ what: String, _ hint: String? = nil) {
-    let line = path.isEmpty ? nil : outline?.line(of: path, in: declared.name, near: declared.line)
-    errors.append(LoadError(file: declared.file, line: line ?? declared.line, what: what, hint: hint))
   }
 }
