@@ -43,8 +43,7 @@ struct ListConsumers: ParsableCommand {
   func run() throws {
     try server.withClient { client in
       let reply = try client.consumers()
-      if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
-      try Output.print(StatusText.readers(reply.value.consumers))
+      try server.print(reply) { StatusText.readers($0.consumers) }
     }
   }
 }
@@ -78,8 +77,7 @@ struct PauseConsumer: ParsableCommand {
   func run() throws {
     try server.withClient { client in
       let reply = try client.act(.pause, on: choice.name, by: OperatorName.current)
-      if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
-      try Output.print(ReaderText.paused(reply.value))
+      try server.print(reply) { ReaderText.paused($0) }
     }
   }
 }
@@ -100,8 +98,7 @@ struct ResumeConsumer: ParsableCommand {
   func run() throws {
     try server.withClient { client in
       let reply = try client.act(.resume, on: choice.name, by: OperatorName.current)
-      if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
-      try Output.print(ReaderText.resumed(reply.value))
+      try server.print(reply) { ReaderText.resumed($0) }
     }
   }
 }
@@ -134,8 +131,7 @@ struct ForgetConsumer: ParsableCommand {
         try Consent.require(statement, isGiven: yes)
       }
       let reply = try client.act(.forget, on: choice.name, by: OperatorName.current)
-      if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
-      try Output.print(ReaderText.forgotten(reply.value))
+      try server.print(reply) { ReaderText.forgotten($0) }
     }
   }
 }
@@ -180,14 +176,12 @@ struct RewindConsumer: ParsableCommand {
     try server.withClient { client in
       let preview = try client.preview(rewinding: choice.name, to: to.value)
       if dryRun {
-        if server.json { return try Output.write(preview.json + [UInt8(ascii: "\n")]) }
-        return try Output.print(ReaderText.beforeRewinding(preview.value))
+        return try server.print(preview) { ReaderText.beforeRewinding($0) }
       }
       try Consent.require(ReaderText.beforeRewinding(preview.value), isGiven: yes)
       // Where the time that was asked for lies is decided once.
       let reply = try client.rewind(choice.name, to: .position(preview.value.from), by: OperatorName.current)
-      if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
-      try Output.print(ReaderText.rewound(reply.value))
+      try server.print(reply) { ReaderText.rewound($0) }
     }
   }
 }

@@ -43,10 +43,6 @@ struct LetterFilter: LetterFiltering {
   @Option(help: ArgumentHelp("Only letters in whose error this stands.", valueName: "text"))
   var error: String?
 
-  func validate() throws {
-    if error?.isEmpty == true { throw ValidationError("--error takes a part of the error's text") }
-  }
-
   var isEmpty: Bool { consumer == nil && key == nil && type == nil && error == nil }
 
   var selection: DeadLetterSelection {
@@ -73,20 +69,9 @@ struct ListDeadLetters: ParsableCommand {
         moondance dead-letters --json | jq -r '.deadLetters[].id'
       """)
 
-  @OptionGroup var filter: LetterFilter
+  @OptionGroup var listing: LetterListing<LetterFilter>
 
-  @Option(help: ArgumentHelp("At most so many letters.", valueName: "n"))
-  var limit = 100
-
-  @OptionGroup var server: ServerOptions
-
-  func validate() throws {
-    if limit < 1 { throw ValidationError("--limit takes a number from 1 on") }
-  }
-
-  func run() throws {
-    try LetterPrinter.list(filter.selection, limit: limit, server)
-  }
+  func run() throws { try listing.run() }
 }
 
 /// `moondance dead-letters show`
@@ -102,14 +87,9 @@ struct ShowDeadLetter: ParsableCommand {
         moondance dead-letters show 8123.2 --json
       """)
 
-  @Argument(help: ArgumentHelp("As the list gives it.", valueName: "id"))
-  var id: String
+  @OptionGroup var showing: LetterShowing
 
-  @OptionGroup var server: ServerOptions
-
-  func validate() throws { try LetterName.check(id) }
-
-  func run() throws { try LetterText.show(id, of: .events, server) }
+  func run() throws { try showing.run(.events) }
 }
 
 /// `moondance dead-letters retry`

@@ -42,8 +42,7 @@ struct PauseDestination: ParsableCommand {
     try server.withClient { client in
       let reply = try client.act(
         .pause, onDestination: choice.name, target: target.to, by: OperatorName.current)
-      if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
-      try Output.print(ReaderText.paused(reply.value, target: target.to))
+      try server.print(reply) { ReaderText.paused($0, target: target.to) }
     }
   }
 }
@@ -67,8 +66,7 @@ struct ResumeDestination: ParsableCommand {
     try server.withClient { client in
       let reply = try client.act(
         .resume, onDestination: choice.name, target: target.to, by: OperatorName.current)
-      if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
-      try Output.print(ReaderText.resumed(reply.value, target: target.to))
+      try server.print(reply) { ReaderText.resumed($0, target: target.to) }
     }
   }
 }
@@ -102,8 +100,7 @@ struct ForgetDestination: ParsableCommand {
         try Consent.require(statement, isGiven: yes)
       }
       let reply = try client.act(.forget, onDestination: choice.name, by: OperatorName.current)
-      if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
-      try Output.print(ReaderText.forgotten(reply.value))
+      try server.print(reply) { ReaderText.forgotten($0) }
     }
   }
 }

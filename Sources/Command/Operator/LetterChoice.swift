@@ -1,12 +1,48 @@
 import ArgumentParser
 import Client
+import Wire
 
 /// Which letters are meant, by what they are.
 protocol LetterFiltering: ParsableArguments {
   /// The options that choose, for people.
   static var options: String { get }
+  var error: String? { get }
   var isEmpty: Bool { get }
   var selection: DeadLetterSelection { get }
+}
+
+extension LetterFiltering {
+  func validate() throws {
+    if error?.isEmpty == true { throw ValidationError("--error takes a part of the error's text") }
+  }
+}
+
+/// What a list of letters shows.
+struct LetterListing<Filter: LetterFiltering>: ParsableArguments {
+  @OptionGroup var filter: Filter
+
+  @Option(help: ArgumentHelp("At most so many letters.", valueName: "n"))
+  var limit = 100
+
+  @OptionGroup var server: ServerOptions
+
+  func validate() throws {
+    if limit < 1 { throw ValidationError("--limit takes a number from 1 on") }
+  }
+
+  func run() throws { try LetterPrinter.list(filter.selection, limit: limit, server) }
+}
+
+/// The one letter that is shown with its attempts.
+struct LetterShowing: ParsableArguments {
+  @Argument(help: ArgumentHelp("As the list gives it.", valueName: "id"))
+  var id: String
+
+  @OptionGroup var server: ServerOptions
+
+  func validate() throws { try LetterName.check(id) }
+
+  func run(_ kind: DeadLetterKind) throws { try LetterText.show(id, of: kind, server) }
 }
 
 /// Which letters a verb is for.

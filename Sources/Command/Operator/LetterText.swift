@@ -7,8 +7,7 @@ enum LetterText {
   static func show(_ id: String, of kind: DeadLetterKind, _ server: ServerOptions) throws {
     try server.withClient { client in
       let reply = try client.deadLetter(id, of: kind)
-      if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
-      try Output.print(text(reply, of: kind))
+      try server.print(reply) { _ in text(reply, of: kind) }
     }
   }
 

@@ -40,10 +40,6 @@ struct OutboxFilter: LetterFiltering {
   @Option(help: ArgumentHelp("Only letters in whose error this stands.", valueName: "text"))
   var error: String?
 
-  func validate() throws {
-    if error?.isEmpty == true { throw ValidationError("--error takes a part of the error's text") }
-  }
-
   var isEmpty: Bool { destination == nil && key == nil && error == nil }
 
   var selection: DeadLetterSelection {
@@ -72,20 +68,9 @@ struct ListOutbox: ParsableCommand {
         moondance outbox --json | jq -r '.deadLetters[].id'
       """)
 
-  @OptionGroup var filter: OutboxFilter
+  @OptionGroup var listing: LetterListing<OutboxFilter>
 
-  @Option(help: ArgumentHelp("At most so many letters.", valueName: "n"))
-  var limit = 100
-
-  @OptionGroup var server: ServerOptions
-
-  func validate() throws {
-    if limit < 1 { throw ValidationError("--limit takes a number from 1 on") }
-  }
-
-  func run() throws {
-    try LetterPrinter.list(filter.selection, limit: limit, server)
-  }
+  func run() throws { try listing.run() }
 }
 
 /// `moondance outbox show`
@@ -101,14 +86,9 @@ struct ShowMessage: ParsableCommand {
         moondance outbox show 8123.2 --json
       """)
 
-  @Argument(help: ArgumentHelp("As the list gives it.", valueName: "id"))
-  var id: String
+  @OptionGroup var showing: LetterShowing
 
-  @OptionGroup var server: ServerOptions
-
-  func validate() throws { try LetterName.check(id) }
-
-  func run() throws { try LetterText.show(id, of: .messages, server) }
+  func run() throws { try showing.run(.messages) }
 }
 
 /// `moondance outbox retry`

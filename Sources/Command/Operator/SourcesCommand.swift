@@ -21,8 +21,7 @@ struct SourcesCommand: ParsableCommand {
   func run() throws {
     try server.withClient { client in
       let reply = try client.sources()
-      if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
-      try Output.print(SourceText.list(reply.value.sources))
+      try server.print(reply) { SourceText.list($0.sources) }
     }
   }
 }

@@ -115,7 +115,6 @@ struct EmitCommand: ParsableCommand {
     let reply = try client.append(linesOf: descriptor) { progress.show($0) }
     progress.end()
     if Interrupt.isRaised { Output.complain("interrupted; what follows is in") }
-    if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
-    try Output.print(EmitSummary.text(reply.value))
+    try server.print(reply) { EmitSummary.text($0) }
   }
 }

@@ -16,6 +16,12 @@ struct ServerOptions: ParsableArguments {
   @Flag(help: "Print JSON as HTTP returns it.")
   var json = false
 
+  /// Prints an answer: as HTTP gives it with `--json`, else what it says to people.
+  func print<Value>(_ reply: Reply<Value>, _ text: (Value) throws -> String) throws {
+    if json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
+    try Output.print(text(reply.value))
+  }
+
   /// Runs `body`; what goes wrong becomes one text on standard error and an exit code.
   func withClient(_ body: (Client) throws -> Void) throws {
     // A reader that has enough makes writing fail, and that is no failure of this program.

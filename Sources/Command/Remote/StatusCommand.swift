@@ -24,8 +24,7 @@ struct StatusCommand: ParsableCommand {
   func run() throws {
     try server.withClient { client in
       let reply = try client.status()
-      if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
-      try Output.print(StatusText.text(reply.value))
+      try server.print(reply) { StatusText.text($0) }
     }
   }
 }

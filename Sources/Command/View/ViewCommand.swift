@@ -94,8 +94,7 @@ struct ViewCommand: ParsableCommand {
   }
 
   private func list(_ reply: Reply<ViewList>) throws {
-    if server.json { return try Output.write(reply.json + [UInt8(ascii: "\n")]) }
-    try Output.print(ViewText.list(reply.value.views))
+    try server.print(reply) { ViewText.list($0.views) }
   }
 
   var selection: ViewSelection {
