@@ -69,13 +69,13 @@ package struct Daemon: Sendable {
   private func makeCourier(_ opened: OpenedLog, _ views: RunningViews) -> Courier {
     Courier(
       settings: CourierSettings(version: Version.text), identity: opened.identity,
-      outboxFolder: configuration.data + "/outbox", environment: { getenv($0).map { String(cString: $0) } },
+      outboxFolder: configuration.data + "/outbox", environment: ProcessEnvironment.value,
       documents: ViewTargets(views: views))
   }
 
   private func makeIntake(_ opened: OpenedLog, _ engine: RunningEngine) -> Intake {
     let settings = IntakeSettings(
-      identity: opened.identity, environment: { getenv($0).map { String(cString: $0) } }
+      identity: opened.identity, environment: ProcessEnvironment.value
     ) { [console] level, source, text in
       console.write(level.rawValue, source, text)
     }

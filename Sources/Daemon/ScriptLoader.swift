@@ -1,7 +1,6 @@
 import Delivery
 import Engine
 import Events
-import Glibc
 import LogStorage
 import Platform
 import Scripts
@@ -94,7 +93,7 @@ actor ScriptLoader {
   /// What a destination is made of and the environment does not have: its messages wait, and somebody should know why.
   private static func warnOfMissingVariables(_ scripts: Generation, _ console: Console) {
     for consumer in scripts.consumers {
-      let missing = consumer.destination?.place.environment.filter { getenv($0) == nil } ?? []
+      let missing = consumer.destination?.place.environment.filter { ProcessEnvironment.value(of: $0) == nil } ?? []
       if missing.isEmpty { continue }
       console.write(
         "warning", "scripts",

@@ -112,3 +112,17 @@ protocol Lane: AnyObject, Sendable {
   /// Once, after `stop`: waits for the lane's threads, or lets them go at `deadline` (monotonic nanoseconds).
   func join(until deadline: UInt64)
 }
+
+/// A lane of one thread, which ends once its queue is over.
+protocol QueueLane: Lane {
+  var queue: LaneQueue { get }
+  var thread: LaneThread { get }
+}
+
+extension QueueLane {
+  func take(_ parcel: Parcel) { queue.put(parcel) }
+
+  func stop() { queue.finish() }
+
+  func join(until deadline: UInt64) { thread.join(until: deadline) }
+}

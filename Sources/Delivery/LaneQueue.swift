@@ -32,6 +32,9 @@ final class LaneQueue: Sendable {
     wake()
   }
 
+  /// After `finish`: ends what lies here.
+  func endAll() { for parcel in take() { parcel.end(.failed(.stopping)) } }
+
   var isOver: Bool { state.withLock { $0.isOver } }
 
   /// Up to `limit`, in their order. Does not wait.

@@ -8,9 +8,9 @@ internal import Scripts
 ///
 /// Everything that waits goes into one write and one `fdatasync` for each file, and is answered after it. A file is
 /// opened for each batch, so that whoever moves it away gets all lines so far and the next batch begins a new one.
-final class FileLane: Lane {
-  private let queue: LaneQueue
-  private let thread: LaneThread
+final class FileLane: QueueLane {
+  let queue: LaneQueue
+  let thread: LaneThread
 
   init(in surroundings: Surroundings) {
     let bell = Doorbell()
@@ -21,15 +21,9 @@ final class FileLane: Lane {
         let parcels = queue.take()
         if parcels.isEmpty { bell.wait() } else { Self.write(parcels, in: surroundings) }
       }
-      for parcel in queue.take() { parcel.end(.failed(.stopping)) }
+      queue.endAll()
     }
   }
-
-  func take(_ parcel: Parcel) { queue.put(parcel) }
-
-  func stop() { queue.finish() }
-
-  func join(until deadline: UInt64) { thread.join(until: deadline) }
 
   private static func write(_ parcels: [Parcel], in surroundings: Surroundings) {
     let now = surroundings.clock.monotonicNanoseconds()

@@ -7,9 +7,9 @@ internal import Scripts
 ///
 /// What goes to addresses from documents has a lane of its own: a connection that is used again is not looked at again,
 /// and a destination's own address may well be private.
-final class HTTPLane: Lane {
-  private let queue: LaneQueue
-  private let thread: LaneThread
+final class HTTPLane: QueueLane {
+  let queue: LaneQueue
+  let thread: LaneThread
 
   init(checksAddresses: Bool, in surroundings: Surroundings) {
     let multi = Multi()
@@ -19,12 +19,6 @@ final class HTTPLane: Lane {
       HTTPThread(multi, queue, checksAddresses: checksAddresses, in: surroundings).run()
     }
   }
-
-  func take(_ parcel: Parcel) { queue.put(parcel) }
-
-  func stop() { queue.finish() }
-
-  func join(until deadline: UInt64) { thread.join(until: deadline) }
 }
 
 /// libcurl's handle for many transfers.
@@ -81,7 +75,7 @@ private final class HTTPThread {
       curl_easy_cleanup(easy)
     }
     for easy in free { curl_easy_cleanup(easy) }
-    for parcel in queue.take() { parcel.end(.failed(.stopping)) }
+    queue.endAll()
   }
 
   private func begin(_ parcel: Parcel) {

@@ -51,10 +51,7 @@ struct Filling {
   }
 
   private mutating func environment(_ name: String) throws(DeliveryFailure) -> String {
-    guard let value = surroundings.environment(name), !value.isEmpty else {
-      throw DeliveryFailure(.unavailable, "\(name) is not set in the daemon's environment")
-    }
-    secrets.add(value, of: name)
+    let value = try secrets.take(name, from: surroundings.environment)
     guard !value.utf8.contains(where: Self.isControl) else {
       throw DeliveryFailure(.unavailable, "\(name) has a line break or another control character in it")
     }

@@ -1,3 +1,5 @@
+internal import Engine
+
 /// What an attempt took from the environment, and taking it out of texts again.
 struct Secrets: Sendable {
   /// Longest first, so that no part hides a whole.
@@ -11,6 +13,15 @@ struct Secrets: Sendable {
   ]
   /// They tell nothing.
   private static let schemes: Set<String> = ["http", "https", "postgres", "postgresql", "nats"]
+
+  /// What a variable of the environment holds; from now on it is a secret.
+  mutating func take(_ name: String, from environment: (String) -> String?) throws(DeliveryFailure) -> String {
+    guard let value = environment(name), !value.isEmpty else {
+      throw DeliveryFailure(.unavailable, "\(name) is not set in the daemon's environment")
+    }
+    add(value, of: name)
+    return value
+  }
 
   mutating func add(_ value: String, of variable: String) {
     // A far side answers with parts of an address: the name of a user, of a host.

@@ -7,9 +7,9 @@ internal import Scripts
 ///
 /// Core NATS: all that waits is published and then flushed, and is answered when the server has answered the flush.
 /// JetStream: all that waits is published at once, and each message is answered by its own acknowledgement.
-final class NATSLane: Lane {
-  private let queue: LaneQueue
-  private let thread: LaneThread
+final class NATSLane: QueueLane {
+  let queue: LaneQueue
+  let thread: LaneThread
 
   init(url: Template, isStream: Bool, in surroundings: Surroundings) {
     let bell = Doorbell()
@@ -19,12 +19,6 @@ final class NATSLane: Lane {
       NATSThread(url, isStream: isStream, in: surroundings, bell).run(queue)
     }
   }
-
-  func take(_ parcel: Parcel) { queue.put(parcel) }
-
-  func stop() { queue.finish() }
-
-  func join(until deadline: UInt64) { thread.join(until: deadline) }
 }
 
 /// What the lane's thread does.
@@ -50,7 +44,7 @@ private final class NATSThread {
     }
     end(link?.abandon() ?? [], .stopping)
     link = nil
-    end(queue.take(), .stopping)
+    queue.endAll()
   }
 
   private var now: UInt64 { surroundings.clock.monotonicNanoseconds() }

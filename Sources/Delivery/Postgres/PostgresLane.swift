@@ -57,7 +57,7 @@ final class PostgresLane: Lane {
     }
     // The bell wakes one.
     bell.ring()
-    for parcel in queue.take() { parcel.end(.failed(.stopping)) }
+    queue.endAll()
   }
 }
 
@@ -98,47 +98,34 @@ private final class PostgresWorker {
       }
     }
     guard let first = items.first?.parcel else { return }
-    var secrets = Secrets()
     do throws(DeliveryFailure) {
-      let parameters = try parameters(first, &secrets)
-      try insert(&items, parameters, secrets)
+      try insert(&items, try parameters(first))
     } catch {
       for item in items { item.parcel.end(.failed(error)) }
     }
   }
 
-  /// The connection string, filled.
-  private func parameters(_ parcel: Parcel, _ secrets: inout Secrets) throws(DeliveryFailure) -> String {
+  private func parameters(_ parcel: Parcel) throws(DeliveryFailure) -> PostgresParameters {
     guard place.connection.isWithoutFields else {
       throw DeliveryFailure(.impossible, "\(place.connection) has fields in it: a connection is made of {env:…} only")
     }
     var filling = Filling(parcel, in: surroundings)
-    let parameters = try filling.text(place.connection)
-    secrets = filling.secrets
-    guard let values = PostgresConnection.values(of: parameters) else {
-      throw DeliveryFailure(
-        .unavailable, "\(place.connection) is no connection string that PostgreSQL's library can read")
-    }
-    if case .environment(let name)? = place.connection.parts.first, place.connection.isEnvironment {
-      for value in values { secrets.add(value, of: name) }
-    }
-    return parameters
+    let text = try filling.text(place.connection)
+    return try PostgresParameters(text, of: place.connection, filling.secrets)
   }
 
   /// Ends the parcels that it takes out of `items`.
   /// - Throws: what holds for all the rest.
-  private func insert(
-    _ items: inout [Item], _ parameters: String, _ secrets: Secrets
-  ) throws(DeliveryFailure) {
+  private func insert(_ items: inout [Item], _ parameters: PostgresParameters) throws(DeliveryFailure) {
     let deadline = items.map(\.parcel.deadline).max() ?? 0
     func failure(_ error: PostgresError) -> DeliveryFailure {
       if error.endsSession { connection = nil }
-      let text = secrets.scrub("table \(table.name): \(error.sentence)")
+      let text = parameters.secrets.scrub("table \(table.name): \(error.sentence)")
       return DeliveryFailure(error.isPassing ? .unavailable : .refused, text)
     }
     let session: PostgresConnection
     do throws(PostgresError) {
-      session = try open(parameters, items[0].parcel, until: deadline)
+      session = try open(parameters.text, items[0].parcel, until: deadline)
     } catch {
       throw failure(error)
     }

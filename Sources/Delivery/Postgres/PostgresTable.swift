@@ -11,8 +11,7 @@ struct PostgresTable: Sendable {
 
   init(_ name: String) {
     self.name = name
-    let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-    quoted = parts.map { "\"\($0.replacing("\"", with: "\"\""))\"" }.joined(separator: ".")
+    quoted = PostgresName.quoted(table: name)
   }
 
   /// What is done when the table is missing. Whoever makes it himself may add columns that have defaults.

@@ -49,22 +49,16 @@ struct TableShape: Sendable, Equatable {
     String(table.split(separator: ".").last ?? "outbox")
   }
 
-  static func quoted(_ name: String) -> String { "\"\(name.replacing("\"", with: "\"\""))\"" }
+  private var table: String { PostgresName.quoted(table: place.table) }
 
-  static func quoted(table: String) -> String {
-    table.split(separator: ".").map { quoted(String($0)) }.joined(separator: ".")
-  }
-
-  private var table: String { Self.quoted(table: place.table) }
-
-  private func column(_ role: String) -> String? { columns[role].map { Self.quoted($0) } }
+  private func column(_ role: String) -> String? { columns[role].map { PostgresName.quoted($0) } }
 
   /// As text, when the table has such a column.
   private func text(_ role: String) -> String { column(role).map { "\($0)::text" } ?? "null::text" }
 
   private var time: String {
     guard let name = columns["time"], let type = types[name] else { return "null::text" }
-    let column = Self.quoted(name)
+    let column = PostgresName.quoted(name)
     guard type.hasPrefix("timestamp") else { return "\(column)::text" }
     let moment = type.hasSuffix("with time zone") ? "\(column) at time zone 'UTC'" : column
     return "to_char(\(moment), 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"

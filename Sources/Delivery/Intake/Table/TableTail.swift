@@ -115,34 +115,19 @@ final class TableTail: Sendable {
 
   private func connect() throws(Pause) -> Session {
     book.change(source.name) { $0.state = "connecting" }
-    var secrets = Secrets()
-    var parameters = ""
-    for part in place.connection.parts {
-      switch part {
-      case .text(let text): parameters += text
-      case .environment(let name):
-        guard let value = settings.environment(name), !value.isEmpty else {
-          throw Pause(state: "connecting", reason: "\(name) is not set in the daemon's environment")
-        }
-        secrets.add(value, of: name)
-        parameters += value
-      case .field: break
-      }
+    let parameters: PostgresParameters
+    do throws(DeliveryFailure) {
+      parameters = try self.parameters()
+    } catch {
+      throw Pause(state: "connecting", reason: error.message)
     }
-    guard let values = PostgresConnection.values(of: parameters) else {
-      throw Pause(
-        state: "connecting",
-        reason: "\(place.connection) is no connection string that PostgreSQL's library can read")
-    }
-    if case .environment(let name)? = place.connection.parts.first, place.connection.isEnvironment {
-      for value in values { secrets.add(value, of: name) }
-    }
+    let secrets = parameters.secrets
     let shape: TableShape
     let connection: PostgresConnection
     do throws(PostgresError) {
-      connection = try PostgresConnection(parameters, clock: settings.clock, until: now + 10_000_000_000)
+      connection = try PostgresConnection(parameters.text, clock: settings.clock, until: now + 10_000_000_000)
       let found = try connection.rows(
-        TableShape.columnsQuery, [TableShape.quoted(table: place.table)], until: now + Self.patience)
+        TableShape.columnsQuery, [PostgresName.quoted(table: place.table)], until: now + Self.patience)
       let columns = Dictionary(found.map { ($0[0] ?? "", $0[1] ?? "") }) { first, _ in first }
       do throws(TableShape.Mistake) {
         shape = try TableShape(place, found: columns)
@@ -151,11 +136,24 @@ final class TableTail: Sendable {
       }
       // Before the first look: what is committed between the two is told of.
       try connection.run(
-        "listen \(TableShape.quoted(TableShape.channel(of: place.table)))", until: now + Self.patience)
+        "listen \(PostgresName.quoted(TableShape.channel(of: place.table)))", until: now + Self.patience)
     } catch {
       throw Pause(state: "connecting", reason: secrets.scrub(error.sentence), endsSession: true)
     }
     return Session(connection: connection, shape: shape, secrets: secrets)
+  }
+
+  private func parameters() throws(DeliveryFailure) -> PostgresParameters {
+    var secrets = Secrets()
+    var text = ""
+    for part in place.connection.parts {
+      switch part {
+      case .text(let part): text += part
+      case .environment(let name): text += try secrets.take(name, from: settings.environment)
+      case .field: break
+      }
+    }
+    return try PostgresParameters(text, of: place.connection, secrets)
   }
 
   private func ask(_ session: Session, _ statement: String, _ parameters: [String] = []) throws(Pause) -> [[String?]] {
