@@ -83,10 +83,12 @@ actor ScriptLoader {
     }
   }
 
-  /// Removes the kept states of aggregates that are declared no more.
+  /// Removes the kept states of aggregates that are declared no more. Each file is read to find whose it is, so that is
+  /// done only when there is such an aggregate.
   private static func tidy(_ keptStates: SubjectSnapshots, _ engine: RunningEngine) async {
-    guard let scripts = engine.runningGeneration?.scripts else { return }
-    let aggregates = Set(scripts.consumers.filter { $0.aggregate != nil }.map(\.name))
+    let readers = await engine.status().readers.filter { $0.kind == ReaderChange.Kind.aggregate.description }
+    guard readers.contains(where: { $0.state == "removed" }) else { return }
+    let aggregates = Set(readers.filter { $0.state != "removed" }.map(\.name))
     await NamedThread.run(name: "tidy") { _ = keptStates.removeAll(butOf: aggregates) }
   }
 
