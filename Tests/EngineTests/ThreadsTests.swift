@@ -70,6 +70,29 @@ import Testing
     #expect(verified.isGood && verified.notes.isEmpty, "\(verified)")
   }
 
+  @Test func `whoever is answered finds what was asked for: the scripts that run, the events that are durable`()
+    async throws
+  {
+    let (opened, engine, problems) = try open()
+    for round in 0..<200 {
+      let scripts = try Generation.load([
+        SourceFile(path: "a.lua", text: "consumer \"c\" { on = { E = function() end } } -- \(round / 2)")
+      ]).get()
+      _ = await engine.deploy(scripts)
+      #expect(engine.runningGeneration?.scripts.fingerprint == scripts.fingerprint)
+      let batch = EntryBatch(hash: engine.hash)
+      batch.add("E", "s", json: "{}".utf8)
+      guard case .appended(_, let last, _, _) = await engine.append(batch, expecting: nil, stream: nil) else {
+        Issue.record("not appended")
+        break
+      }
+      #expect(engine.durable >= last)
+    }
+    _ = try await engine.stop()
+    try opened.close()
+    #expect(problems.all == [])
+  }
+
   private func deploy(_ source: String, to engine: RunningEngine) async throws {
     let scripts = try Generation.load([SourceFile(path: "numbers.lua", text: source)]).get()
     if case .refused(let errors) = await engine.deploy(scripts) { throw Fuzz.Wrong(errors.joined(separator: "\n")) }

@@ -29,8 +29,7 @@ package final class Intake: RequestIntake {
     pool = RequestPool(settings, book: book)
   }
 
-  /// To be called when `scripts` are deployed: their sources take the place of those before. They are given, since the
-  /// engine may answer a deploy a moment before `running` gives the new generation.
+  /// To be called when `scripts` are deployed: their sources take the place of those before.
   package func deployed(_ scripts: Generation) {
     let sources = scripts.sources
     let (begun, kept, over) = tails.withLock { tails -> ([TableTail], [TableTail], [TableTail]) in

@@ -179,7 +179,8 @@ extension RunningEngine {
   package var isOutOfSpace: Bool { outOfSpace.load(ordering: .relaxed) }
   /// Up to where the log is durable, to the commit.
   package var durablePoint: DurablePoint { journal.durable }
-  package var durable: Position { Position(signal.position) }
+  /// What an append was answered with is among it: answers go out in the turn that `signal` follows.
+  package var durable: Position { journal.durable.position }
 
   package func append(_ batch: EntryBatch, expecting: Position?, stream: IngressStream?) async -> AppendOutcome {
     guard batch.count > 0 else { return .appended(first: .start, last: .start, count: 0, duplicates: 0) }
@@ -260,9 +261,12 @@ extension RunningEngine {
     _ scripts: Generation, starts: [String: UInt64] = [:], passed: [String: UInt64] = [:]
   ) async -> ReloadOutcome {
     await withCheckedContinuation { continuation in
-      inbox.put(
-        .deploy(
-          DeployJob(scripts: scripts, starts: starts, passed: passed) { continuation.resume(returning: $0) }))
+      let job = DeployJob(scripts: scripts, starts: starts, passed: passed) { [self] outcome in
+        // On the engine thread: whoever is answered finds what runs now.
+        running.withLock { $0 = core.generation }
+        continuation.resume(returning: outcome)
+      }
+      inbox.put(.deploy(job))
     }
   }
 
