@@ -12,8 +12,11 @@ package struct ControlState: Equatable, Sendable {
   package var time: Int64 = 0
 
   package var generation: UInt32 = 0
-  /// The files of the running generation.
+  /// The files of the running generation, and the level of the prelude that it was made for.
   package var files: [DeployRecord.File] = []
+  package var preludeLevel: UInt32 = 0
+  /// Older generations that instances of processes still run on.
+  package var pinned: [UInt32: PinnedGeneration] = [:]
   /// Every source that a deploy stored.
   package var sources: [ContentHash: [UInt8]] = [:]
 
@@ -105,7 +108,9 @@ package struct ControlState: Equatable, Sendable {
   }
 
   package mutating func apply(_ deploy: DeployRecord) {
+    pinRunning()
     generation = deploy.generation
+    preludeLevel = deploy.preludeLevel
     files = deploy.files.map { DeployRecord.File(path: $0.path, hash: $0.hash, source: nil) }
     for file in deploy.files {
       if let source = file.source { sources[file.hash] = source }

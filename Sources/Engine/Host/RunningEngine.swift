@@ -256,6 +256,12 @@ extension RunningEngine {
     }
   }
 
+  package func control() async -> ControlState {
+    await withCheckedContinuation { continuation in
+      inbox.put(.control { continuation.resume(returning: $0) })
+    }
+  }
+
   /// Makes `scripts` the running generation.
   package func deploy(
     _ scripts: Generation, starts: [String: UInt64] = [:], passed: [String: UInt64] = [:]

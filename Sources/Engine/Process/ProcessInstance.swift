@@ -68,6 +68,8 @@ package struct ProcessInstance: Equatable, Sendable {
   package var abort: UInt64 = 0
   /// After a restart: the start event's data from now on, JSON.
   package var data: [UInt8]?
+  /// It rolls back since it was told to.
+  package var isRollingBack = false
   /// How many start events came while it was running.
   package var ignoredStarts: UInt32 = 0
 
@@ -80,6 +82,24 @@ package struct ProcessInstance: Equatable, Sendable {
 
   /// The length of its history.
   package var stepCount: Int { Int(olderSteps) + steps.count }
+
+  /// Its record was read at `place`: the steps that it brought are in that commit, and when there are enough of them the
+  /// next record begins anew.
+  mutating func wasRead(at place: UInt64) {
+    noteCommit(of: place)
+    guard steps.count >= Self.blockSteps else { return }
+    older = place
+    olderSteps += UInt32(steps.count)
+    steps = []
+  }
+
+  /// Ends its history: the next one begins with the same event, with other data.
+  mutating func restart(with data: [UInt8]) {
+    earlierSteps = nextStep
+    (steps, older, olderSteps, digest, compensations) = ([], 0, 0, 0, [])
+    self.data = data
+    isRollingBack = false
+  }
 }
 
 extension ProcessInstance {
@@ -128,6 +148,7 @@ extension ProcessInstance {
     if abort > 0 { writer.field(13, abort) }
     if let data { writer.field(14, data) }
     if ignoredStarts > 0 { writer.field(15, ignoredStarts) }
+    if isRollingBack { writer.field(16, UInt8(1)) }
   }
 
   package var bytes: [UInt8] {
@@ -173,6 +194,7 @@ extension ProcessInstance {
       case 13: instance.abort = field.integer
       case 14: instance.data = field.array
       case 15: instance.ignoredStarts = UInt32(truncatingIfNeeded: field.integer)
+      case 16: instance.isRollingBack = field.integer != 0
       default: break
       }
     }
