@@ -218,7 +218,8 @@ extension EngineCore {
 
   private func setRunning(_ scripts: Generation, number: UInt32) {
     stateCacheBytes =
-      settings.stateCacheBytes / max(1, scripts.consumers.count { $0.state != nil || $0.aggregate != nil })
+      settings.stateCacheBytes
+      / max(1, scripts.consumers.count { $0.state != nil || $0.aggregate != nil || $0.keepsInstances })
     generation = RunningGeneration(number: number, scripts: scripts)
     for index in runtimes.indices {
       let reader = control.readers[index]
@@ -236,7 +237,9 @@ extension EngineCore {
       runtimes[index].hearing = consumer.map { HearingTable(scripts.consumers[$0]) }
       runtimes[index].exactTypes = consumer.flatMap { exactTypes(of: scripts.consumers[$0]) }
       runtimes[index].forgetRead()
-      runtimes[index].hasState = consumer.map { scripts.consumers[$0].state != nil } ?? false
+      runtimes[index].keepsInstances = consumer.map { scripts.consumers[$0].keepsInstances } ?? false
+      runtimes[index].hasState =
+        runtimes[index].keepsInstances || consumer.map { scripts.consumers[$0].state != nil } ?? false
       runtimes[index].hasDefaultKey = consumer.map { scripts.consumers[$0].key.isDefault } ?? true
     }
   }

@@ -194,6 +194,7 @@ extension EngineCore {
     runtimes[index].blockedHashes = [:]
     runtimes[index].due = []
     for key in reader.blocked.all { runtimes[index].blockedHashes[key.hash(hash), default: 0] += 1 }
+    runtimes[index].wakes.rebuild(from: reader.open)
     // Their entries in `retries` are good as they are: those of keys that are gone are found stale.
     if reader.life == .forgotten { runtimes[index].consumer = nil }
     scheduleAll(of: reader)

@@ -52,6 +52,9 @@ package struct ConsumerDeclaration: Sendable {
     return aggregate == nil ? "consumer" : "aggregate"
   }
 
+  /// Whether what it remembers of a key is an instance, which may wait for a time.
+  package var keepsInstances: Bool { false }
+
   /// Whether it hears events: commands and messages are heard by those that they are for.
   package var hearsEvents: Bool { aggregate == nil && destination == nil }
 
