@@ -71,7 +71,9 @@ package struct ControlState: Equatable, Sendable {
       guard let record = InstanceRecord(fields), readers.indices.contains(Int(record.reader) - 1) else {
         throw FoldError(commit: commit, what: "an instance record of no known reader")
       }
+      let generations = pinned.isEmpty ? nil : self[reader: record.reader].open.byGeneration
       self[reader: record.reader].apply(record, commit: commit)
+      if let generations { unpin(left: generations, of: record.reader) }
     case .outcome:
       // It says what became of a command; what the reader has done is in its progress.
       guard OutcomeRecord(fields) != nil else {
@@ -131,6 +133,8 @@ package struct ControlState: Equatable, Sendable {
     guard readers.indices.contains(Int(change.reader) - 1) else {
       throw FoldError(commit: commit, what: "a change of reader \(change.reader), which was never created")
     }
+    let generations = pinned.isEmpty ? nil : self[reader: change.reader].open.byGeneration
     self[reader: change.reader].apply(change)
+    if let generations { unpin(left: generations, of: change.reader) }
   }
 }

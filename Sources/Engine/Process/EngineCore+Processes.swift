@@ -1,6 +1,6 @@
 import DequeModule
 import Events
-import LogStorage
+package import LogStorage
 import Scripts
 
 /// What the engine does for processes besides handing out their units: whom an answer is for, which older generations are
@@ -21,9 +21,21 @@ extension EngineCore {
     let address = entry.replyAddress.flatMap { $0.reader == UInt32(index + 1) ? $0 : nil }
     guard let address else { return entry.isHostEvent ? .other : .byKey }
     // What the process does not await goes by its key, whomever it answers.
-    let isHeard = entry.isHostEvent || runtimes[index].heardByAddress.contains { $0.matches(entry.type) }
+    let isHeard = entry.isHostEvent || runtimes[index].heardByAddress.contains { $0.matches(bytes: entry.type) }
     guard isHeard else { return .byKey }
     return .key(address.key.map { KeyBytes($0) } ?? .own(Position(address.start)))
+  }
+
+  /// Gives a unit that is addressed to an instance that one's key. False: the entry is for another reader.
+  func address(_ unit: inout Unit, _ entry: EntryView, in batch: Batch, _ index: Int) -> Bool {
+    switch addressee(of: entry, at: unit.position, index) {
+    case .byKey: return true
+    case .other: return false
+    case .key(let key):
+      unit.key = key.bytes.withUnsafeBytes { batch.storeKey($0) }
+      unit.keyHash = key.hash(hash)
+      return true
+    }
   }
 
   // MARK: generations
@@ -35,6 +47,13 @@ extension EngineCore {
       guard let scripts = (number == generation?.number ? generation : pinned[number])?.scripts else { return nil }
       return scripts.consumers.first { $0.process != nil && $0.name.utf8.elementsEqual(reader.name.utf8) }
     }
+  }
+
+  /// What reaches an instance by its address: the host's answers, and what it awaits.
+  static func addressed(_ declaration: ConsumerDeclaration, _ older: [ConsumerDeclaration]) -> [TypePattern] {
+    guard declaration.process != nil else { return [] }
+    let host = declaration.handlers.map(\.pattern).filter { $0.text.utf8.starts(with: NameRule.hostPrefix.utf8) }
+    return host + (older + [declaration]).flatMap { $0.process?.hears ?? [] }
   }
 
   /// The patterns that a reader hears by a declaration: of a process also those that its instances on older scripts await.
@@ -66,6 +85,7 @@ extension EngineCore {
     for index in runtimes.indices where control.readers[index].kind == .process {
       if let batch = runtimes[index].out {
         batch.makeVoid()
+        runtimes[index].out = nil
         takeApart(batch, index)
       }
       for batch in finished where batch.reader == UInt32(index + 1) {

@@ -1,4 +1,4 @@
-package import Events
+import Events
 package import Scripts
 
 /// An older generation that instances of processes still run on: its files, whose sources the log holds.
@@ -48,14 +48,17 @@ package struct PinnedGeneration: Equatable, Sendable {
 extension ControlState {
   /// A deploy is about to replace the running generation: it is kept while instances run on it.
   mutating func pinRunning() {
-    guard readers.contains(where: { $0.instancesByGeneration[generation] != nil }) else { return }
+    guard readers.contains(where: { $0.open.byGeneration[generation] != nil }) else { return }
     pinned[generation] = PinnedGeneration(files: files, preludeLevel: preludeLevel)
   }
 
-  /// The last instance may have left an older generation.
-  mutating func unpin(_ old: UInt32) {
-    guard pinned[old] != nil, !readers.contains(where: { $0.instancesByGeneration[old] != nil }) else { return }
-    pinned[old] = nil
+  /// Instances of a reader have moved on or ended: generations that none runs on any more are not kept. `before`: those
+  /// that they ran on until now.
+  mutating func unpin(left before: [UInt32: Int], of reader: UInt32) {
+    let now = self[reader: reader].open.byGeneration
+    for old in before.keys where now[old] == nil && pinned[old] != nil {
+      if !readers.contains(where: { $0.open.byGeneration[old] != nil }) { pinned[old] = nil }
+    }
   }
 
   /// The files of a generation with their sources; nil when it is neither running nor pinned.

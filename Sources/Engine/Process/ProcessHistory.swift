@@ -1,4 +1,4 @@
-package import Events
+import Events
 package import LogStorage
 
 /// Reading the steps of an instance from the records that lead to each other.

@@ -1,5 +1,6 @@
-package import Events
+import Events
 package import LogStorage
+internal import Scripts
 
 /// Lists instances of processes and tells what they have done, from a control state and the log. Blocks on the disk.
 package struct ProcessReading {
@@ -16,13 +17,6 @@ package struct ProcessReading {
     readers.first { $0.name.utf8.elementsEqual(name.utf8) }
   }
 
-  package var names: [String] { readers.map(\.name) }
-
-  /// Every process with its instances counted.
-  package var counts: [ProcessCount] { readers.map(count) }
-
-  private func count(_ reader: ReaderState) -> ProcessCount { ProcessCount(reader) }
-
   /// Nil when the query names a process that there is not.
   package func page(_ query: ProcessQuery) throws -> ProcessPage? {
     var readers = readers
@@ -31,7 +25,7 @@ package struct ProcessReading {
       readers = [reader]
     }
     var page = ProcessPage()
-    page.processes = readers.map(count)
+    page.processes = readers.map { ProcessCount($0) }
     for place in places(query, readers) {
       guard let report = try report(at: place, control[reader: place.reader]) else { continue }
       if let state = query.state, report.state != state { continue }
@@ -89,11 +83,7 @@ package struct ProcessReading {
   /// The running instance of a key, as people write keys; nil when there is none.
   package func instance(of text: String, process name: String) throws -> ProcessReport? {
     guard let reader = reader(named: name) else { return nil }
-    var keys = [KeyBytes(text)]
-    if text.utf8.first == UInt8(ascii: "#"), let position = UInt64(text.dropFirst()) {
-      keys.append(.own(Position(position)))
-    }
-    for key in keys {
+    for key in Set([KeyBytes(text), KeyBytes(written: text)]) {
       let keyHash = key.hash(log.identity.hash)
       guard let commit = reader.states[keyHash] else { continue }
       let state = try KeyState.read(key, keyHash, reader: reader.number, at: commit, in: log)
@@ -163,5 +153,40 @@ extension ProcessInstance {
   /// The steps that its record brought are in that record's commit.
   mutating func noteCommit(of place: UInt64) {
     for index in steps.indices where steps[index].commit == 0 { steps[index].commit = place >> 8 }
+  }
+}
+
+extension ControlState {
+  /// Names of the processes that are declared, or have left instances.
+  package var processNames: [String] {
+    readers.filter { $0.kind == .process && $0.life != .forgotten }.map(\.name)
+  }
+
+  package func hasProcess(named name: String) -> Bool {
+    processNames.contains { $0.utf8.elementsEqual(name.utf8) }
+  }
+
+  /// The name of a process that was probably meant by one that there is not.
+  package func processName(near name: String) -> String? { NearestName.of(name, among: processNames) }
+
+  /// Generations before the running one that instances run on.
+  package var olderGenerations: [UInt32] {
+    Set(readers.flatMap { $0.open.byGeneration.keys }).filter { $0 != generation }.sorted()
+  }
+
+  /// Every process with its instances counted.
+  package var processCounts: [ProcessCount] {
+    readers.filter { $0.kind == .process && $0.life != .forgotten }.map { ProcessCount($0) }
+  }
+}
+
+extension KeyBytes {
+  /// A key as people write it: `#12` stands for the event at position 12 itself.
+  package init(written text: String) {
+    if text.utf8.first == UInt8(ascii: "#"), let position = UInt64(text.dropFirst()) {
+      self = .own(Position(position))
+    } else {
+      self.init(text)
+    }
   }
 }

@@ -1,4 +1,4 @@
-package import Events
+import Events
 
 /// One step of an instance of a process: what it was resumed with, and what it did until it waited again.
 package struct ProcessStep: Equatable, Sendable {

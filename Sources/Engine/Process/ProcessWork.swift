@@ -9,8 +9,13 @@ struct ProcessWork {
   /// The unit's index in the batch.
   let index: Int
   let key: KeyBytes
+  /// The event of the unit; nil: it is a wake.
+  let heard: HeardEntry?
+  private let step: InstanceStep
   /// Nil: none runs for the key.
   var instance: ProcessInstance?
+  /// As the unit has found it: where it started, and the last that it had heard.
+  private(set) var before: (start: UInt64, heard: UInt64)?
   /// Stands where the instance's history ends; nil: it is not at hand, and is made by a replay.
   var live: ProcessRuns.Kept?
   /// Whether the log is to be told of the instance.
@@ -18,8 +23,25 @@ struct ProcessWork {
   /// What the steps wrote.
   var log: [LogLine] = []
 
-  init(_ batch: Batch, _ shard: Shard, _ index: Int, _ key: KeyBytes, _ instance: ProcessInstance?) {
-    (self.batch, self.shard, self.index, self.key, self.instance) = (batch, shard, index, key, instance)
+  init(_ batch: Batch, _ shard: Shard, _ step: InstanceStep) {
+    (self.batch, self.shard, self.index, self.key, self.step) = (batch, shard, step.index, step.key, step)
+    let position = step.unit.position
+    heard = step.entry.map { entry in
+      HeardEntry(
+        entry, position,
+        recorded: shard.readBack[step.index]?.commit(of: Position(position)).time ?? step.unit.recorded)
+    }
+  }
+
+  /// Nothing is heard, but a time has come. A wake that failed is tried again as the event that started the instance, which
+  /// it has heard long since.
+  var isWake: Bool {
+    step.reason != nil || before.map { step.unit.position <= $0.heard } ?? false
+  }
+
+  mutating func begin(with found: ProcessInstance?) {
+    instance = found
+    before = found.map { ($0.start, $0.heard) }
   }
 
   var runKey: ProcessRuns.Key { ProcessRuns.Key(reader: batch.reader, key: key) }
@@ -50,10 +72,10 @@ extension ProcessWork {
       if type.equals(HostEvent.process) { return .verb }
     }
     guard let process = declaration?.process else { return nil }
-    guard instance != nil else { return process.starts.contains { $0.matches(type) } ? .start : nil }
-    if process.aborts.contains(where: { $0.matches(type) }) { return .abort }
-    if process.hears.contains(where: { $0.matches(type) }) { return .heard }
-    return process.starts.contains { $0.matches(type) } ? .start : nil
+    guard instance != nil else { return process.starts.contains { $0.matches(bytes: type) } ? .start : nil }
+    if process.aborts.contains(where: { $0.matches(bytes: type) }) { return .abort }
+    if process.hears.contains(where: { $0.matches(bytes: type) }) { return .heard }
+    return process.starts.contains { $0.matches(bytes: type) } ? .start : nil
   }
 
   /// Of the generation that the instance runs on.

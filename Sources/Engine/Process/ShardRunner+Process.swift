@@ -6,42 +6,69 @@ import Scripts
 extension ShardRunner {
   /// Handles a unit: brings the instance of its key up to its commit time, gives it the event, and resumes it until it
   /// waits for what is not there.
-  mutating func advance(
-    _ unit: Unit, _ entry: EntryView, _ index: Int, _ batch: Batch, _ shard: Shard
-  ) throws(CallError) {
-    let key = batch.key(of: unit, entry: entry)
+  mutating func runProcess(_ step: InstanceStep, _ batch: Batch, _ shard: Shard) throws(CallError) {
+    var work = ProcessWork(batch, shard, step)
+    let mark = shard.effects.mark
     do throws(CallError) {
-      let before = try instance(of: key, unit, entry, batch, shard)
-      var work = ProcessWork(batch, shard, index, key, before)
-      if let instance = before { work.live = kept(work, instance.digest) }
-      try handle(unit, entry, &work)
-      if work.hasChanged { note(work, after: unit, batch, shard) }
-      if let live = work.live, work.instance != nil { keep(live, work) }
-      if !work.log.isEmpty { shard.logs.append((index, work.log)) }
+      work.begin(with: try instance(of: step, shard))
+      try handle(step, &work)
     } catch {
       var error = error
-      error.key = key
+      error.key = step.key
+      if work.isWake { error.wake = failedWake(step, work) }
       throw error
     }
+    if work.hasChanged {
+      var state = step.state
+      state.take(work.instance)
+      note(state, after: step, shard)
+      shard.processes[step.key] = work.instance
+    }
+    if let live = work.live, work.instance != nil { keep(live, work) }
+    if !work.log.isEmpty { shard.logs.append((step.index, work.log)) }
+    precondition(work.hasChanged || shard.effects.mark == mark, "effects belong to a step")
   }
 
-  private mutating func handle(_ unit: Unit, _ entry: EntryView, _ work: inout ProcessWork) throws(CallError) {
-    let heard = HeardEntry(
-      entry, unit.position,
-      recorded: work.shard.readBack[work.index]?.commit(of: Position(unit.position)).time ?? unit.recorded)
-    // A wake that failed is tried again as the event that the instance has heard long since.
-    let isWake = unit.isWake || work.instance.map { unit.position <= $0.heard } ?? false
-    if work.instance != nil { try settleGeneration(&work) }
-    try passDeadlines(before: isWake ? .max : heard.recorded, &work)
-    if !isWake { try hear(heard, &work) }
+  private mutating func handle(_ step: InstanceStep, _ work: inout ProcessWork) throws(CallError) {
+    if let instance = work.instance {
+      if work.isWake, let seconds = givenUpSeconds(of: step.place, work.batch) {
+        throw CallError(
+          kind: .time, message: "the call did not come back from one library function within \(seconds) s")
+      }
+      work.live = kept(work, instance.digest)
+      try settleGeneration(&work)
+    }
+    guard !work.isWake, let heard = work.heard else { return try passDeadlines(before: .max, &work) }
+    try passDeadlines(before: heard.recorded, &work)
+    try hear(heard, &work)
+  }
+
+  /// The instance that runs for the key, as the log or an earlier unit of the shard has left it.
+  private func instance(of step: InstanceStep, _ shard: Shard) throws(CallError) -> ProcessInstance? {
+    guard let bytes = step.state.json else { return nil }
+    var instance = shard.processes[step.key]
+    if instance == nil {
+      instance = ProcessInstance(bytes)
+      instance?.wasRead(at: step.state.place)
+    }
+    guard var instance else {
+      throw CallError(kind: .host, message: "the record of the instance makes no sense; run moondance log verify")
+    }
+    instance.wait.deadline = step.state.deadline
+    return instance
+  }
+
+  /// A call at a deadline is kept, when it fails, under the event that started the instance.
+  private func failedWake(_ step: InstanceStep, _ work: ProcessWork) -> FailedWake? {
+    guard let start = work.before?.start, step.state.place > 0 else { return nil }
+    return FailedWake(place: step.place, position: start, chunk: try? log.chunk(holding: Position(start)))
   }
 
   /// Wakes the instance as often as a time that it waits for has passed.
   private mutating func passDeadlines(before time: Int64, _ work: inout ProcessWork) throws(CallError) {
     var limit = time
     while let deadline = work.instance?.wait.deadline, deadline < limit {
-      let wait = try step(.timeout, nil, &work)
-      try goOn(wait, &work)
+      try goOn(step(.timeout, nil, &work), &work)
       // What it waits for next, on the clock of this very turn, is for a wake of its own.
       limit = min(limit, work.batch.now)
     }
@@ -101,7 +128,7 @@ extension ShardRunner {
   /// Makes the coroutine of a new history and lets it run to its first wait.
   private mutating func start(_ heard: HeardEntry, _ work: inout ProcessWork) throws(CallError) {
     guard let consumer = work.consumer else { throw Self.undeclared(work) }
-    let run = try processWorker(for: work.generation).scripts.makeRun(consumer: consumer)
+    let run = try worker(for: work.generation).scripts.makeRun(consumer: consumer)
     let start = heard.copy(hash: hash, data: work.instance?.data)
     work.live = ProcessRuns.Kept(run: run, digest: 0, start: start, cause: start)
     try goOn(step(.start, nil, &work), &work)
@@ -173,7 +200,7 @@ extension ShardRunner {
       case .outcome, .answer:
         work.instance!.wait = ProcessInstance.Wait(kind: wait.isOutcome ? .outcome : .answer, since: work.batch.now)
         return
-      case .events(_, _, let within), .sleep(let within as Int64?):
+      case .events, .sleep:
         work.instance!.wait = ProcessInstance.Wait(wait, since: work.batch.now)
         if work.instance!.abort > 0 {
           let position = work.instance!.abort
@@ -181,12 +208,29 @@ extension ShardRunner {
           wait = try step(.abort, find(position, work), &work)
         } else if let next = fitting(work.instance!) {
           wait = try stepFromMailbox(next, nil, &work)
-        } else if let within, within <= 0 {
+        } else if wait.isOver {
           wait = try step(.timeout, nil, &work)
         } else {
           return
         }
       }
     }
+  }
+}
+
+extension InstanceStep {
+  /// The record that the instance is at.
+  var place: InstancePlace { InstancePlace(keyHash: unit.keyHash, place: state.place) }
+}
+
+extension KeyState {
+  /// What the log is to say of an instance; nil: it has ended.
+  mutating func take(_ instance: ProcessInstance?) {
+    version = 1
+    guard let instance else {
+      (json, deadline, generation, life) = (nil, nil, 0, .ended)
+      return
+    }
+    (json, deadline, generation, life) = (instance.bytes, instance.wait.deadline, instance.generation, .open)
   }
 }

@@ -22,7 +22,7 @@ extension ShardRunner {
     let position = kind == .start ? live.start.position : heard?.position ?? 0
     let input = try input(kind, heard, live, work)
     if let heard { live.cause = heard }
-    let worker = try processWorker(for: work.generation)
+    let worker = try worker(for: work.generation)
     mark.begin(work.index)
     let outcome = worker.scripts.step(
       live.run, input.value, context(live, recorded: heard?.recorded, now: work.batch.now, work.instance!.nextStep, work),
@@ -162,9 +162,9 @@ extension ShardRunner {
     let instance = work.instance!
     let history = try history(of: instance, work)
     guard let consumer = generation.consumer(like: work.batch) else { throw Self.undeclared(work) }
-    let worker = try processWorker(for: generation)
+    let worker = try worker(for: generation)
     let start = try find(instance.start, work).copy(hash: hash, data: instance.data)
-    var live = ProcessRuns.Kept(run: try worker.scripts.makeRun(consumer: consumer), digest: 0, start: start, cause: start)
+    var live = ProcessRuns.Kept(run: worker.scripts.makeRun(consumer: consumer), digest: 0, start: start, cause: start)
     let scratch = EntryBatch(hash: hash, capacity: 1024)
     var wait: ProcessWait?
     for (index, step) in history.enumerated() {
@@ -297,6 +297,14 @@ extension ShardRunner {
 }
 
 extension ProcessWait {
+  /// It was for what is there already, or for no time at all.
+  var isOver: Bool {
+    switch self {
+    case .events(_, _, let within): within.map { $0 <= 0 } ?? false
+    case .sleep(let time): time <= 0
+    case .outcome, .answer, .ended: false
+    }
+  }
   var isOutcome: Bool { if case .outcome = self { true } else { false } }
   var isEnd: Bool { if case .ended = self { true } else { false } }
 }

@@ -1,5 +1,6 @@
 internal import Engine
 internal import Events
+internal import HTTPTypes
 internal import HummingbirdCore
 internal import NIOCore
 internal import Wire
@@ -144,7 +145,7 @@ struct ProcessRoute: Sendable {
     let control = await services.host.control()
     guard control.hasProcess(named: name) else { throw await services.unknownProcess(name, control) }
     switch await services.host.resolve(
-      .retry, .all(consumer: name, key: KeyBytes(text: key)), in: .consumers, by: by)
+      .retry, .all(consumer: name, key: KeyBytes(written: key)), in: .consumers, by: by)
     {
     case .done(let receipt):
       return Answer(
@@ -168,7 +169,7 @@ extension DoorServices {
     }
     let names = control.processNames
     let advice =
-      if let near = NearestProcess.of(name, among: names) {
+      if let near = control.processName(near: name) {
         "Did you mean \"\(near)\"?"
       } else if names.isEmpty {
         "No script declares one."

@@ -71,8 +71,4 @@ extension Timestamp {
     write(microseconds, into: &writer)
     return writer.bytes.text
   }
-
-  private static func write(_ microseconds: Int64, into writer: inout ByteWriter) {
-    write(microseconds: microseconds, into: &writer)
-  }
 }

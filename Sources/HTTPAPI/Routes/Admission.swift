@@ -16,6 +16,7 @@ enum Admission {
   /// A change by an operator; `by` for the log.
   case act(Operation, [UInt8], by: String)
   case view(Operation, ViewRequest)
+  case process(Operation, ProcessRequest, by: String)
   /// A request to a source.
   case receive(SourceRoute)
   case other(Operation, [UInt8], EventQuery)
@@ -46,6 +47,7 @@ enum Admission {
     case .state: .getState
     case .receive: .receive
     case .letters(let query): query.scope == .destinations ? .listOutbox : .listDeadLetters
+    case .process(let operation, _, _): operation
     case .act(let operation, _, _), .view(let operation, _), .other(let operation, _, _): operation
     }
   }
@@ -71,6 +73,13 @@ enum Admission {
           try checkType(head)
         }
         return .view(operation, request)
+      }
+      if let request = try ProcessRequest(operation, target) {
+        if operation.method == .post {
+          try checkEncoding(head)
+          try checkType(head)
+        }
+        return .process(operation, request, by: services.access.sender(of: head))
       }
       let accepted = head.headerFields[.accept].map(EventForm.media)
       let follows = operation == .listEvents && accepted == "text/event-stream"
