@@ -44,11 +44,12 @@ final class LogThread: Sendable {
 
   private func loop() {
     var jobs: [Job] = []
+    var recent = RecentChunks()
     while true {
       _ = inbox.waitAndTakeAll(into: &jobs)
       for job in jobs {
         switch job {
-        case .fetch(let request): answer(work.fetch(request))
+        case .fetch(let request): answer(work.fetch(request, recent: &recent))
         case .lookUp(let request): answer(work.lookUp(request))
         case .read(let request): answer(work.read(request))
         case .timers(let request): answer(work.read(request))

@@ -31,6 +31,10 @@ package struct FetchRequest: Sendable {
   package var reader: UInt32
   package var from: UInt64
   package var through: UInt64
+  /// The hashes of the types that the reader hears; nil: it hears types by their beginnings, or too many to look up.
+  package var types: [UInt64]?
+  /// The generation that hears so.
+  package var hearing: UInt32
 }
 
 package struct LookupRequest: Sendable {

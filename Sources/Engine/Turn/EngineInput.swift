@@ -38,7 +38,9 @@ package enum EngineInput: Sendable {
 }
 
 package enum FetchResult: Sendable {
-  case chunk(LogChunk)
+  /// What was read from a position on, for the hearing of that number: nothing is heard before the position `before`, which
+  /// lies in the chunk. Nil: nothing is heard in all that was asked for.
+  case chunk(LogChunk?, from: UInt64, before: UInt64, hearing: UInt32)
   case failed(String)
 }
 
