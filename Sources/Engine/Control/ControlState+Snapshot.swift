@@ -29,6 +29,7 @@ extension ControlState {
         generation.encode(into: &writer)
       }
     }
+    if !timers.isEmpty { writer.field(9) { timers.encode(into: &$0) } }
   }
 
   /// Nil when the bytes are of another version or damaged.
@@ -62,6 +63,9 @@ extension ControlState {
       case 21:
         guard let (number, generation) = PinnedGeneration.read(field.fields) else { return nil }
         pinned[number] = generation
+      case 9:
+        guard let read = PendingTimers(snapshot: field.fields) else { return nil }
+        timers = read
       default: return nil
       }
     }

@@ -35,6 +35,8 @@ package struct ProcessInstance: Equatable, Sendable {
     /// Of `events`.
     package var types: [String] = []
     package var all = false
+    /// Of `outcome` and `answer`: the step that has asked.
+    package var asker: UInt32 = 0
   }
 
   /// Why it is still on an older generation.
@@ -64,11 +66,9 @@ package struct ProcessInstance: Equatable, Sendable {
   /// The lines of the compensations that a rollback would run, the last first.
   package var compensations: [UInt32] = []
   package var stays: Stay?
-  /// What tells it to roll back as soon as it has the answer that it waits for.
-  package var abort: UInt64 = 0
   /// After a restart: the start event's data from now on, JSON.
   package var data: [UInt8]?
-  /// It rolls back since it was told to.
+  /// It was told to roll back.
   package var isRollingBack = false
   /// How many start events came while it was running.
   package var ignoredStarts: UInt32 = 0
@@ -113,6 +113,7 @@ extension ProcessInstance {
       if let deadline = wait.deadline { writer.field(3, deadline) }
       for type in wait.types { writer.field(4, type) }
       if wait.all { writer.field(5, UInt8(1)) }
+      if wait.asker > 0 { writer.field(6, wait.asker) }
     }
     if !steps.isEmpty {
       writer.field(5) { writer in
@@ -145,7 +146,6 @@ extension ProcessInstance {
         writer.field(3, stays.what)
       }
     }
-    if abort > 0 { writer.field(13, abort) }
     if let data { writer.field(14, data) }
     if ignoredStarts > 0 { writer.field(15, ignoredStarts) }
     if isRollingBack { writer.field(16, UInt8(1)) }
@@ -191,7 +191,6 @@ extension ProcessInstance {
         guard let lines = list(field.value, of: 4, { $0.integer(UInt32.self, at: 0) }) else { return nil }
         instance.compensations = lines
       case 12: instance.stays = Stay(field.fields)
-      case 13: instance.abort = field.integer
       case 14: instance.data = field.array
       case 15: instance.ignoredStarts = UInt32(truncatingIfNeeded: field.integer)
       case 16: instance.isRollingBack = field.integer != 0
@@ -225,6 +224,7 @@ extension ProcessInstance.Wait {
       case 3: deadline = Int64(bitPattern: field.integer)
       case 4: types.append(field.text)
       case 5: all = field.integer != 0
+      case 6: asker = UInt32(truncatingIfNeeded: field.integer)
       default: break
       }
     }

@@ -38,4 +38,6 @@ final class ProcessRuns {
     recent[key] = kept
     if recent.count > most { (before, recent) = (recent, [:]) }
   }
+
+  func removeAll() { (recent, before) = ([:], [:]) }
 }

@@ -109,7 +109,7 @@ extension ShardRunner {
   /// Whether an answer is to what the instance waits for, and not to what one before it with the same key has asked.
   private func isAnswer(_ entry: EntryView, to instance: ProcessInstance) -> Bool {
     guard let address = entry.replyAddress else { return false }
-    return address.start == instance.start && address.step + 1 == instance.nextStep
+    return address.start == instance.start && address.step == instance.wait.asker
   }
 
   private func noteHeard(_ heard: HeardEntry, _ work: inout ProcessWork) {
@@ -149,12 +149,13 @@ extension ShardRunner {
 
   private mutating func abort(_ heard: HeardEntry, _ work: inout ProcessWork) throws(CallError) {
     // One rollback is enough.
-    if work.instance!.abort > 0 || work.instance!.isRollingBack { return }
+    if work.instance!.isRollingBack { return }
     noteHeard(heard, &work)
-    switch work.instance!.wait.kind {
-    case .outcome, .answer: work.instance!.abort = heard.position
-    case .events, .sleep: try goOn(step(.abort, heard, &work), &work)
-    }
+    let before = work.instance!.wait
+    let wait = try step(.abort, heard, &work)
+    // It has the answer that it waits for before it rolls back.
+    if before.kind == .outcome || before.kind == .answer { return }
+    try goOn(wait, &work)
   }
 
   private mutating func obey(_ heard: HeardEntry, _ work: inout ProcessWork) throws(CallError) {
@@ -198,15 +199,12 @@ extension ShardRunner {
         work.live = nil
         return
       case .outcome, .answer:
-        work.instance!.wait = ProcessInstance.Wait(kind: wait.isOutcome ? .outcome : .answer, since: work.batch.now)
+        work.instance!.wait = ProcessInstance.Wait(wait, since: work.batch.now)
+        work.instance!.wait.asker = work.instance!.nextStep - 1
         return
       case .events, .sleep:
         work.instance!.wait = ProcessInstance.Wait(wait, since: work.batch.now)
-        if work.instance!.abort > 0 {
-          let position = work.instance!.abort
-          work.instance!.abort = 0
-          wait = try step(.abort, find(position, work), &work)
-        } else if let next = fitting(work.instance!) {
+        if let next = fitting(work.instance!) {
           wait = try stepFromMailbox(next, nil, &work)
         } else if wait.isOver {
           wait = try step(.timeout, nil, &work)

@@ -24,9 +24,9 @@ extension ShardRunner {
     if let heard { live.cause = heard }
     let worker = try worker(for: work.generation)
     mark.begin(work.index)
-    let outcome = worker.scripts.step(
-      live.run, input.value, context(live, recorded: heard?.recorded, now: work.batch.now, work.instance!.nextStep, work),
-      into: effects)
+    let outcome = withContext(live, heard, now: work.batch.now, work.instance!.nextStep, work) {
+      worker.scripts.step(live.run, input.value, $0, into: effects)
+    }
     mark.end()
     withExtendedLifetime(input) {}
     if worker.scripts.isDead { drop(worker.scripts) }
@@ -64,13 +64,18 @@ extension ShardRunner {
     return try step(.event, heard, &work)
   }
 
-  private func context(
-    _ live: ProcessRuns.Kept, recorded: Int64?, now: Int64, _ step: UInt32, _ work: ProcessWork
-  ) -> StepContext {
-    StepContext(
-      start: live.start.view, startPosition: Position(live.start.position), cause: live.cause.view,
-      causePosition: Position(live.cause.position), recorded: recorded ?? live.cause.recorded, now: now,
-      key: work.key.bytes, readerNumber: work.batch.reader, step: step)
+  private func withContext<Result>(
+    _ live: ProcessRuns.Kept, _ heard: HeardEntry?, now: Int64, _ step: UInt32, _ work: ProcessWork,
+    _ body: (StepContext) -> Result
+  ) -> Result {
+    work.key.bytes.withUnsafeBytes { key in
+      body(
+        StepContext(
+          start: live.start.view, startPosition: Position(live.start.position), cause: live.cause.view,
+          causePosition: Position(live.cause.position), recorded: live.cause.recorded, now: now,
+          key: KeyBytes.isOwn(key) ? UnsafeRawBufferPointer(start: nil, count: 0) : key,
+          readerNumber: work.batch.reader, step: step))
+    }
   }
 
   // MARK: what a step begins with
@@ -174,10 +179,9 @@ extension ShardRunner {
       if let heard { live.cause = heard }
       scratch.truncate(to: (0, 0))
       mark.begin(work.index)
-      let outcome = worker.scripts.step(
-        live.run, input.value,
-        context(
-          live, recorded: heard?.recorded, now: step.now, instance.earlierSteps + UInt32(index), work), into: scratch)
+      let outcome = withContext(live, heard, now: step.now, instance.earlierSteps + UInt32(index), work) {
+        worker.scripts.step(live.run, input.value, $0, into: scratch)
+      }
       mark.end()
       withExtendedLifetime(input) {}
       if worker.scripts.isDead { drop(worker.scripts) }
@@ -286,8 +290,13 @@ extension ShardRunner {
   }
 
   func keep(_ live: ProcessRuns.Kept, _ work: ProcessWork) {
-    existing(work.generation)?.runs.keep(live, work.runKey)
+    guard let worker = existing(work.generation), !worker.scripts.isDead else { return }
+    if worker.scripts.memory > Self.mostRunBytes { worker.runs.removeAll() }
+    worker.runs.keep(live, work.runKey)
   }
+
+  /// Bytes that scripts and coroutines hold in a worker before the coroutines are let go of: a quarter of what they may.
+  private static var mostRunBytes: Int { 16 << 20 }
 
   static func undeclared(_ work: ProcessWork) -> CallError {
     CallError(
@@ -305,7 +314,6 @@ extension ProcessWait {
     case .outcome, .answer, .ended: false
     }
   }
-  var isOutcome: Bool { if case .outcome = self { true } else { false } }
   var isEnd: Bool { if case .ended = self { true } else { false } }
 }
 

@@ -29,7 +29,7 @@ extension ProcessList.Instance {
       stays: instance.stays.map { .init(generation: $0.generation, step: Int($0.step) + 1, why: $0.what) },
       start: instance.start, steps: instance.stepCount, waitsFor: ProcessList.Wait(instance.wait),
       compensations: instance.compensations.map { Int($0) },
-      isRollingBack: instance.isRollingBack || instance.abort > 0, heard: instance.mailbox.count,
+      isRollingBack: instance.isRollingBack, heard: instance.mailbox.count,
       alreadyRunning: Int(instance.ignoredStarts),
       deadLetter: report.state == .stuck ? report.failure?.description : nil,
       nextTry: report.nextTry.map { Timestamp.text($0) })

@@ -52,6 +52,7 @@ enum Operation: String, CaseIterable, Sendable {
   case rebuildView
   case receive
   case listSources
+  case listTimers
   case reload
   case live
   case ready
@@ -159,6 +160,7 @@ enum Operation: String, CaseIterable, Sendable {
     case .rebuildView: "/views/{name}/rebuild"
     case .receive: "/in/{name}"
     case .listSources: "/sources"
+    case .listTimers: "/timers"
     case .reload: "/reload"
     case .live: "/health/live"
     case .ready: "/health/ready"
@@ -201,6 +203,7 @@ enum Operation: String, CaseIterable, Sendable {
     case .listDeadLetters: LetterListQuery.names
     case .listOutbox: LetterListQuery.outboxNames
     case .listProcesses: ProcessRequest.names
+    case .listTimers: TimerListQuery.names
     case .queryView: ViewRequest.names
     case .getDocument: ViewRequest.documentNames
     case .sendCommand: CommandRoute.queryNames
