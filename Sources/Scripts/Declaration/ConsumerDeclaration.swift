@@ -22,13 +22,15 @@ package struct ConsumerDeclaration: Sendable {
   package let aggregate: AggregateDeclaration?
   /// Of a destination: where its messages go. It has one handler, for the messages of its name, and no function.
   package let destination: DestinationDeclaration?
+  /// Of a rule: its handlers are the types that it hears, and no functions.
+  package let rule: RuleDeclaration?
   private let hearing: Hearing
 
   init(
     name: String, file: String, line: Int, scriptHash: ContentHash, from: Start, retry: RetryPolicy,
     exhausted: Exhausted, key: KeyRule, state: StateDeclaration? = nil, reads: [String] = [],
     handlers: [HandlerDeclaration], aggregate: AggregateDeclaration? = nil,
-    destination: DestinationDeclaration? = nil
+    destination: DestinationDeclaration? = nil, rule: RuleDeclaration? = nil
   ) {
     self.name = name
     self.file = file
@@ -43,17 +45,19 @@ package struct ConsumerDeclaration: Sendable {
     self.handlers = handlers
     self.aggregate = aggregate
     self.destination = destination
+    self.rule = rule
     hearing = Hearing(handlers.map(\.pattern))
   }
 
   /// The word that declares it.
   package var word: String {
     if destination != nil { return "destination" }
+    if rule != nil { return "rule" }
     return aggregate == nil ? "consumer" : "aggregate"
   }
 
   /// Whether what it remembers of a key is an instance, which may wait for a time.
-  package var keepsInstances: Bool { false }
+  package var keepsInstances: Bool { rule?.keepsInstances ?? false }
 
   /// Whether it hears events: commands and messages are heard by those that they are for.
   package var hearsEvents: Bool { aggregate == nil && destination == nil }

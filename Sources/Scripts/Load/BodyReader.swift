@@ -1,7 +1,7 @@
 internal import Events
 internal import LuaRuntime
 
-/// Turns the body of a `consumer`, an `aggregate` or a `destination` into a declaration, or says what is
+/// Turns the body of a `consumer`, a `rule`, an `aggregate` or a `destination` into a declaration, or says what is
 /// wrong with it and where.
 struct BodyReader: DeclarationReader {
   let declared: LoadRun.Declared
@@ -21,10 +21,15 @@ struct BodyReader: DeclarationReader {
   mutating func read() -> LoadedConsumer? {
     var parts = Parts()
     parts.retry = usualRetry
-    let entryHint = isDestination ? Self.placeHint : isAggregate ? Self.commandsHint : Self.onHint
+    let entryHint = isRule ? Self.whenHint : isDestination ? Self.placeHint : isAggregate ? Self.commandsHint : Self.onHint
     guard readBody(entryHint: entryHint, { $0.read($1, $2, &parts) }) else { return nil }
     var destination: DestinationDeclaration?
-    if isDestination {
+    var rule: RuleDeclaration?
+    if isRule {
+      rule = finishRule(parts.choreography)
+      let patterns = Self.patterns(of: parts.choreography)
+      checkKeyTypes(parts, heard: patterns)
+    } else if isDestination {
       destination = finishDestination(parts.destination)
     } else if parts.handlers.isEmpty, errors.isEmpty {
       if isAggregate {
@@ -33,7 +38,7 @@ struct BodyReader: DeclarationReader {
         fail([], "\(title) hears nothing", Self.onHint)
       }
     }
-    checkKeyTypes(parts)
+    if !isRule { checkKeyTypes(parts, heard: parts.handlers.map(\.declaration.pattern)) }
     let state = parts.state.finish(name: title)
     for problem in parts.state.problems { fail(problem.path, problem.what, problem.hint) }
     guard errors.isEmpty else { return nil }
@@ -41,11 +46,13 @@ struct BodyReader: DeclarationReader {
       name: declared.name, file: declared.file, line: declared.line, scriptHash: scriptHash, from: parts.from,
       retry: parts.retry, exhausted: parts.exhausted, key: parts.rule, state: state?.declaration,
       reads: parts.reads,
-      handlers: isDestination ? [ownMessages] : parts.handlers.map(\.declaration),
-      aggregate: isAggregate ? parts.aggregate : nil, destination: destination)
+      handlers: isDestination
+        ? [ownMessages] : isRule ? rolesOf(parts.choreography) : parts.handlers.map(\.declaration),
+      aggregate: isAggregate ? parts.aggregate : nil, destination: destination, rule: rule)
     return LoadedConsumer(
       declaration: declaration, handlers: parts.handlers.map(\.function), key: parts.key,
-      upgrades: state?.upgrades ?? [:], folds: parts.folds.map(\.function))
+      upgrades: state?.upgrades ?? [:], folds: parts.folds.map(\.function),
+      rule: parts.choreography.functions)
   }
 
   typealias Handler = (declaration: HandlerDeclaration, function: LuaRef)
@@ -63,6 +70,8 @@ struct BodyReader: DeclarationReader {
     var initial: [UInt8] = Array("{}".utf8)
     var folds: [Handler] = []
     var destination = DestinationParts()
+    /// Of a rule.
+    var choreography = RuleParts()
 
     var aggregate: AggregateDeclaration {
       AggregateDeclaration(initial: initial, folds: folds.map(\.declaration))
@@ -70,9 +79,15 @@ struct BodyReader: DeclarationReader {
   }
 
   private var isAggregate: Bool { declared.word == "aggregate" }
+  private var isRule: Bool { declared.word == "rule" }
   private var isDestination: Bool { declared.word == "destination" }
 
   private var usualRetry: RetryPolicy { isDestination ? .delivery : .standard }
+
+  /// What a rule hears.
+  private func rolesOf(_ parts: RuleParts) -> [HandlerDeclaration] {
+    Self.patterns(of: parts).map { HandlerDeclaration(pattern: $0, line: declared.line) }
+  }
 
   /// What a destination hears.
   private var ownMessages: HandlerDeclaration {
@@ -82,6 +97,7 @@ struct BodyReader: DeclarationReader {
   private static let onHint = "write on = { OrderPlaced = function(event) … end }"
 
   private mutating func read(_ name: String, _ value: LuaSlot, _ parts: inout Parts) {
+    if isRule { return readRule(name, value, &parts) }
     if isAggregate { return readAggregate(name, value, &parts) }
     if isDestination { return readDestination(name, value, &parts) }
     switch name {
@@ -125,8 +141,7 @@ struct BodyReader: DeclarationReader {
   }
 
   /// A key for a type that is not heard was meant for another.
-  private mutating func checkKeyTypes(_ parts: Parts) {
-    let heard = parts.handlers.map(\.declaration.pattern)
+  private mutating func checkKeyTypes(_ parts: Parts, heard: [TypePattern]) {
     for problem in KeyReader.unheard(parts.rule, heard: heard, by: declared.name) { fail(problem) }
   }
 
@@ -155,7 +170,7 @@ struct BodyReader: DeclarationReader {
 
   // MARK: from, retry, exhausted
 
-  private mutating func readFrom(_ value: LuaSlot, _ parts: inout Parts) {
+  mutating func readFrom(_ value: LuaSlot, _ parts: inout Parts) {
     if let position = value.integer, position > 0 {
       parts.from = .position(Position(UInt64(position)))
     } else if value.text == "now" {
