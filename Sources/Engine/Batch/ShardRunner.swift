@@ -172,6 +172,7 @@ package struct ShardRunner {
     _ unit: Unit, _ entry: EntryView, _ index: Int, _ batch: Batch, _ shard: Shard
   ) throws(CallError) {
     if let work = batch.aggregate { return try decide(unit, entry, index, batch, work, shard) }
+    if let rule = batch.rule { return try answer(unit, entry, index, batch, rule, shard) }
     guard let (handler, recorded) = heard(unit, entry, index, batch, shard) else { return }
     let ready = try worker(for: unit, entry, batch)
     var state: KeyState?
@@ -286,7 +287,7 @@ package struct ShardRunner {
     }
   }
 
-  private mutating func worker(for generation: RunningGeneration) throws(CallError) -> Worker {
+  mutating func worker(for generation: RunningGeneration) throws(CallError) -> Worker {
     for entry in workers where entry.generation == generation.number { return entry }
     do {
       let scripts = try generation.scripts.makeWorker(

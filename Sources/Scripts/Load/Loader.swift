@@ -370,7 +370,7 @@ extension Loader {
   /// `event.price` in a handler, where `event.data.price` was probably meant.
   private func fieldWarnings(_ file: SourceFile, _ facts: SourceFacts, _ loaded: LoadedScripts) -> [String] {
     let handlers = Set(
-      loaded.consumers.filter { $0.declaration.file == file.path && $0.declaration.hearsEvents }.flatMap {
+      loaded.consumers.filter { $0.declaration.file == file.path && $0.declaration.hearsEvents && $0.declaration.rule == nil }.flatMap {
         $0.declaration.handlers.map(\.line)
       })
     let folds = Set(

@@ -5,7 +5,7 @@ extension Loader {
     for (consumer, rule) in loaded.rules {
       switch rule.effect {
       case .send(let command)?:
-        if loaded.owners[command] != nil { continue }
+        if Array(command.utf8).withUnsafeBytes({ loaded.owners[$0] }) != nil { continue }
         let near = loaded.owners.near(command).map { "did you mean \($0)?" }
         report(
           error(

@@ -73,6 +73,26 @@ package struct RuleDeclaration: Sendable, Hashable {
     return types + [otherwise, cleared].compactMap { $0 }
   }
 
+  /// The rule as a sentence, for people.
+  package var summary: String {
+    let types = when.map(\.description).joined(separator: shape == .join ? " and " : " or ")
+    var text = "when \(types)"
+    if hasWhere { text += " where …" }
+    if shape == .count { text += ", \(count)\(of.map { " of the last \($0)" } ?? " times")" }
+    if !unless.isEmpty { text += ", unless \(unless.map(\.description).joined(separator: " or "))" }
+    if let within { text += " within \(Span.text(within))" }
+    switch effect {
+    case .emit(let type)?: text += ": emit \(type)"
+    case .after(let span, let type)?: text += ": emit \(type) after \(Span.text(span))"
+    case .send(let command)?: text += ": send \(command)"
+    case .publish(let destination)?: text += ": publish to \(destination)"
+    case nil: break
+    }
+    if let otherwise { text += "\(effect == nil ? ": " : ", ")otherwise emit \(otherwise)" }
+    if let cleared { text += ", cleared emit \(cleared)" }
+    return text
+  }
+
   /// What a pattern that is heard means, given those of `when` and of `unless`.
   static func role(of pattern: TypePattern, when: [TypePattern], unless: [TypePattern]) -> Role {
     func covers(_ other: TypePattern) -> Bool {
