@@ -66,6 +66,10 @@ extension Oracle {
       try expect(
         bank.pending[reader.number, default: []].isEmpty, .ends,
         "\(name): \(bank.pending[reader.number, default: []].sorted()) are never handled")
+      if let role = reader.behaviour.bank, role.isRule {
+        let rest = bank.watch.rest(role)
+        try expect(rest.isEmpty, .ends, "\(name) never tells \(rest)")
+      }
       let units = reader.waiting.values.reduce(0) { $0 + $1.units.count }
       if units >= limit { continue }
       for event in events[Int(reader.cursor)...] where reader.behaviour.hears(event.type) {
