@@ -73,10 +73,11 @@ extension EngineCore {
       if runtimes[index].finished == 0 { runtimes[index].committed = runtimes[index].scanned }
       return
     }
-    if runtimes[index].due.isEmpty, passUnheard(index, &scanLeft) {
-      if runtimes[index].finished == 0 { runtimes[index].committed = runtimes[index].scanned }
-      return
-    }
+    let isAtHead = runtimes[index].due.isEmpty && passUnheard(index, &scanLeft)
+    // What it has passed now stays passed when the batch that begins behind it is given up: a deploy in between would
+    // otherwise write down that it is still to be heard.
+    if runtimes[index].finished == 0 { runtimes[index].committed = runtimes[index].scanned }
+    if isAtHead { return }
     let batch = Batch(
       reader: UInt32(index + 1), number: runtimes[index].batchNumber + 1, generation: generation, consumer: consumer,
       now: commitTime, from: runtimes[index].scanned,

@@ -80,6 +80,15 @@ extension Machine {
     batch.through = old.through
   }
 
+  /// What was read of due timers.
+  func spoil(_ input: EngineInput) -> EngineInput {
+    guard bug == .exchangedTimers, case .timersRead(.entries(var entries)) = input, entries.count > 1 else { return input }
+    let positions = entries.keys.sorted()
+    let (first, last) = (positions[0], positions[positions.count - 1])
+    (entries[first], entries[last]) = (entries[last], entries[first])
+    return .timersRead(.entries(entries))
+  }
+
   /// What a shard brings back.
   func spoil(_ shard: Shard) {
     guard bug == .lostEffects, shard.effects.count > 0, seed.oneIn(4) else { return }
