@@ -1,7 +1,7 @@
 package import Events
 
 /// A `consumer` as its script declares it: checked, complete, with defaults filled in. An `aggregate` is one too: it hears
-/// commands instead of events.
+/// commands instead of events. So is a `process`, whose instances wait for events.
 package struct ConsumerDeclaration: Sendable {
   package let name: String
   package let file: String
@@ -22,13 +22,15 @@ package struct ConsumerDeclaration: Sendable {
   package let aggregate: AggregateDeclaration?
   /// Of a destination: where its messages go. It has one handler, for the messages of its name, and no function.
   package let destination: DestinationDeclaration?
+  /// Of a process: what its handlers, which have no functions, are to its instances.
+  package let process: ProcessDeclaration?
   private let hearing: Hearing
 
   init(
     name: String, file: String, line: Int, scriptHash: ContentHash, from: Start, retry: RetryPolicy,
     exhausted: Exhausted, key: KeyRule, state: StateDeclaration? = nil, reads: [String] = [],
     handlers: [HandlerDeclaration], aggregate: AggregateDeclaration? = nil,
-    destination: DestinationDeclaration? = nil
+    destination: DestinationDeclaration? = nil, process: ProcessDeclaration? = nil
   ) {
     self.name = name
     self.file = file
@@ -43,12 +45,14 @@ package struct ConsumerDeclaration: Sendable {
     self.handlers = handlers
     self.aggregate = aggregate
     self.destination = destination
+    self.process = process
     hearing = Hearing(handlers.map(\.pattern))
   }
 
   /// The word that declares it.
   package var word: String {
     if destination != nil { return "destination" }
+    if process != nil { return "process" }
     return aggregate == nil ? "consumer" : "aggregate"
   }
 

@@ -21,11 +21,15 @@ struct BodyReader: DeclarationReader {
   mutating func read() -> LoadedConsumer? {
     var parts = Parts()
     parts.retry = usualRetry
-    let entryHint = isDestination ? Self.placeHint : isAggregate ? Self.commandsHint : Self.onHint
+    let entryHint =
+      isDestination ? Self.placeHint : isAggregate ? Self.commandsHint : isProcess ? Self.runHint : Self.onHint
     guard readBody(entryHint: entryHint, { $0.read($1, $2, &parts) }) else { return nil }
     var destination: DestinationDeclaration?
+    var process: (declaration: ProcessDeclaration, handlers: [HandlerDeclaration])?
     if isDestination {
       destination = finishDestination(parts.destination)
+    } else if isProcess {
+      process = finishProcess(parts.process)
     } else if parts.handlers.isEmpty, errors.isEmpty {
       if isAggregate {
         fail([], "\(title) decides no command", Self.commandsHint)
@@ -33,7 +37,7 @@ struct BodyReader: DeclarationReader {
         fail([], "\(title) hears nothing", Self.onHint)
       }
     }
-    checkKeyTypes(parts)
+    checkKeyTypes(parts, heard: process?.handlers ?? parts.handlers.map(\.declaration))
     let state = parts.state.finish(name: title)
     for problem in parts.state.problems { fail(problem.path, problem.what, problem.hint) }
     guard errors.isEmpty else { return nil }
@@ -41,11 +45,11 @@ struct BodyReader: DeclarationReader {
       name: declared.name, file: declared.file, line: declared.line, scriptHash: scriptHash, from: parts.from,
       retry: parts.retry, exhausted: parts.exhausted, key: parts.rule, state: state?.declaration,
       reads: parts.reads,
-      handlers: isDestination ? [ownMessages] : parts.handlers.map(\.declaration),
-      aggregate: isAggregate ? parts.aggregate : nil, destination: destination)
+      handlers: process?.handlers ?? (isDestination ? [ownMessages] : parts.handlers.map(\.declaration)),
+      aggregate: isAggregate ? parts.aggregate : nil, destination: destination, process: process?.declaration)
     return LoadedConsumer(
       declaration: declaration, handlers: parts.handlers.map(\.function), key: parts.key,
-      upgrades: state?.upgrades ?? [:], folds: parts.folds.map(\.function))
+      upgrades: state?.upgrades ?? [:], folds: parts.folds.map(\.function), run: parts.process.run)
   }
 
   typealias Handler = (declaration: HandlerDeclaration, function: LuaRef)
@@ -63,6 +67,7 @@ struct BodyReader: DeclarationReader {
     var initial: [UInt8] = Array("{}".utf8)
     var folds: [Handler] = []
     var destination = DestinationParts()
+    var process = ProcessParts()
 
     var aggregate: AggregateDeclaration {
       AggregateDeclaration(initial: initial, folds: folds.map(\.declaration))
@@ -71,6 +76,7 @@ struct BodyReader: DeclarationReader {
 
   private var isAggregate: Bool { declared.word == "aggregate" }
   private var isDestination: Bool { declared.word == "destination" }
+  private var isProcess: Bool { declared.word == "process" }
 
   private var usualRetry: RetryPolicy { isDestination ? .delivery : .standard }
 
@@ -84,6 +90,7 @@ struct BodyReader: DeclarationReader {
   private mutating func read(_ name: String, _ value: LuaSlot, _ parts: inout Parts) {
     if isAggregate { return readAggregate(name, value, &parts) }
     if isDestination { return readDestination(name, value, &parts) }
+    if isProcess { return readProcess(name, value, &parts) }
     switch name {
     case "on": readHandlers(value, &parts)
     case "from": readFrom(value, &parts)
@@ -93,12 +100,15 @@ struct BodyReader: DeclarationReader {
     case "version": parts.state.readVersion(value)
     case "upgrade": parts.state.readUpgrade(value)
     case "reads": readReads(value, &parts)
-    case "key":
-      var reader = KeyReader(interpreter: interpreter)
-      if let key = reader.read(value) { (parts.rule, parts.key) = key }
-      for problem in reader.problems { fail(problem) }
+    case "key": readKey(value, &parts)
     default: failUnknown(name, value)
     }
+  }
+
+  mutating func readKey(_ value: LuaSlot, _ parts: inout Parts) {
+    var reader = KeyReader(interpreter: interpreter)
+    if let key = reader.read(value) { (parts.rule, parts.key) = key }
+    for problem in reader.problems { fail(problem) }
   }
 
   private mutating func failUnknown(_ name: String, _ value: LuaSlot) {
@@ -125,9 +135,8 @@ struct BodyReader: DeclarationReader {
   }
 
   /// A key for a type that is not heard was meant for another.
-  private mutating func checkKeyTypes(_ parts: Parts) {
-    let heard = parts.handlers.map(\.declaration.pattern)
-    for problem in KeyReader.unheard(parts.rule, heard: heard, by: declared.name) { fail(problem) }
+  private mutating func checkKeyTypes(_ parts: Parts, heard: [HandlerDeclaration]) {
+    for problem in KeyReader.unheard(parts.rule, heard: heard.map(\.pattern), by: declared.name) { fail(problem) }
   }
 
   static let typeHint =
@@ -136,7 +145,7 @@ struct BodyReader: DeclarationReader {
   // MARK: reads
 
   /// Whether the names are those of anything is known when all files have run: `Readable`.
-  private mutating func readReads(_ value: LuaSlot, _ parts: inout Parts) {
+  mutating func readReads(_ value: LuaSlot, _ parts: inout Parts) {
     let hint = "write reads = { \"\(value.text ?? "recent orders")\" }"
     guard value.kind == .table else {
       return fail(["reads"], "reads is \(Self.article(value)); a list of names is wanted", hint)
@@ -155,7 +164,7 @@ struct BodyReader: DeclarationReader {
 
   // MARK: from, retry, exhausted
 
-  private mutating func readFrom(_ value: LuaSlot, _ parts: inout Parts) {
+  mutating func readFrom(_ value: LuaSlot, _ parts: inout Parts) {
     if let position = value.integer, position > 0 {
       parts.from = .position(Position(UInt64(position)))
     } else if value.text == "now" {

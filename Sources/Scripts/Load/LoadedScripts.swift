@@ -38,6 +38,8 @@ struct LoadedConsumer {
   var upgrades: [UInt32: LuaRef] = [:]
   /// Of an aggregate, in the order of its declaration's folds.
   var folds: [LuaRef] = []
+  /// Of a process: what its instances do.
+  var run: LuaRef?
 
   /// Of an aggregate: what it decides.
   var commands: [CommandOwner] {
@@ -49,7 +51,9 @@ struct LoadedConsumer {
   }
 
   /// Every function that the engine may call.
-  var functions: [LuaRef] { handlers + folds + upgrades.sorted { $0.key < $1.key }.map(\.value) + key.all }
+  var functions: [LuaRef] {
+    handlers + folds + upgrades.sorted { $0.key < $1.key }.map(\.value) + key.all + [run].compactMap { $0 }
+  }
 }
 
 struct LoadedProjection {

@@ -36,7 +36,7 @@ extension CallState {
     guard let effects else { return misplaced("cancel") }
     return effects._withUnsafeGuaranteedRef { effects in
       if let reply = tooMany(effects) { return reply }
-      withTimerScope(id) { effects.addTimerEnd(scope: $0, cause: event, at: position) }
+      withTimerScope(id) { effects.addTimerEnd(scope: $0, cause: event, at: position, origin: origin) }
       return checkSize(of: effects)
     }
   }
@@ -78,7 +78,8 @@ extension CallState {
         func add(_ subject: UnsafeRawBufferPointer) {
           effects.addTimer(
             due: due, now: now, scope: scope, type: type, subject: subject, data: scratch.bytes,
-            contractVersion: contract?.version ?? 0, cause: event, at: position)
+            contractVersion: contract?.version ?? 0, cause: event, at: position,
+            origin: origin)
         }
         if let subject = options.subject { subject.withUnsafeBytes(add) } else { add(event.subject) }
       }
@@ -108,7 +109,9 @@ extension CallState {
 
   private func timerID(_ value: LuaSlot) -> [UInt8]? {
     let text = value.string.map { Array($0) } ?? value.integer.map { Array(String($0).utf8) }
-    guard let text, !text.isEmpty, text.withUnsafeBytes({ NameRule.subject.allows($0) && $0.isUTF8 }) else { return nil }
+    guard let text, !text.isEmpty, text.withUnsafeBytes({ NameRule.subject.allows($0) && $0.isUTF8 }) else {
+      return nil
+    }
     return text
   }
 
@@ -127,7 +130,8 @@ extension CallState {
       case "subject"?:
         options.subject = value.string.map { Array($0) }
         if !(options.subject?.withUnsafeBytes { NameRule.subject.allows($0) && $0.isUTF8 } ?? false) {
-          problem = "\(word): a subject is UTF-8 text without control characters, at most "
+          problem =
+            "\(word): a subject is UTF-8 text without control characters, at most "
             + "\(NameRule.maximumSubjectBytes) bytes"
         }
       default:

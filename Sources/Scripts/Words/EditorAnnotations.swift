@@ -13,8 +13,10 @@ package enum EditorAnnotations {
       "",
     ]
     let shapes = [
-      Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.sendOptions, Words.timerOptions, Words.aggregate, Words.projection,
-      Words.verify, Words.incomingRequest, Words.sourceEvent, Words.source, Words.stage,
+      Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.sendOptions, Words.timerOptions,
+      Words.aggregate, Words.projection,
+      Words.process, Words.awaitOptions, Words.verify, Words.incomingRequest, Words.sourceEvent, Words.source,
+      Words.stage,
     ]
     for shape in shapes {
       lines += classLines(shape)

@@ -2,7 +2,7 @@
 package enum Words {
   package static let all: [Word] =
     declarations + aggregates + contracts + destinations + sources + effects + commands + messages
-    + timers + documents + values
+    + timers + processes + steps + documents + values
 
   static let declarations: [Word] = [
     Word(

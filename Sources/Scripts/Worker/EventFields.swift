@@ -93,7 +93,7 @@ struct EventFields {
   func setData(json: UnsafeRawBufferPointer) { fields.set(Place.data, .json(json)) }
 
   /// Every attribute that has no field of its own and is not the host's, as a JSON object.
-  private static func writeExtensions(of event: EntryView, into writer: inout ByteWriter) {
+  static func writeExtensions(of event: EntryView, into writer: inout ByteWriter) {
     writer.append(UInt8(ascii: "{"))
     var isFirst = true
     for attribute in event.attributes {
