@@ -150,6 +150,12 @@ final class RehearsalHost {
 
   var now: Int64 { clock.wallMicroseconds() }
 
+  /// When timers that have not fired are due, by position.
+  var pendingTimers: [UInt64: Int64] {
+    let all = core.control.timers.page(after: nil, through: .max, limit: 1000)
+    return Dictionary(uniqueKeysWithValues: all.map { ($0.position, $0.due) })
+  }
+
   private func turn() throws {
     let inputs = arrivals.inputs
     arrivals.inputs = []
@@ -175,6 +181,7 @@ extension RehearsalHost: EngineHands {
   func fetch(_ request: FetchRequest) { arrivals.inputs.append(LogWork(log: log).fetch(request)) }
   func lookUp(_ request: LookupRequest) { arrivals.inputs.append(LogWork(log: log).lookUp(request)) }
   func read(_ request: LetterRequest) { arrivals.inputs.append(LogWork(log: log).read(request)) }
+  func read(_ request: TimerRequest) { arrivals.inputs.append(LogWork(log: log).read(request)) }
   func deliver(_ order: DeliveryOrder) {
     switch LogWork(log: log).readMessage(of: order) {
     case .success(let chunk): arrivals.inputs.append(.delivered(order.report(outcome(of: order, chunk), chunk)))

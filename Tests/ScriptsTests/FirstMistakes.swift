@@ -167,7 +167,7 @@ struct FirstMistake: CustomStringConvertible, Sendable {
     .init(
       "`await`, `ask` in a consumer",
       "consumer \"x\" { on = { A = function(event) local ok = ask(\"B\") end } }",
-      "script.lua:1: there is no word \"ask\"\n  a consumer cannot wait: hear the event that brings the answer"),
+      "script.lua:1: a consumer cannot wait\n  use a process, or hear the event that brings the answer"),
     .init(
       "`json.parse(text)`", "consumer \"x\" { on = { A = function(event) emit(\"B\", json.parse(\"1\")) end } }",
       "script.lua:1: there is no word \"json.parse\"\n  write json.decode(text)"),

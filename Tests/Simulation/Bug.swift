@@ -27,6 +27,8 @@ package enum Bug: String, CaseIterable, Sendable {
   case wrongTime = "wrong-time"
   /// A deadline that has passed is not called.
   case lostWake = "lost-wake"
+  /// The entries of two due timers are exchanged on their way back from the log.
+  case exchangedTimers = "exchanged-timers"
   /// A snapshot holds a state that is not the log's.
   case wrongSnapshot = "wrong-snapshot"
 }

@@ -4,7 +4,7 @@ package import LogStorage
 /// The reading that the engine asks for: what is behind its tail, identities from outside, a subject's last event.
 /// Blocks on the disk.
 package struct LogWork: Sendable {
-  private let log: LogReader
+  let log: LogReader
 
   package init(log: LogReader) { self.log = log }
 

@@ -29,6 +29,7 @@ package final class EngineCore {
   /// By reader number - 1.
   var runtimes: [ReaderRuntime] = []
   var retries = Heap<RetryEntry>()
+  var timers = TimerRuntime()
 
   /// The time of this turn, µs.
   package internal(set) var now: Int64 = 0
@@ -113,6 +114,7 @@ package final class EngineCore {
       hands.warn(clock.agreement.note ?? "the clock of this machine is right again")
     }
     wantsTurn = false
+    timers.standBack = false
     (scanLeft, someStandBack) = (settings.scanPerTurn / 2, false)
     for index in runtimes.indices where runtimes[index].fetchAgainAt <= now { runtimes[index].fetchAgainAt = 0 }
     if let pause = appendAgainAt, monotonic >= pause { appendAgainAt = nil }
@@ -135,6 +137,7 @@ package final class EngineCore {
       due = now
     }
     if let retry = retries.min?.due { due = min(due ?? .max, retry) }
+    if let timer = nextDueOfTimers { due = min(due ?? .max, timer) }
     for index in runtimes.indices {
       if runtimes[index].fetchAgainAt > 0 { due = min(due ?? .max, runtimes[index].fetchAgainAt) }
       if let next = nextDueOfMessages(of: index) { due = min(due ?? .max, next) }
@@ -159,6 +162,8 @@ package final class EngineCore {
     case .status(let answer): answer(status())
     case .operate(let job): take(job)
     case .lettersRead(let job): takeLettersRead(job)
+    case .timersRead(let read): take(read)
+    case .timers(let query, let answer): answer(timersPage(query))
     case .letters(let query, let answer): answer(page(query))
     case .workerLost(let batch, let unit, let seconds): takeLost(batch, unit: unit, seconds: seconds)
     case .workerBack(let batch, let unit): takeBackLost(batch, unit: unit)
@@ -177,7 +182,7 @@ package final class EngineCore {
 
   var hasWorkToAppend: Bool {
     wasDiskFull || !appends.isEmpty || !resumed.isEmpty || !finished.isEmpty || !deploys.isEmpty || hasOperatorWork
-      || hasDeliveriesToRecord
+      || hasDeliveriesToRecord || hasDueTimers
       || (mayWriteCursors && !wroteCursors)
   }
 
@@ -211,12 +216,13 @@ package final class EngineCore {
     let verbs = frameOperators()
     // A deploy is decided on the state before this group, which verbs of the same group would change.
     let deploy = verbs.isEmpty ? frameDeploy() : nil
+    let fired = deploy == nil ? frameTimers() : []
     // Nor is a batch judged by the state before a deploy that it comes to lie behind: other code may be live by then.
     let decided = deploy == nil ? frameDecided() : []
     let accepted = frameAppends()
     let batches = deploy == nil ? decided + frameFinished() : []
     let deliveries = deploy == nil ? frameDeliveries(besides: verbs) : []
-    let cursors = batches.isEmpty && accepted.isEmpty && deliveries.isEmpty && frameCursors()
+    let cursors = fired.isEmpty && batches.isEmpty && accepted.isEmpty && deliveries.isEmpty && frameCursors()
     guard framer.hasCommits else {
       framer.rollback()
       identities.groupFailed()
@@ -250,6 +256,7 @@ package final class EngineCore {
     acceptedAppends(accepted, commit: chunk.lastCommit)
     for batch in batches { committedBatch(batch) }
     for delivery in deliveries { committed(delivery) }
+    committedTimers(fired)
     noteMissed(chunk)
     if cursors { wroteCursors = true }
   }

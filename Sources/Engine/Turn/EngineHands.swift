@@ -11,6 +11,8 @@ package protocol EngineHands: AnyObject {
   func lookUp(_ request: LookupRequest)
   /// The reader thread reads the events of dead letters: `.lettersRead`.
   func read(_ request: LetterRequest)
+  /// The reader thread reads the entries of due timers: `.timersRead`.
+  func read(_ request: TimerRequest)
   /// A message goes out: `.delivered`.
   func deliver(_ order: DeliveryOrder)
   /// A state that many events have made is durable: it may be kept in a file.

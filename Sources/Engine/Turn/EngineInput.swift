@@ -21,6 +21,9 @@ package enum EngineInput: Sendable {
   case operate(OperatorJob)
   /// Comes back from the reader thread.
   case lettersRead(OperatorJob)
+  /// Comes back from the reader thread.
+  case timersRead(TimersRead)
+  case timers(TimerQuery, @Sendable ([TimerPlace]) -> Void)
   case letters(LetterQuery, @Sendable (LetterPage?) -> Void)
   /// A call did not come back: its worker was given up, and so is the batch. `unit`: its index there.
   case workerLost(Batch, unit: Int, seconds: Int)

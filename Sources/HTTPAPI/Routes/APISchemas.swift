@@ -63,6 +63,7 @@ enum APISchemas {
       "Command": command, "CommandEvents": commandEvents, "CommandReceipt": commandReceipt,
       "SubjectState": subjectState, "Source": source,
       "Sources": .object(["sources": .array(.reference("Source"))], required: ["sources"]),
+      "Timers": timers, "Timer": timer,
     ]
   }
 
@@ -118,5 +119,10 @@ enum APISchemas {
       "consumers": .array(.reference("Consumer")),
       "outbox": .array(.reference("Destination")),
       "views": .array(.reference("View")),
-    ], required: ["version", "generation", "log", "warnings", "consumers", "outbox", "views"])
+      "timers": .object(
+        [
+          "pending": .integer("Events that are to come."),
+          "next": .nullable(.string("When the next one is due, RFC 3339.")),
+        ], required: ["pending", "next"]),
+    ], required: ["version", "generation", "log", "warnings", "consumers", "outbox", "views", "timers"])
 }

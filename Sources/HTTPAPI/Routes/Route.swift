@@ -46,6 +46,7 @@ enum Operation: String, CaseIterable, Sendable {
   case rebuildView
   case receive
   case listSources
+  case listTimers
   case reload
   case live
   case ready
@@ -141,6 +142,7 @@ enum Operation: String, CaseIterable, Sendable {
     case .rebuildView: "/views/{name}/rebuild"
     case .receive: "/in/{name}"
     case .listSources: "/sources"
+    case .listTimers: "/timers"
     case .reload: "/reload"
     case .live: "/health/live"
     case .ready: "/health/ready"
@@ -180,6 +182,7 @@ enum Operation: String, CaseIterable, Sendable {
     case .getEvent: ["upcast"]
     case .listDeadLetters: LetterListQuery.names
     case .listOutbox: LetterListQuery.outboxNames
+    case .listTimers: TimerListQuery.names
     case .queryView: ViewRequest.names
     case .getDocument: ViewRequest.documentNames
     case .sendCommand: CommandRoute.queryNames

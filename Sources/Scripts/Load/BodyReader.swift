@@ -21,16 +21,20 @@ struct BodyReader: DeclarationReader {
   mutating func read() -> LoadedConsumer? {
     var parts = Parts()
     parts.retry = usualRetry
-    let entryHint = isRule ? Self.whenHint : isDestination ? Self.placeHint : isAggregate ? Self.commandsHint : Self.onHint
+    let entryHint =
+      isRule
+      ? Self.whenHint
+      : isDestination ? Self.placeHint : isAggregate ? Self.commandsHint : isProcess ? Self.runHint : Self.onHint
     guard readBody(entryHint: entryHint, { $0.read($1, $2, &parts) }) else { return nil }
     var destination: DestinationDeclaration?
     var rule: RuleDeclaration?
+    var process: (declaration: ProcessDeclaration, handlers: [HandlerDeclaration])?
     if isRule {
       rule = finishRule(parts.choreography)
-      let patterns = Self.patterns(of: parts.choreography)
-      checkKeyTypes(parts, heard: patterns)
     } else if isDestination {
       destination = finishDestination(parts.destination)
+    } else if isProcess {
+      process = finishProcess(parts.process)
     } else if parts.handlers.isEmpty, errors.isEmpty {
       if isAggregate {
         fail([], "\(title) decides no command", Self.commandsHint)
@@ -38,7 +42,8 @@ struct BodyReader: DeclarationReader {
         fail([], "\(title) hears nothing", Self.onHint)
       }
     }
-    if !isRule { checkKeyTypes(parts, heard: parts.handlers.map(\.declaration.pattern)) }
+    let heard = isRule ? rolesOf(parts.choreography) : process?.handlers ?? parts.handlers.map(\.declaration)
+    checkKeyTypes(parts, heard: heard)
     let state = parts.state.finish(name: title)
     for problem in parts.state.problems { fail(problem.path, problem.what, problem.hint) }
     guard errors.isEmpty else { return nil }
@@ -46,13 +51,13 @@ struct BodyReader: DeclarationReader {
       name: declared.name, file: declared.file, line: declared.line, scriptHash: scriptHash, from: parts.from,
       retry: parts.retry, exhausted: parts.exhausted, key: parts.rule, state: state?.declaration,
       reads: parts.reads,
-      handlers: isDestination
-        ? [ownMessages] : isRule ? rolesOf(parts.choreography) : parts.handlers.map(\.declaration),
-      aggregate: isAggregate ? parts.aggregate : nil, destination: destination, rule: rule)
+      handlers: isDestination ? [ownMessages] : heard,
+      aggregate: isAggregate ? parts.aggregate : nil, destination: destination, rule: rule,
+      process: process?.declaration)
     return LoadedConsumer(
       declaration: declaration, handlers: parts.handlers.map(\.function), key: parts.key,
-      upgrades: state?.upgrades ?? [:], folds: parts.folds.map(\.function),
-      rule: parts.choreography.functions)
+      upgrades: state?.upgrades ?? [:], folds: parts.folds.map(\.function), rule: parts.choreography.functions,
+      run: parts.process.run)
   }
 
   typealias Handler = (declaration: HandlerDeclaration, function: LuaRef)
@@ -72,6 +77,7 @@ struct BodyReader: DeclarationReader {
     var destination = DestinationParts()
     /// Of a rule.
     var choreography = RuleParts()
+    var process = ProcessParts()
 
     var aggregate: AggregateDeclaration {
       AggregateDeclaration(initial: initial, folds: folds.map(\.declaration))
@@ -81,6 +87,7 @@ struct BodyReader: DeclarationReader {
   private var isAggregate: Bool { declared.word == "aggregate" }
   private var isRule: Bool { declared.word == "rule" }
   private var isDestination: Bool { declared.word == "destination" }
+  private var isProcess: Bool { declared.word == "process" }
 
   private var usualRetry: RetryPolicy { isDestination ? .delivery : .standard }
 
@@ -100,6 +107,7 @@ struct BodyReader: DeclarationReader {
     if isRule { return readRule(name, value, &parts) }
     if isAggregate { return readAggregate(name, value, &parts) }
     if isDestination { return readDestination(name, value, &parts) }
+    if isProcess { return readProcess(name, value, &parts) }
     switch name {
     case "on": readHandlers(value, &parts)
     case "from": readFrom(value, &parts)
@@ -109,12 +117,15 @@ struct BodyReader: DeclarationReader {
     case "version": parts.state.readVersion(value)
     case "upgrade": parts.state.readUpgrade(value)
     case "reads": readReads(value, &parts)
-    case "key":
-      var reader = KeyReader(interpreter: interpreter)
-      if let key = reader.read(value) { (parts.rule, parts.key) = key }
-      for problem in reader.problems { fail(problem) }
+    case "key": readKey(value, &parts)
     default: failUnknown(name, value)
     }
+  }
+
+  mutating func readKey(_ value: LuaSlot, _ parts: inout Parts) {
+    var reader = KeyReader(interpreter: interpreter)
+    if let key = reader.read(value) { (parts.rule, parts.key) = key }
+    for problem in reader.problems { fail(problem) }
   }
 
   private mutating func failUnknown(_ name: String, _ value: LuaSlot) {
@@ -141,8 +152,8 @@ struct BodyReader: DeclarationReader {
   }
 
   /// A key for a type that is not heard was meant for another.
-  private mutating func checkKeyTypes(_ parts: Parts, heard: [TypePattern]) {
-    for problem in KeyReader.unheard(parts.rule, heard: heard, by: declared.name) { fail(problem) }
+  private mutating func checkKeyTypes(_ parts: Parts, heard: [HandlerDeclaration]) {
+    for problem in KeyReader.unheard(parts.rule, heard: heard.map(\.pattern), by: declared.name) { fail(problem) }
   }
 
   static let typeHint =
@@ -151,7 +162,7 @@ struct BodyReader: DeclarationReader {
   // MARK: reads
 
   /// Whether the names are those of anything is known when all files have run: `Readable`.
-  private mutating func readReads(_ value: LuaSlot, _ parts: inout Parts) {
+  mutating func readReads(_ value: LuaSlot, _ parts: inout Parts) {
     let hint = "write reads = { \"\(value.text ?? "recent orders")\" }"
     guard value.kind == .table else {
       return fail(["reads"], "reads is \(Self.article(value)); a list of names is wanted", hint)

@@ -39,6 +39,8 @@ struct LoadedConsumer {
   /// Of an aggregate, in the order of its declaration's folds.
   var folds: [LuaRef] = []
   var rule = RuleFunctions()
+  /// Of a process: what its instances do.
+  var run: LuaRef?
 
   /// Of an aggregate: what it decides.
   var commands: [CommandOwner] {
@@ -51,7 +53,7 @@ struct LoadedConsumer {
 
   /// Every function that the engine may call.
   var functions: [LuaRef] {
-    handlers + folds + upgrades.sorted { $0.key < $1.key }.map(\.value) + key.all + rule.all
+    handlers + folds + upgrades.sorted { $0.key < $1.key }.map(\.value) + key.all + rule.all + [run].compactMap { $0 }
   }
 }
 

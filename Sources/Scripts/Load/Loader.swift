@@ -29,6 +29,7 @@ struct Loader {
     try interpreter.run(prelude: PackageResources.keys_lua, name: "prelude/keys.lua")
     try interpreter.run(prelude: PackageResources.rules_lua, name: "prelude/rules.lua")
     try interpreter.run(prelude: PackageResources.documents_lua, name: "prelude/documents.lua")
+    try interpreter.run(prelude: PackageResources.process_lua, name: "prelude/process.lua")
     try interpreter.run(prelude: PackageResources.requests_lua, name: "prelude/requests.lua")
     try interpreter.seal()
   }
@@ -277,7 +278,10 @@ struct Loader {
     var functions: [(owner: Owner, function: LuaRef)] = []
     for consumer in loaded.consumers {
       let declaration = consumer.declaration
-      let owner: Owner = (declaration.name, declaration.file, declaration.line, StateHint.remember)
+      let owner: Owner = (
+        declaration.name, declaration.file, declaration.line,
+        declaration.process == nil ? StateHint.remember : StateHint.inRun
+      )
       functions += consumer.functions.map { (owner, $0) }
     }
     for projection in loaded.projections {
@@ -338,15 +342,25 @@ extension Loader {
     }
     let heard =
       loaded.consumers.map(\.declaration).filter { $0.destination == nil }.flatMap { consumer in
-        consumer.aggregate.map { heard(by: consumer.name, $0.folds, in: "events", consumer.file, consumer.line) }
-          ?? heard(
-            by: consumer.name, consumer.handlers, in: consumer.rule == nil ? "on" : "when", consumer.file, consumer.line)
+        if let process = consumer.process { return self.heard(by: process, of: consumer) }
+        let table = consumer.rule == nil ? "on" : "when"
+        return consumer.aggregate.map { heard(by: consumer.name, $0.folds, in: "events", consumer.file, consumer.line) }
+          ?? heard(by: consumer.name, consumer.handlers, in: table, consumer.file, consumer.line)
       }
       + loaded.projections.map(\.declaration).flatMap { heard(by: $0.name, $0.handlers, in: "on", $0.file, $0.line) }
     let made = loaded.emits.sorted { $0.key < $1.key }.flatMap { file, emits in
       emits.map { TypeWarnings.Made(type: $0.type, file: file, line: $0.line) }
     }
     return TypeWarnings(heard: heard, made: made, known: knownTypes)
+  }
+
+  private func heard(by process: ProcessDeclaration, of consumer: ConsumerDeclaration) -> [TypeWarnings.Heard] {
+    [("starts", process.starts), ("aborts", process.aborts), ("hears", process.hears)].flatMap { key, patterns in
+      let line = texts[consumer.file]?.outline.line(of: [key], in: consumer.name, near: consumer.line)
+      return patterns.map {
+        TypeWarnings.Heard(consumer: consumer.name, pattern: $0, file: consumer.file, line: line ?? consumer.line)
+      }
+    }
   }
 
   /// Messages for nobody, and destinations that get none.

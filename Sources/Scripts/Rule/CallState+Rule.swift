@@ -68,7 +68,7 @@ extension CallState {
   private func checkContract(of type: UnsafeRawBufferPointer) -> LuaReply? {
     contractVersion = 0
     guard !contracts.isEmpty, let contract = contracts[type] else { return nil }
-    if let reply = check(contract) { return reply }
+    if let reply = check(contract, "emit(\"\(contract.type)\")") { return reply }
     contractVersion = contract.version
     return nil
   }

@@ -27,7 +27,7 @@ struct SourceFacts: Sendable {
 
   fileprivate(set) var globals: [Global] = []
   fileprivate(set) var emits: [Emit] = []
-  /// `send("Withdraw", …)`: commands.
+  /// `send("Withdraw", …)`, `ask("Withdraw", …)`: commands.
   fileprivate(set) var sends: [Emit] = []
   /// `publish("warehouse", …)` and `request("payments", …)`: destinations.
   fileprivate(set) var messages: [Emit] = []
@@ -346,7 +346,8 @@ private struct ScopeReader {
   }
 
   private mutating func noteEmit(_ name: Substring) {
-    guard ["emit", "send", "publish", "request"].contains(name), !locals.contains(where: { $0.name == name }) else {
+    if ["after", "at", "rollback"].contains(name) { return noteSecond(name) }
+    guard ["emit", "send", "ask", "publish", "request"].contains(name), !locals.contains(where: { $0.name == name }) else {
       return
     }
     let argument = sees("(") ? at + 1 : at
@@ -355,10 +356,29 @@ private struct ScopeReader {
     let fact = SourceFacts.Emit(type: type, line: line)
     switch name {
     case "emit": facts.emits.append(fact)
-    case "send": facts.sends.append(fact)
+    case "send", "ask": facts.sends.append(fact)
     default: facts.messages.append(fact)
     }
     if name == "request" { noteReply(from: argument) }
+  }
+
+  /// `after("15m", "OrderOverdue", …)`, `rollback("no stock", "OrderFailed")`: an event of that type comes of it.
+  private mutating func noteSecond(_ name: Substring) {
+    guard sees("("), !locals.contains(where: { $0.name == name }) else { return }
+    var depth = 0
+    var index = at
+    while let kind = tokens.kind(index) {
+      if kind == .symbol {
+        if "({[".contains(texts[index]) { depth += 1 }
+        if ")}]".contains(texts[index]) { depth -= 1 }
+        if depth == 0 { return }
+        if depth == 1, texts[index] == "," { break }
+      }
+      index += 1
+    }
+    let isWhole = tokens.isSymbol(index + 2, ",") || tokens.isSymbol(index + 2, ")")
+    guard isWhole, let type = tokens.literal(index + 1) else { return }
+    facts.emits.append(SourceFacts.Emit(type: type, line: line))
   }
 
   /// `reply = "PaymentAnswered"` among the arguments of a request: an event of that type comes of it.

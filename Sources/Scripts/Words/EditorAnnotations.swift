@@ -14,8 +14,10 @@ package enum EditorAnnotations {
       "",
     ]
     let shapes = [
-      Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.rule, Words.sendOptions, Words.aggregate, Words.projection,
-      Words.verify, Words.incomingRequest, Words.sourceEvent, Words.source, Words.stage,
+      Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.rule, Words.sendOptions, Words.timerOptions,
+      Words.aggregate, Words.projection,
+      Words.process, Words.awaitOptions, Words.verify, Words.incomingRequest, Words.sourceEvent, Words.source,
+      Words.stage,
     ]
     for shape in shapes {
       lines += classLines(shape)

@@ -1,7 +1,8 @@
 /// The words of this version.
 package enum Words {
   package static let all: [Word] =
-    declarations + rules + aggregates + contracts + destinations + sources + effects + commands + messages + documents + values
+    declarations + rules + aggregates + contracts + destinations + sources + effects + commands + messages
+    + timers + processes + steps + documents + values
 
   static let declarations: [Word] = [
     Word(

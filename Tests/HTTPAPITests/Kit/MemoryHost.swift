@@ -37,6 +37,8 @@ final class MemoryHost: EventHost, EventReading {
   let maximumGroupBytes = 16 << 20
   let contracts = ContractSet()
   private let state = Mutex(State())
+  /// Pending timers, as the engine would list them.
+  let pendingTimers = Mutex<[TimerPlace]>([])
   /// Consumers and dead letters.
   let operators = Mutex(MemoryOperators())
 
@@ -289,10 +291,19 @@ final class MemoryHost: EventHost, EventReading {
 
   func status() async -> HostStatus {
     let head = durable.rawValue
-    return HostStatus(
+    var status = HostStatus(
       version: "9.9", generation: 3, scripts: [.init(path: "hello.lua", hash: "ab12")],
       loadErrors: ["a.lua:1: no", "b.lua:2: no"],
       head: head, durable: head, logBytes: 4096, logID: "00ff", readers: operators.withLock { $0.readers })
+    status.timers.pending = pendingTimers.withLock { $0.count }
+    status.timers.next = pendingTimers.withLock { $0.first?.due }
+    return status
+  }
+
+  func timers(_ query: TimerQuery) async -> [TimerPlace] {
+    pendingTimers.withLock { places in
+      Array(places.filter { place in query.after.map { $0 < place } ?? true }.prefix(query.limit))
+    }
   }
 }
 

@@ -13,6 +13,7 @@ extension Machine: EngineHands {
   func fetch(_ request: FetchRequest) { reads.append(.fetch(request)) }
   func lookUp(_ request: LookupRequest) { reads.append(.lookUp(request)) }
   func read(_ request: LetterRequest) { reads.append(.letters(request)) }
+  func read(_ request: TimerRequest) { reads.append(.timers(request)) }
   func deliver(_ order: DeliveryOrder) { preconditionFailure("no script of the simulator publishes") }
   func log(_ lines: [LogLine], consumer: String, position: Position) {
     for _ in lines { told.append((consumer, position.rawValue)) }
@@ -86,6 +87,15 @@ extension Machine {
     batch.keys = ByteWriter(capacity: 16)
     batch.keys.append(old.keys.bytes)
     batch.through = old.through
+  }
+
+  /// What was read of due timers.
+  func spoil(_ input: EngineInput) -> EngineInput {
+    guard bug == .exchangedTimers, case .timersRead(.entries(var entries)) = input, entries.count > 1 else { return input }
+    let positions = entries.keys.sorted()
+    let (first, last) = (positions[0], positions[positions.count - 1])
+    (entries[first], entries[last]) = (entries[last], entries[first])
+    return .timersRead(.entries(entries))
   }
 
   /// What a shard brings back.

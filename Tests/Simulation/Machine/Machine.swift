@@ -51,6 +51,7 @@ final class Machine {
     case fetch(FetchRequest)
     case lookUp(LookupRequest)
     case letters(LetterRequest)
+    case timers(TimerRequest)
   }
 
   /// What waits for the next turn.
@@ -203,6 +204,7 @@ final class Machine {
     case .fetch(let request): put(work.fetch(request))
     case .lookUp(let request): put(work.lookUp(request))
     case .letters(let request): put(work.read(request))
+    case .timers(let request): put(spoil(work.read(request)))
     }
   }
 

@@ -12,6 +12,7 @@ extension Oracle {
       control.readers.count == readers.count, .foldOfTheLog,
       "the engine knows \(control.readers.count) readers, the log \(readers.count)")
     for (state, model) in zip(control.readers, readers) { try check(state, model) }
+    try checkTimers(control)
   }
 
   private func check(_ state: ReaderState, _ model: ReaderModel) throws(Violation) {
@@ -58,6 +59,7 @@ extension Oracle {
 
   /// Nothing is left to do: all that is heard was called, and what waits does so for an operator.
   func checkQuiet(fullAt limit: Int) throws(Violation) {
+    try expect(pending.isEmpty, .ends, "timers never fire: \(pending.map(\.position))")
     for reader in readers where !reader.isRemoved && !reader.isForgotten {
       let name = reader.behaviour.name
       for (key, waiting) in reader.waiting {
