@@ -24,8 +24,9 @@ import Testing
     let names =
       Words.all.map(\.name)
       + [
-        Words.consumer, Words.retry, Words.emitOptions, Words.event, Words.projection, Words.aggregate,
-        Words.sendOptions, Words.timerOptions, Words.destination, Words.publishOptions, Words.request, Words.requestOptions, Words.source,
+        Words.consumer, Words.retry, Words.emitOptions, Words.event, Words.projection, Words.aggregate, Words.rule,
+        Words.sendOptions, Words.timerOptions, Words.destination, Words.publishOptions, Words.request,
+        Words.requestOptions, Words.source,
         Words.verify, Words.incomingRequest, Words.sourceEvent,
       ].flatMap { $0.keys.map(\.name) }
     for name in names where !text.contains(name) { Issue.record("\(name) is not in docs/handlers.md") }

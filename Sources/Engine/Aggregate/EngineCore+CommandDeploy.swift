@@ -54,6 +54,7 @@ extension ConsumerDeclaration {
   var readerKind: ReaderChange.Kind {
     if destination != nil { return .destination }
     if process != nil { return .process }
+    if rule != nil { return .rule }
     return aggregate == nil ? .consumer : .aggregate
   }
 }

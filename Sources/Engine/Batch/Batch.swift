@@ -61,6 +61,8 @@ package final class Batch: @unchecked Sendable {
   let hasState: Bool
   /// Whether what it remembers are instances: of a rule or a process.
   let keepsInstances: Bool
+  /// Of a rule.
+  let rule: RuleDeclaration?
   /// Of an aggregate: the commands' own.
   package let aggregate: AggregateWork?
   /// The time of the turn that hands it out, µs.
@@ -123,6 +125,7 @@ package final class Batch: @unchecked Sendable {
     self.generation = generation
     self.consumer = consumer
     self.aggregate = aggregate
+    rule = generation.scripts.consumers[consumer].rule
     keepsInstances = generation.scripts.consumers[consumer].keepsInstances
     hasState = keepsInstances || generation.scripts.consumers[consumer].state != nil
     self.now = now

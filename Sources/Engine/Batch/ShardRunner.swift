@@ -174,6 +174,7 @@ package struct ShardRunner {
     _ unit: Unit, _ entry: EntryView, _ index: Int, _ batch: Batch, _ shard: Shard
   ) throws(CallError) {
     if let work = batch.aggregate { return try decide(unit, entry, index, batch, work, shard) }
+    if let rule = batch.rule { return try answer(unit, entry, index, batch, rule, shard) }
     guard let (handler, recorded) = heard(unit, entry, index, batch, shard) else { return }
     let ready = try worker(for: unit, entry, batch)
     var state: KeyState?

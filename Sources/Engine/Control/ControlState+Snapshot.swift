@@ -4,7 +4,7 @@ package import Events
 /// The control state as bytes, for snapshots and for comparing folds. The order is fixed, so equal states give equal
 /// bytes. A snapshot of another version is not read: the log is folded instead.
 extension ControlState {
-  package static let snapshotVersion: UInt32 = 4
+  package static let snapshotVersion: UInt32 = 5
 
   package func encode(into writer: inout ByteWriter) {
     writer.field(1, Self.snapshotVersion)

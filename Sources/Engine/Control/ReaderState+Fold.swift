@@ -6,7 +6,11 @@ extension ReaderState {
   mutating func apply(_ change: ReaderChange) {
     if let cursor = change.cursor { self.cursor = cursor }
     if let hearing = change.hearing { self.hearing = hearing }
-    if let keyRule = change.keyRule { self.keyRule = keyRule }
+    if let keyRule = change.keyRule {
+      // What a rule has heard by other keys goes together no more. Other readers keep their keys while they have states.
+      if kind == .rule, keyRule != self.keyRule { forgetStates() }
+      self.keyRule = keyRule
+    }
     if let scriptHash = change.scriptHash, scriptHash != self.scriptHash {
       self.scriptHash = scriptHash
       tryAllAgain()

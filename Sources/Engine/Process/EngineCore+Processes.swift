@@ -21,7 +21,7 @@ extension EngineCore {
     let address = entry.replyAddress.flatMap { $0.reader == UInt32(index + 1) ? $0 : nil }
     guard let address else { return entry.isHostEvent ? .other : .byKey }
     // What the process does not await goes by its key, whomever it answers.
-    let isHeard = entry.isHostEvent || runtimes[index].heardByAddress.contains { $0.matches(bytes: entry.type) }
+    let isHeard = entry.isHostEvent || runtimes[index].heardByAddress.contains { $0.matches(entry.type) }
     guard isHeard else { return .byKey }
     return .key(address.key.map { KeyBytes($0) } ?? .own(Position(address.start)))
   }

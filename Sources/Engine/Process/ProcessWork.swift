@@ -72,10 +72,10 @@ extension ProcessWork {
       if type.equals(HostEvent.process) { return .verb }
     }
     guard let process = declaration?.process else { return nil }
-    guard instance != nil else { return process.starts.contains { $0.matches(bytes: type) } ? .start : nil }
-    if process.aborts.contains(where: { $0.matches(bytes: type) }) { return .abort }
-    if process.hears.contains(where: { $0.matches(bytes: type) }) { return .heard }
-    return process.starts.contains { $0.matches(bytes: type) } ? .start : nil
+    guard instance != nil else { return process.starts.contains { $0.matches(type) } ? .start : nil }
+    if process.aborts.contains(where: { $0.matches(type) }) { return .abort }
+    if process.hears.contains(where: { $0.matches(type) }) { return .heard }
+    return process.starts.contains { $0.matches(type) } ? .start : nil
   }
 
   /// Of the generation that the instance runs on.

@@ -60,12 +60,13 @@ extension EngineCore {
     var errors: [String] = []
     for consumer in job.scripts.consumers {
       guard let reader = control.reader(named: consumer.name, kind: consumer.readerKind),
-        reader.keyRule != consumer.key.fingerprint, !reader.blocked.isEmpty || !reader.states.isEmpty
+        reader.keyRule != consumer.key.fingerprint,
+        !reader.blocked.isEmpty || !reader.states.isEmpty && reader.kind != .rule
       else { continue }
       let what = reader.blocked.isEmpty ? "\(reader.states.count) states" : "\(reader.blocked.count) blocked keys"
       errors.append(
         """
-        \(consumer.file):\(consumer.line): consumer "\(consumer.name)" has another key than before, and \
+        \(consumer.file):\(consumer.line): \(consumer.word) "\(consumer.name)" has another key than before, and \
         \(what) by the old one
           put the old key back until they are done, or give the consumer another name
         """)
@@ -95,7 +96,7 @@ extension EngineCore {
       if let change = self.change(of: reader, to: consumer, hearing: hearing, job) { changes.append(change) }
     }
     for reader in control.readers where !reader.isRemoved {
-      guard [.consumer, .process, .aggregate, .destination].contains(reader.kind),
+      guard [.consumer, .rule, .process, .aggregate, .destination].contains(reader.kind),
         !job.scripts.consumers.contains(where: { $0.name == reader.name && $0.readerKind == reader.kind })
       else { continue }
       var change = ReaderChange(.removed, reader: reader.number)
@@ -128,7 +129,10 @@ extension EngineCore {
     }
     if reader.hearing != hearing { change.hearing = hearing }
     change.scriptHash = consumer.scriptHash
-    if reader.keyRule != consumer.key.fingerprint { change.keyRule = consumer.key.fingerprint }
+    if reader.keyRule != consumer.key.fingerprint {
+      change.keyRule = consumer.key.fingerprint
+      if reader.kind == .rule { job.forgotten[reader.number] = reader.states.count }
+    }
     return change
   }
 
@@ -176,12 +180,16 @@ extension EngineCore {
       }
       if change.what != .created {
         runtimes[index].lost = []
+        if job.forgotten[change.reader] != nil {
+          runtimes[index].states.removeAll()
+          runtimes[index].wakes.rebuild(from: reader.open)
+        }
         scheduleAll(of: reader)
       }
     }
     voidProcesses()
     setRunning(job.scripts, number: control.generation)
-    let warnings = job.scripts.warnings + notes(on: job.changes)
+    let warnings = job.scripts.warnings + notes(on: job.changes) + notesOnForgotten(job)
     live.append((control.commit, job, .loaded(generation: control.generation, isNew: true, warnings: warnings)))
   }
 
@@ -217,6 +225,12 @@ extension EngineCore {
   }
 
   private static let mostTypesToLookUp = 16
+
+  private func notesOnForgotten(_ job: DeployJob) -> [String] {
+    job.forgotten.sorted { $0.key < $1.key }.filter { $0.value > 0 }.map { number, count in
+      "\(control.readers[Int(number) - 1].name) has another key than before: what it has heard for \(count) keys is forgotten"
+    }
+  }
 
   private func setRunning(_ scripts: Generation, number: UInt32) {
     stateCacheBytes =

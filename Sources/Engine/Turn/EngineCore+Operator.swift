@@ -24,7 +24,7 @@ extension EngineCore {
 
   /// A consumer, an aggregate or a destination; no script declares both under one name.
   func operable(named name: String, in scope: ReaderScope) -> ReaderState? {
-    let kinds = [ReaderChange.Kind.consumer, .process, .aggregate, .destination].filter(scope.contains)
+    let kinds = [ReaderChange.Kind.consumer, .rule, .process, .aggregate, .destination].filter(scope.contains)
     let readers = kinds.compactMap { control.reader(named: name, kind: $0) }
     return readers.first { !$0.isRemoved } ?? readers.first
   }

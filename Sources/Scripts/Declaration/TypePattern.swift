@@ -33,7 +33,7 @@ package struct TypePattern: Hashable, Sendable, CustomStringConvertible {
 
 extension TypePattern {
   /// As `matches`, of the bytes of an entry.
-  package func matches(bytes type: UnsafeRawBufferPointer) -> Bool {
+  package func matches(_ type: UnsafeRawBufferPointer) -> Bool {
     let own = text.utf8
     if !isPrefix { return own.elementsEqual(type) }
     return type.starts(with: own) && (!NameRule.isHostType(type) || text.hasPrefix(NameRule.hostPrefix))
