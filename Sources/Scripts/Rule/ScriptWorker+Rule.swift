@@ -98,6 +98,7 @@ extension ScriptWorker {
     case .abort(_, let message)?:
       effects.truncate(to: mark)
       return .failed(ruleFailure(message, consumer, .limit))
+    case .wait?: return .failed(ruleFailure("a rule cannot wait", consumer))
     case .done?: return .done(log: [])
     }
   }
