@@ -158,6 +158,7 @@ package struct HostStatus: Sendable {
   package var warnings: [String]
   package var readers: [Reader]
   package var timers = Timers()
+  package var processes: [ProcessCount] = []
 
   package struct Timers: Sendable, Equatable {
     package var pending = 0

@@ -127,5 +127,6 @@ enum APISchemas {
           "pending": .integer("Events that are to come."),
           "next": .nullable(.string("When the next one is due, RFC 3339.")),
         ], required: ["pending", "next"]),
-    ], required: ["version", "generation", "log", "warnings", "consumers", "outbox", "views", "timers"])
+      "processes": .array(.reference("Process")),
+    ], required: ["version", "generation", "log", "warnings", "consumers", "outbox", "views", "timers", "processes"])
 }

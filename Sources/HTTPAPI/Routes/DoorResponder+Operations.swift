@@ -131,7 +131,8 @@ extension StatusReport {
       log: Log(
         head: status.head, durable: status.durable, bytes: status.logBytes, id: status.logID, name: logName),
       warnings: status.warnings, consumers: status.readers(in: .consumers).map { Consumer($0) },
-      outbox: status.readers(in: .destinations).map { Outbox($0) }, timers: Timers(status.timers))
+      outbox: status.readers(in: .destinations).map { Outbox($0) }, timers: Timers(status.timers),
+      processes: status.processes.map { ProcessList.Process($0) })
   }
 }
 

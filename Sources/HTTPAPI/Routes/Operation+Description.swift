@@ -92,7 +92,8 @@ extension Operation {
       are dropped, since they are heard again; what it emits is new. With dryRun nothing is done: the answer says how much \
       would be repeated.
       """
-    case .listProcesses: "state is looked for in a page at a time. The counts are of all instances, whatever is asked for."
+    case .listProcesses:
+      "state is looked for in a page at a time. The counts are of all instances, whatever is asked for."
     case .cancelProcess:
       """
       It rolls back: the compensations that it has registered run, the last first, as soon as it waits for no answer any \
@@ -201,7 +202,8 @@ extension Operation {
     case .getProcess, .cancelProcess, .moveProcess, .retryProcess:
       return [
         Parameter("name", in: "path", required: true, .string(), "The name of a process, percent-encoded."),
-        Parameter("key", in: "path", required: true, .string(), "The key of an instance. Slashes may stand as they are."),
+        Parameter(
+          "key", in: "path", required: true, .string(), "The key of an instance. Slashes may stand as they are."),
       ]
     case .listProcesses: return queryNames.map { Self.processParameter($0) }
     case .receive:
