@@ -17,7 +17,7 @@ import Testing
     // These come from the loader.
     let loading: Set = ["consumer", "aggregate", "contract", "projection", "destination", "source", "env", "require"]
     #expect(interpreter.known.globals.union(loading) == words.union(Self.lua))
-    for table in ["log", "json"] {
+    for table in ["log", "json", "time"] {
       let members = Words.all.filter { $0.name.hasPrefix(table + ".") }.map {
         String($0.name.dropFirst(table.count + 1))
       }

@@ -3,6 +3,7 @@
 -- Point the Lua language server at this folder: "Lua.workspace.library": ["…/docs/editor"].
 
 ---@alias Span string A span of time: digits and a unit (ms s m h d w), "15m".
+---@alias Zone string A time zone of the IANA database: "Europe/Berlin", or "UTC".
 ---@alias Key "subject"|string|fun(event: Event): string|integer|(string|integer)[]|nil
 ---@class Removal What `remove()` gives.
 
@@ -91,6 +92,22 @@
 ---@field done? "delete"|"mark" Of `postgres`: what becomes of rows that are durable here: deleted (default), or marked in `done_at`.
 ---@field columns? table<string, string> Of `postgres`: names of columns that are called otherwise, `{ type = "event_type" }`.
 
+---@class TimeParts
+---@field year integer
+---@field month integer 1 to 12.
+---@field day integer 1 to 31.
+---@field hour integer
+---@field minute integer
+---@field second integer
+---@field millisecond integer
+---@field weekday integer 1 for Monday to 7 for Sunday.
+---@field yearday integer 1 to 366.
+---@field offset integer How far the clocks are ahead of UTC, in milliseconds.
+
+---@class TimeAddOptions
+---@field zone? Zone Whose calendar days, months and years go by; default: UTC.
+---@field day? integer With months and years: the day of the month that is meant, 1 to 31; the last one of a shorter month. Default: the day of `t`.
+
 ---@class Test
 ---@field given fun(self: Test, type: string, subject: string, data?: table) An event that was there before; what comes of it is not looked at.
 ---@field when fun(self: Test, type: string, subject: string, data?: table) An event from outside.
@@ -110,6 +127,9 @@ log = {}
 
 ---@class jsonlib
 json = {}
+
+---@class timelib
+time = {}
 
 ---Declares who hears which events and what is done then.
 ---@param name string Its name for good: what it has heard and what waits is kept under it.
@@ -258,6 +278,45 @@ function array(list) end
 ---@param table table
 ---@return any
 function next(table) end
+
+---The time that a text says: RFC 3339, or a date; an error if it is none.
+---@param text string `"2026-01-31T12:00:00Z"`, `"2026-01-31"`.
+---@param zone? Zone Where clocks show it, when the text says no offset.
+---@return integer
+function time.parse(text, zone) end
+
+---The RFC 3339 text of a time.
+---@param t integer Milliseconds since 1970 UTC.
+---@param zone? Zone Default: UTC.
+---@return string
+function time.text(t, zone) end
+
+---What calendar and clock show at a time.
+---@param t integer Milliseconds since 1970 UTC.
+---@param zone? Zone Default: UTC.
+---@return TimeParts
+function time.parts(t, zone) end
+
+---A time so much later, or earlier. Hours and less are what passes; days, weeks, months and years go by the calendar of the zone and keep the time of day.
+---@param t integer Milliseconds since 1970 UTC.
+---@param span string `"90m"`, `"-2d"`, `"1mo"`: digits and a unit (ms s m h d w mo y).
+---@param options? TimeAddOptions
+---@return integer
+function time.add(t, span, options) end
+
+---How many days the date of `b` is after that of `a`.
+---@param a integer
+---@param b integer
+---@param zone? Zone Where the dates are those of the calendar; default: UTC.
+---@return integer
+function time.days(a, b, zone) end
+
+---The first time after `t` at which clocks show a time of day.
+---@param when string `"08:00"`, or a cron expression: `"0 8 * * mon-fri"`.
+---@param zone? Zone Default: UTC.
+---@param t? integer Default: `now()`, where there is one.
+---@return integer
+function time.next(when, zone, t) end
 
 ---A test of the scripts beside it: `moondance test` plays it under every schedule.
 ---@param name string What is promised.

@@ -2,6 +2,7 @@
 package enum Words {
   package static let all: [Word] =
     declarations + aggregates + contracts + destinations + sources + effects + commands + messages + documents + values
+    + times
 
   static let declarations: [Word] = [
     Word(

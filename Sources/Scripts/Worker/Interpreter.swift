@@ -40,6 +40,7 @@ final class Interpreter {
     try registerEffects()
     try registerValues()
     try registerDocuments()
+    try registerTime()
     try state.register("read", cost: 200) { [call] in call.read($0) }
   }
 
