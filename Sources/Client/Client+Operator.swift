@@ -82,6 +82,12 @@ extension Client {
     try reply(try transport.perform(Request(path: "/sources")))
   }
 
+  // MARK: Schedules
+
+  package func schedules() throws -> Reply<ScheduleList> {
+    try reply(try transport.perform(Request(path: "/schedules")))
+  }
+
   // MARK: Dead letters
 
   package func deadLetters(_ selection: DeadLetterSelection) throws -> Reply<DeadLetterList> {

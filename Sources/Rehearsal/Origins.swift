@@ -3,7 +3,7 @@ import Events
 import LogStorage
 
 /// Where each event of a log comes from, said so that it is the same under every schedule: the how manyth from outside,
-/// or which effect of which reader on which other event.
+/// which effect of which reader on which other event, or which run of a schedule.
 ///
 /// `@unchecked Sendable`: a rehearsal has one thread.
 final class Origins: @unchecked Sendable {
@@ -85,6 +85,8 @@ final class Origins: @unchecked Sendable {
       let count = counts[from, default: 0]
       counts[from] = count + 1
       origin = "\(from).\(count)"
+    } else if producer == .clock, entry.cause == 0 {
+      origin = "schedule/\(entry.type.text) \(entry.subject.text) \(entry.attributes[.time]?.text ?? "")"
     } else if NameRule.isHostType(entry.type) {
       return
     } else {

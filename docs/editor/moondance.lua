@@ -92,6 +92,17 @@
 ---@field done? "delete"|"mark" Of `postgres`: what becomes of rows that are durable here: deleted (default), or marked in `done_at`.
 ---@field columns? table<string, string> Of `postgres`: names of columns that are called otherwise, `{ type = "event_type" }`.
 
+---@class ScheduleBody
+---@field cron? string When: minute, hour, day, month, weekday, `"30 2 * * mon-fri"`; or `"@daily"` and the like.
+---@field zone? Zone Of `cron`: where clocks show that time; default: UTC.
+---@field every? Span In place of `cron`: at each whole multiple of a span since 1970, `"15m"`.
+---@field emit? string The type of the event that is made.
+---@field send? string In place of `emit`: the command that is sent.
+---@field to? string Of `send`: the subject.
+---@field subject? string Of `emit`: the subject; default: the schedule's name.
+---@field data? any A JSON value; default `{}`.
+---@field missed? "once"|"skip"|"all" What becomes of times that have passed while the host was away: the last one is made up for (`"once"`, default), none, or all.
+
 ---@class TimeParts
 ---@field year integer
 ---@field month integer 1 to 12.
@@ -176,6 +187,12 @@ function env(name) end
 ---@overload fun(name: string, body: SourceBody)
 ---@return fun(body: SourceBody) declare
 function source(name) end
+
+---Declares an event or a command that the host makes when a time has come, again and again.
+---@param name string Its name for good: when it was made last is kept under it.
+---@overload fun(name: string, body: ScheduleBody)
+---@return fun(body: ScheduleBody) declare
+function schedule(name) end
 
 ---Appends an event: a fact. It counts when the handler returns, and not when it fails.
 ---@param type string ASCII letters, digits, `.`, `_` and `-`.

@@ -4,7 +4,7 @@ package import Events
 /// The control state as bytes, for snapshots and for comparing folds. The order is fixed, so equal states give equal
 /// bytes. A snapshot of another version is not read: the log is folded instead.
 extension ControlState {
-  package static let snapshotVersion: UInt32 = 3
+  package static let snapshotVersion: UInt32 = 4
 
   package func encode(into writer: inout ByteWriter) {
     writer.field(1, Self.snapshotVersion)
@@ -22,6 +22,7 @@ extension ControlState {
       writer.field(7, source)
     }
     for reader in readers { writer.field(8) { reader.encode(into: &$0) } }
+    if !schedules.isEmpty { writer.field(RecordKind.schedule.rawValue) { schedules.encode(into: &$0) } }
   }
 
   /// Nil when the bytes are of another version or damaged.
@@ -51,6 +52,9 @@ extension ControlState {
           return nil
         }
         readers.append(reader)
+      case RecordKind.schedule.rawValue:
+        guard let states = ScheduleStates(snapshot: field.fields) else { return nil }
+        schedules = states
       default: return nil
       }
     }

@@ -19,6 +19,7 @@ package struct ControlState: Equatable, Sendable {
 
   /// By number, which is the index + 1: readers are never deleted.
   package var readers: [ReaderState] = []
+  package var schedules = ScheduleStates()
 
   package init() {}
 
@@ -43,6 +44,7 @@ package struct ControlState: Equatable, Sendable {
   package mutating func finish(commit: UInt64, lastPosition: UInt64, time: Int64) {
     self.commit = commit
     if lastPosition > position { position = lastPosition }
+    if self.time == 0, time > 0, !schedules.isEmpty { schedules.begin(at: time) }
     self.time = max(self.time, time)
   }
 
@@ -84,6 +86,10 @@ package struct ControlState: Equatable, Sendable {
         throw FoldError(commit: commit, what: "a reader record that makes no sense")
       }
       try apply(change, commit: commit)
+    case .schedule:
+      guard let record = ScheduleRecord(fields), schedules.apply(record) else {
+        throw FoldError(commit: commit, what: "a schedule record that makes no sense")
+      }
     case .deploy:
       guard let deploy = DeployRecord(fields) else {
         throw FoldError(commit: commit, what: "a deploy record that makes no sense")

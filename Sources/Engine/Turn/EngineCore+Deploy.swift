@@ -158,6 +158,7 @@ extension EngineCore {
       change.encode(into: &scratch)
       framer.appendRecord(scratch.bytes)
     }
+    frameSchedules(of: job.scripts)
     framer.endCommit()
   }
 
@@ -211,6 +212,7 @@ extension EngineCore {
     stateCacheBytes =
       settings.stateCacheBytes / max(1, scripts.consumers.count { $0.state != nil || $0.aggregate != nil })
     generation = RunningGeneration(number: number, scripts: scripts)
+    plan = SchedulePlan(scripts, control.schedules)
     for index in runtimes.indices {
       let reader = control.readers[index]
       let consumer = scripts.consumers.firstIndex { $0.name == reader.name && reader.kind == $0.readerKind }

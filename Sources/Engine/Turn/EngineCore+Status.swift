@@ -4,12 +4,14 @@ import Scripts
 
 extension EngineCore {
   func status() -> HostStatus {
-    HostStatus(
+    var status = HostStatus(
       version: settings.version, generation: control.generation,
       scripts: control.files.map { HostStatus.Script(path: $0.path, hash: $0.hash.description) },
       loadErrors: loadErrors, head: control.position, durable: durablePosition, logBytes: logBytes,
       logID: identity.id.description, warnings: warnings,
-      readers: control.readers.filter { $0.life != .forgotten }.map(status))
+      readers: control.readers.filter { $0.life != .forgotten }.map(self.status))
+    status.schedules = scheduleStatus
+    return status
   }
 
   /// What keeps the whole host from its work.

@@ -29,6 +29,7 @@ package final class EngineCore {
   /// By reader number - 1.
   var runtimes: [ReaderRuntime] = []
   var retries = Heap<RetryEntry>()
+  var plan = SchedulePlan()
 
   /// The time of this turn, µs.
   package internal(set) var now: Int64 = 0
@@ -135,6 +136,7 @@ package final class EngineCore {
       due = now
     }
     if let retry = retries.min?.due { due = min(due ?? .max, retry) }
+    if let run = nextRunAhead { due = min(due ?? .max, run) }
     for index in runtimes.indices {
       if runtimes[index].fetchAgainAt > 0 { due = min(due ?? .max, runtimes[index].fetchAgainAt) }
       if let next = nextDueOfMessages(of: index) { due = min(due ?? .max, next) }
@@ -176,7 +178,7 @@ package final class EngineCore {
 
   var hasWorkToAppend: Bool {
     wasDiskFull || !appends.isEmpty || !resumed.isEmpty || !finished.isEmpty || !deploys.isEmpty || hasOperatorWork
-      || hasDeliveriesToRecord
+      || hasDeliveriesToRecord || hasDueRuns
       || (mayWriteCursors && !wroteCursors)
   }
 
@@ -215,6 +217,7 @@ package final class EngineCore {
     let accepted = frameAppends()
     let batches = deploy == nil ? decided + frameFinished() : []
     let deliveries = deploy == nil ? frameDeliveries(besides: verbs) : []
+    let makesRuns = deploy == nil && frameRuns()
     let cursors = batches.isEmpty && accepted.isEmpty && deliveries.isEmpty && frameCursors()
     guard framer.hasCommits else {
       framer.rollback()
@@ -244,6 +247,7 @@ package final class EngineCore {
     metrics?.appended(chunk)
     tail.append(chunk, durable: durablePosition)
     fold(chunk)
+    if makesRuns || !plan.isComplete, let scripts = generation?.scripts { plan.update(scripts, control.schedules) }
     for job in verbs { committed(job) }
     if let deploy { goLive(deploy) }
     acceptedAppends(accepted, commit: chunk.lastCommit)

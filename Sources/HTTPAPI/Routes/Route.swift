@@ -46,6 +46,7 @@ enum Operation: String, CaseIterable, Sendable {
   case rebuildView
   case receive
   case listSources
+  case listSchedules
   case reload
   case live
   case ready
@@ -141,6 +142,7 @@ enum Operation: String, CaseIterable, Sendable {
     case .rebuildView: "/views/{name}/rebuild"
     case .receive: "/in/{name}"
     case .listSources: "/sources"
+    case .listSchedules: "/schedules"
     case .reload: "/reload"
     case .live: "/health/live"
     case .ready: "/health/ready"

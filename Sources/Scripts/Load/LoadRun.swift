@@ -97,6 +97,7 @@ final class LoadRun {
     switch word {
     case "aggregate": "{ events = { … }, commands = { … } }"
     case "destination": "{ http = env \"…\" }"
+    case "schedule": "{ cron = \"30 2 * * *\", emit = \"…\" }"
     case "source": "{ http = \"psp\", verify = { … }, event = function(request) … end }"
     default: "{ on = { … } }"
     }

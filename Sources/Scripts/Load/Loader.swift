@@ -84,6 +84,7 @@ struct Loader {
     checkOwners(of: loaded)
     checkReads(loaded)
     checkTargets(loaded)
+    checkSchedules(&loaded)
     settle(loaded)
     loaded.emits = texts.mapValues(\.facts.emits)
     loaded.sends = texts.mapValues(\.facts.sends)
@@ -148,6 +149,10 @@ struct Loader {
         let (source, errors) = readSource(declared, interpreter, among: loaded.sources.map(\.declaration))
         self.errors += errors
         if let source { loaded.sources.append(source) }
+      case "schedule":
+        let (schedule, errors) = readSchedule(declared, interpreter, among: loaded.schedules)
+        self.errors += errors
+        if let schedule { loaded.schedules.append(schedule) }
       default: add(declared, hash, to: &loaded)
       }
     }
@@ -341,6 +346,8 @@ extension Loader {
       + loaded.projections.map(\.declaration).flatMap { heard(by: $0.name, $0.handlers, in: "on", $0.file, $0.line) }
     let made = loaded.emits.sorted { $0.key < $1.key }.flatMap { file, emits in
       emits.map { TypeWarnings.Made(type: $0.type, file: file, line: $0.line) }
+    } + loaded.schedules.filter { !$0.effect.isCommand }.map {
+      TypeWarnings.Made(type: $0.effect.type, file: $0.file, line: line(of: "emit", $0))
     }
     return TypeWarnings(heard: heard, made: made, known: knownTypes)
   }

@@ -1,7 +1,7 @@
 /// The words of this version.
 package enum Words {
   package static let all: [Word] =
-    declarations + aggregates + contracts + destinations + sources + effects + commands + messages + documents + values
+    declarations + aggregates + contracts + destinations + sources + schedules + effects + commands + messages + documents + values
     + times
 
   static let declarations: [Word] = [

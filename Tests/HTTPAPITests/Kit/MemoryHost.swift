@@ -289,10 +289,22 @@ final class MemoryHost: EventHost, EventReading {
 
   func status() async -> HostStatus {
     let head = durable.rawValue
-    return HostStatus(
+    var status = HostStatus(
       version: "9.9", generation: 3, scripts: [.init(path: "hello.lua", hash: "ab12")],
       loadErrors: ["a.lua:1: no", "b.lua:2: no"],
       head: head, durable: head, logBytes: 4096, logID: "00ff", readers: operators.withLock { $0.readers })
+    status.schedules = schedules
+    return status
+  }
+
+  private var schedules: [HostStatus.Schedule] {
+    let hourly = ScheduleDeclaration(
+      name: "hourly", file: "a.lua", line: 3, recurrence: .every(3_600_000_000),
+      effect: .init(type: "Ticked", subject: "hourly", data: []))
+    let fee = ScheduleDeclaration(
+      name: "fee", file: "b.lua", line: 1, recurrence: .every(86_400_000_000),
+      effect: .init(isCommand: true, type: "Charge", subject: "account-1", data: []), missed: .all)
+    return [.init(fee, next: nil), .init(hourly, next: 1_767_229_200_000_000, last: (1_767_225_600_000_000, 7))]
   }
 }
 
