@@ -344,11 +344,13 @@ extension Loader {
           ?? heard(by: consumer.name, consumer.handlers, in: "on", consumer.file, consumer.line)
       }
       + loaded.projections.map(\.declaration).flatMap { heard(by: $0.name, $0.handlers, in: "on", $0.file, $0.line) }
-    let made = loaded.emits.sorted { $0.key < $1.key }.flatMap { file, emits in
-      emits.map { TypeWarnings.Made(type: $0.type, file: file, line: $0.line) }
-    } + loaded.schedules.filter { !$0.effect.isCommand }.map {
-      TypeWarnings.Made(type: $0.effect.type, file: $0.file, line: line(of: "emit", $0))
-    }
+    let made =
+      loaded.emits.sorted { $0.key < $1.key }.flatMap { file, emits in
+        emits.map { TypeWarnings.Made(type: $0.type, file: file, line: $0.line) }
+      }
+      + loaded.schedules.filter { !$0.effect.isCommand }.map {
+        TypeWarnings.Made(type: $0.effect.type, file: $0.file, line: line(of: "emit", $0))
+      }
     return TypeWarnings(heard: heard, made: made, known: knownTypes)
   }
 

@@ -1,7 +1,8 @@
 extension Words {
   static let schedules: [Word] = [
     Word(
-      "schedule", .declaring, "Declares an event or a command that the host makes when a time has come, again and again.",
+      "schedule", .declaring,
+      "Declares an event or a command that the host makes when a time has come, again and again.",
       parameters: [.init("name", "string", "Its name for good: when it was made last is kept under it.")],
       body: schedule)
   ]
@@ -10,7 +11,8 @@ extension Words {
     name: "ScheduleBody",
     keys: [
       .init(
-        "cron", "string", "When: minute, hour, day, month, weekday, `\"30 2 * * mon-fri\"`; or `\"@daily\"` and the like."),
+        "cron", "string",
+        "When: minute, hour, day, month, weekday, `\"30 2 * * mon-fri\"`; or `\"@daily\"` and the like."),
       .init("zone", "Zone", "Of `cron`: where clocks show that time; default: UTC."),
       .init("every", "Span", "In place of `cron`: at each whole multiple of a span since 1970, `\"15m\"`."),
       .init("emit", "string", "The type of the event that is made."),

@@ -1,7 +1,8 @@
 /// The words of this version.
 package enum Words {
   package static let all: [Word] =
-    declarations + aggregates + contracts + destinations + sources + schedules + effects + commands + messages + documents + values
+    declarations + aggregates + contracts + destinations + sources + schedules + effects + commands + messages
+    + documents + values
     + times
 
   static let declarations: [Word] = [
