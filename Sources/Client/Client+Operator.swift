@@ -88,6 +88,14 @@ extension Client {
     try reply(try transport.perform(Request(path: "/schedules")))
   }
 
+  // MARK: Timers
+
+  /// At most `limit` timers, 1 to 1000, behind the page that has ended at `after`.
+  package func timers(limit: Int, after: String?) throws -> Reply<TimerList> {
+    let rest = after.map { "&after=\(EventSelection.encoded($0))" } ?? ""
+    return try reply(try transport.perform(Request(path: "/timers?limit=\(limit)\(rest)")))
+  }
+
   // MARK: Dead letters
 
   package func deadLetters(_ selection: DeadLetterSelection) throws -> Reply<DeadLetterList> {

@@ -23,7 +23,7 @@ struct MoondanceCommand: AsyncParsableCommand {
         name: "Operation",
         subcommands: [
           StatusCommand.self, DeadLettersCommand.self, ConsumersCommand.self, OutboxCommand.self, SourcesCommand.self,
-          SchedulesCommand.self, ReloadCommand.self,
+          SchedulesCommand.self, TimersCommand.self, ReloadCommand.self,
         ]),
       CommandGroup(name: "Without a daemon", subcommands: [LogCommand.self, BenchCommand.self]),
     ])

@@ -185,9 +185,14 @@ package struct Daemon: Sendable {
 
   private func greeting(_ engine: RunningEngine, _ address: ListenAddress) async -> String {
     let status = await engine.status()
+    let kinds = status.readers.filter { $0.state != "removed" }.map(\.kind)
+    let readers = Set(kinds).sorted().map { kind in
+      let count = kinds.count { $0 == kind }
+      return ", \(count) \(kind)\(count == 1 ? "" : kind == "process" ? "es" : "s")"
+    }
     return """
-      \(Version.text) on http://\(address) · generation \(status.generation): \(status.scripts.count) scripts, \
-      \(status.readers.filter { $0.state != "removed" }.count) consumers · log at \(status.head)
+      \(Version.text) on http://\(address) · generation \(status.generation): \(status.scripts.count) scripts\
+      \(readers.joined()) · log at \(status.head)
       """
   }
 }

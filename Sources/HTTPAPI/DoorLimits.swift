@@ -42,6 +42,9 @@ package struct DoorLimits: Sendable {
   /// Dead letters of one page: when nothing is said, and at most. Verbs take as many ids as a page has at most.
   package var pageLetters = 100
   package var pageLettersMaximum = 1000
+  /// Timers of one page: when nothing is said, and at most.
+  package var pageTimers = 100
+  package var pageTimersMaximum = 1000
   /// A page ends when it has so many bytes.
   package var pageBytes = 4 << 20
   /// A page ends, found something or not, when the log was searched for so long.

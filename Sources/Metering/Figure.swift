@@ -29,6 +29,7 @@ package enum Figure: String, CaseIterable, Sendable {
   case residentMemory = "moondance_resident_memory_bytes"
   case generation = "moondance_generation_number"
   case loadErrors = "moondance_load_errors"
+  case timersPending = "moondance_timers_pending"
 
   package enum Kind: String, Sendable {
     /// Only grows, from 0 at the start of the process.
@@ -43,7 +44,7 @@ package enum Figure: String, CaseIterable, Sendable {
     switch self {
     case .groupEntries, .syncTime, .handlerTime, .deliveryTime: .histogram
     case .cursor, .lag, .blockedKeys, .queued, .deadLetters, .pending, .breakerOpen, .viewLag, .frozenKeys, .logHead,
-      .logDurable, .logBytes, .residentMemory, .generation, .loadErrors:
+      .logDurable, .logBytes, .residentMemory, .generation, .loadErrors, .timersPending:
       .gauge
     default: .counter
     }
@@ -77,7 +78,7 @@ package enum Figure: String, CaseIterable, Sendable {
   /// What it says, as one line.
   package var help: String {
     switch self {
-    case .appendEntries: "Events, commands and messages that were appended."
+    case .appendEntries: "Events, commands, messages and timers that were appended."
     case .appendCommits: "Commits that were appended."
     case .appendBytes: "Bytes that were appended to the log."
     case .groupEntries: "Entries of each group, which is what one turn appends with one write."
@@ -105,6 +106,7 @@ package enum Figure: String, CaseIterable, Sendable {
     case .residentMemory: "Memory of the process that is in RAM."
     case .generation: "The generation of scripts that runs."
     case .loadErrors: "Errors of the last load of the scripts; 0 when it did not fail."
+    case .timersPending: "Events that are to come: timers that have not fired."
     }
   }
 }

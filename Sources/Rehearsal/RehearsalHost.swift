@@ -175,6 +175,7 @@ extension RehearsalHost: EngineHands {
   func fetch(_ request: FetchRequest) { arrivals.inputs.append(LogWork(log: log).fetch(request)) }
   func lookUp(_ request: LookupRequest) { arrivals.inputs.append(LogWork(log: log).lookUp(request)) }
   func read(_ request: LetterRequest) { arrivals.inputs.append(LogWork(log: log).read(request)) }
+  func read(_ request: TimerRequest) { arrivals.inputs.append(LogWork(log: log).read(request)) }
   func deliver(_ order: DeliveryOrder) {
     switch LogWork(log: log).readMessage(of: order) {
     case .success(let chunk): arrivals.inputs.append(.delivered(order.report(outcome(of: order, chunk), chunk)))

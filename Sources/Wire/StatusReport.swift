@@ -95,6 +95,21 @@ package struct StatusReport: Codable, Sendable, Equatable {
     }
   }
 
+  /// Events that are to come.
+  package struct Timers: Codable, Sendable, Equatable {
+    package var pending: Int
+    /// When the next one is due, RFC 3339; null: none is pending.
+    package var next: String?
+
+    package init(pending: Int = 0, next: String? = nil) { (self.pending, self.next) = (pending, next) }
+
+    package func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(pending, forKey: .pending)
+      try container.encode(next, forKey: .next)
+    }
+  }
+
   package var version: String
   package var generation: Generation
   package var log: Log
@@ -103,12 +118,13 @@ package struct StatusReport: Codable, Sendable, Equatable {
   package var consumers: [Consumer]
   package var outbox: [Outbox]
   package var views: [View]
+  package var timers: Timers
 
   package init(
     version: String, generation: Generation, log: Log, warnings: [String] = [], consumers: [Consumer],
-    outbox: [Outbox] = [], views: [View] = []
+    outbox: [Outbox] = [], views: [View] = [], timers: Timers = Timers()
   ) {
-    self.warnings = warnings
+    (self.warnings, self.timers) = (warnings, timers)
     (self.version, self.generation, self.log) = (version, generation, log)
     (self.consumers, self.outbox, self.views) = (consumers, outbox, views)
   }

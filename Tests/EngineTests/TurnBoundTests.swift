@@ -19,9 +19,10 @@ struct TurnBoundTests {
     var settings = EngineSettings()
     settings.scanPerTurn = 200
     let world = try World(settings: settings)
+    // Of so many types that nothing can be stepped over.
     for _ in 0..<20 {
-      let batch = world.event("Common", "s")
-      for _ in 1..<50 { world.add(to: batch, "Common", "s") }
+      let batch = world.event("Common0", "s")
+      for number in 1..<50 { world.add(to: batch, "Common\(number)", "s") }
       world.append(batch)
     }
     world.emit("Rare", "s")

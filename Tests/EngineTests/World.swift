@@ -257,6 +257,7 @@ final class World: EngineHands {
   }
   func fetch(_ request: FetchRequest) { wasRead(LogWork(log: opened.reader).fetch(request)) }
   func lookUp(_ request: LookupRequest) { wasRead(LogWork(log: opened.reader).lookUp(request)) }
+  func read(_ request: TimerRequest) { wasRead(LogWork(log: opened.reader).read(request)) }
   func read(_ request: LetterRequest) { wasRead(LogWork(log: opened.reader).read(request)) }
   private func wasRead(_ input: EngineInput) {
     if heldReads == nil { put(input) } else { heldReads!.append(input) }

@@ -25,8 +25,9 @@ import Testing
       Words.all.map(\.name)
       + [
         Words.consumer, Words.retry, Words.emitOptions, Words.event, Words.projection, Words.aggregate,
-        Words.sendOptions, Words.destination, Words.publishOptions, Words.request, Words.requestOptions, Words.source,
-        Words.verify, Words.incomingRequest, Words.sourceEvent, Words.schedule, Words.timeParts, Words.timeAddOptions,
+        Words.sendOptions, Words.timerOptions, Words.destination, Words.publishOptions, Words.request,
+        Words.requestOptions, Words.source, Words.verify, Words.incomingRequest, Words.sourceEvent, Words.schedule,
+        Words.timeParts, Words.timeAddOptions,
       ].flatMap { $0.keys.map(\.name) }
     for name in names where !text.contains(name) { Issue.record("\(name) is not in docs/handlers.md") }
   }

@@ -23,6 +23,8 @@ package enum Bug: String, CaseIterable, Sendable {
   case staleDecision = "stale-decision"
   /// What was folded for `read` outlives the process, and with it what a crash has taken out of the log.
   case rememberedReads = "remembered-reads"
+  /// Now and then a turn is told that it is ten minutes later.
+  case hastyClock = "hasty-clock"
   /// A snapshot holds a state that is not the log's.
   case wrongSnapshot = "wrong-snapshot"
 }

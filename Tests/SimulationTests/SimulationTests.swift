@@ -30,6 +30,7 @@ import Testing
   @Test(arguments: [
     "skipped-sync", "early-acknowledgement", "lost-effects", "forgotten-follower", "voided-result", "wrong-order",
     "overtaking", "lost-verb", "duplicate-as-new", "stale-decision", "remembered-reads", "wrong-snapshot",
+    "hasty-clock",
   ])
   func `a planted bug is found`(bug: String) throws {
     let result = try Simulate.run(["--seed", "1", "--runs", "300", "--bug", bug])

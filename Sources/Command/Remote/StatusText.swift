@@ -19,6 +19,9 @@ enum StatusText {
     if !report.warnings.isEmpty { lines += [""] + report.warnings.map { "WARNING: \($0)" } }
     lines += ["", readers(report.consumers)]
     if !report.outbox.isEmpty { lines += ["", destinations(report.outbox)] }
+    if report.timers.pending > 0 {
+      lines += ["", "\(report.timers.pending) timers, the next due \(report.timers.next ?? "")"]
+    }
     if !report.views.isEmpty { lines += ["", ViewText.list(report.views)] }
     return lines.joined(separator: "\n")
   }

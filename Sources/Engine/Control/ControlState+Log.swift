@@ -8,7 +8,11 @@ extension ControlState {
   }
 
   package mutating func apply(_ header: CommitHeader) throws(FoldError) {
-    for record in header.records { try apply(record: record.whole, commit: header.number) }
+    var position = header.firstPosition.rawValue
+    for record in header.records {
+      try apply(record: record.whole, commit: header.number, position: position)
+      if record.takesPosition { position += 1 }
+    }
     finish(commit: header.number, lastPosition: header.lastPosition.rawValue, time: header.time)
   }
 }

@@ -23,6 +23,7 @@ extension ControlState {
     }
     for reader in readers { writer.field(8) { reader.encode(into: &$0) } }
     if !schedules.isEmpty { writer.field(RecordKind.schedule.rawValue) { schedules.encode(into: &$0) } }
+    if !timers.isEmpty { writer.field(9) { timers.encode(into: &$0) } }
   }
 
   /// Nil when the bytes are of another version or damaged.
@@ -55,6 +56,9 @@ extension ControlState {
       case RecordKind.schedule.rawValue:
         guard let states = ScheduleStates(snapshot: field.fields) else { return nil }
         schedules = states
+      case 9:
+        guard let read = PendingTimers(snapshot: field.fields) else { return nil }
+        timers = read
       default: return nil
       }
     }

@@ -20,6 +20,7 @@ package struct ControlState: Equatable, Sendable {
   /// By number, which is the index + 1: readers are never deleted.
   package var readers: [ReaderState] = []
   package var schedules = ScheduleStates()
+  package var timers = PendingTimers()
 
   package init() {}
 
@@ -48,11 +49,15 @@ package struct ControlState: Equatable, Sendable {
     self.time = max(self.time, time)
   }
 
-  /// Folds one record of `commit`. Entries change nothing here, but that messages are counted.
-  package mutating func apply(record: UnsafeRawBufferPointer, commit: UInt64) throws(FoldError) {
+  /// Folds one record of `commit`. Of entries, messages are counted and timers are pending from now on. `position`: of an
+  /// entry.
+  package mutating func apply(
+    record: UnsafeRawBufferPointer, commit: UInt64, position: UInt64 = 0
+  ) throws(FoldError) {
     let rawKind = record[0]
     if RecordKind.takesPosition(rawKind) {
       if rawKind == RecordKind.message.rawValue { countMessage(EntryView(record.baseAddress!)) }
+      if rawKind == RecordKind.timer.rawValue { timers.apply(EntryView(record.baseAddress!), at: position) }
       return
     }
     guard let kind = RecordKind(rawValue: rawKind) else {
@@ -75,6 +80,10 @@ package struct ControlState: Equatable, Sendable {
       // It says what became of a command; what the reader has done is in its progress.
       guard OutcomeRecord(fields) != nil else {
         throw FoldError(commit: commit, what: "an outcome record that makes no sense")
+      }
+    case .fired:
+      guard let record = FiredRecord(fields), timers.apply(record) else {
+        throw FoldError(commit: commit, what: "timers fire that are not the next ones")
       }
     case .resolved:
       guard let record = ResolvedRecord(fields), readers.indices.contains(Int(record.reader) - 1) else {

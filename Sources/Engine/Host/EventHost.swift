@@ -48,6 +48,9 @@ package protocol EventHost: Sendable {
   /// A page of the open dead letters that are durable; nil when the query names a reader that there is not.
   func letters(_ query: LetterQuery) async -> LetterPage?
 
+  /// Where pending timers stand, the next due first. Their entries are durable.
+  func timers(_ query: TimerQuery) async -> [TimerPlace]
+
   /// Loads the handlers folder now.
   func reload() async -> ReloadOutcome
 }
@@ -167,6 +170,14 @@ package struct HostStatus: Sendable {
   package var readers: [Reader]
   /// By name.
   package var schedules: [Schedule] = []
+  package var timers = Timers()
+
+  package struct Timers: Sendable, Equatable {
+    package var pending = 0
+    /// When the next one is due, µs since 1970.
+    package var next: Int64?
+    package init() {}
+  }
 
   package init(
     version: String, generation: UInt32, scripts: [Script], loadErrors: [String], head: UInt64, durable: UInt64,

@@ -8,6 +8,7 @@ final class LogThread: Sendable {
     case fetch(FetchRequest)
     case lookUp(LookupRequest)
     case read(LetterRequest)
+    case timers(TimerRequest)
     case keep(KeptSubject)
     case message(DeliveryOrder, @Sendable (LogChunk) -> Void)
     case stop
@@ -33,6 +34,7 @@ final class LogThread: Sendable {
   func fetch(_ request: FetchRequest) { inbox.put(.fetch(request)) }
   func lookUp(_ request: LookupRequest) { inbox.put(.lookUp(request)) }
   func read(_ request: LetterRequest) { inbox.put(.read(request)) }
+  func read(_ request: TimerRequest) { inbox.put(.timers(request)) }
   func keep(_ state: KeptSubject) { if snapshots != nil { inbox.put(.keep(state)) } }
   /// Reads the chunk that holds the order's message.
   func readMessage(of order: DeliveryOrder, _ body: @escaping @Sendable (LogChunk) -> Void) {
@@ -42,13 +44,15 @@ final class LogThread: Sendable {
 
   private func loop() {
     var jobs: [Job] = []
+    var recent = RecentChunks()
     while true {
       _ = inbox.waitAndTakeAll(into: &jobs)
       for job in jobs {
         switch job {
-        case .fetch(let request): answer(work.fetch(request))
+        case .fetch(let request): answer(work.fetch(request, recent: &recent))
         case .lookUp(let request): answer(work.lookUp(request))
         case .read(let request): answer(work.read(request))
+        case .timers(let request): answer(work.read(request))
         case .message(let order, let body):
           switch work.readMessage(of: order) {
           case .success(let chunk): body(chunk)

@@ -4,20 +4,40 @@ package import LogStorage
 /// The reading that the engine asks for: what is behind its tail, identities from outside, a subject's last event.
 /// Blocks on the disk.
 package struct LogWork: Sendable {
-  private let log: LogReader
+  let log: LogReader
 
   package init(log: LogReader) { self.log = log }
 
-  package func fetch(_ request: FetchRequest) -> EngineInput {
+  /// - recent: chunks that were read for other readers: those that catch up go over the same log.
+  package func fetch(_ request: FetchRequest, recent: inout RecentChunks) -> EngineInput {
+    func found(_ chunk: LogChunk?, before: UInt64) -> EngineInput {
+      .fetched(
+        reader: request.reader, .chunk(chunk, from: request.from, before: before, hearing: request.hearing))
+    }
     do {
-      guard
-        let chunk = try log.chunk(
-          from: Position(request.from), limitBytes: EngineCore.fetchBytes, through: Position(request.through))
-      else { throw LogError(.position, "position \(request.from) is not in the log") }
-      return .fetched(reader: request.reader, .chunk(chunk))
+      var from = Position(request.from)
+      let through = Position(request.through)
+      if let types = request.types {
+        guard let next = try log.firstPosition(ofTypeHashes: types, from: from, through: through) else {
+          return found(nil, before: request.through + 1)
+        }
+        from = next
+      }
+      if let chunk = recent.chunk(holding: from) { return found(chunk, before: from.rawValue) }
+      guard let chunk = try log.chunk(from: from, limitBytes: EngineCore.fetchBytes, through: through) else {
+        throw LogError(.position, "position \(from) is not in the log")
+      }
+      recent.add(chunk)
+      return found(chunk, before: from.rawValue)
     } catch {
       return .fetched(reader: request.reader, .failed("\(error)"))
     }
+  }
+
+  /// Without anything that was read before.
+  package func fetch(_ request: FetchRequest) -> EngineInput {
+    var recent = RecentChunks()
+    return fetch(request, recent: &recent)
   }
 
   package func lookUp(_ request: LookupRequest) -> EngineInput {

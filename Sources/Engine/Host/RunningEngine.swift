@@ -259,6 +259,12 @@ extension RunningEngine {
     }
   }
 
+  package func timers(_ query: TimerQuery) async -> [TimerPlace] {
+    await withCheckedContinuation { continuation in
+      inbox.put(.timers(query) { continuation.resume(returning: $0) })
+    }
+  }
+
   /// Makes `scripts` the running generation.
   package func deploy(
     _ scripts: Generation, starts: [String: UInt64] = [:], passed: [String: UInt64] = [:]
@@ -294,6 +300,7 @@ extension RunningEngine: EngineHands {
   package func fetch(_ request: FetchRequest) { logThread.fetch(request) }
   package func lookUp(_ request: LookupRequest) { logThread.lookUp(request) }
   package func read(_ request: LetterRequest) { logThread.read(request) }
+  package func read(_ request: TimerRequest) { logThread.read(request) }
   package func keep(_ state: KeptSubject) { logThread.keep(state) }
   package func deliver(_ order: DeliveryOrder) {
     guard let chunk = order.chunk else { return logThread.readMessage(of: order) { self.carry(order, $0) } }

@@ -84,36 +84,30 @@ extension EngineCore {
   private func scan(
     _ chunk: LogChunk, of index: Int, _ declaration: ConsumerDeclaration, _ room: inout Int, _ budget: inout Int
   ) -> Bool {
-    let first = chunk.firstPosition.rawValue
-    let end = min(first + UInt64(chunk.count), durablePosition + 1)
-    var position = runtimes[index].scanned + 1
-    guard position >= first else { return true }
-    while position < end {
-      guard budget > 0, room > 0, runtimes[index].outbox!.isReading, !isFull(index) else { return false }
-      budget -= 1
+    guard runtimes[index].scanned + 1 >= chunk.firstPosition.rawValue else { return true }
+    var heard = entriesHeard(in: chunk, after: runtimes[index].scanned, index, &budget)
+    while room > 0, runtimes[index].outbox!.isReading, !isFull(index), heard.pass(&runtimes[index].hearing!, &budget),
+      heard.through < durablePosition, let (position, _) = heard.next(&runtimes[index].hearing!, &budget)
+    {
       let message = chunk.entry(Position(position))
-      if message.rawKind == RecordKind.message.rawValue,
-        runtimes[index].hearing!.handler(forType: chunk.places[Int(position - first)].typeHash, of: message) >= 0
-      {
-        let key = message.subject.isEmpty ? KeyBytes.own(Position(position)) : KeyBytes(message.subject)
-        if runtimes[index].outbox!.keys[key] != nil {
-          runtimes[index].outbox!.keys[key]!.ahead.append(position)
-          noteWaiting(index)
-          if start(key, of: index, declaration) { room -= 1 }
-        } else if control.readers[index].blocked[key] != nil || isHeld(key, index) {
-          runtimes[index].outbox!.queued[key, default: []].append(position)
-          noteWaiting(index)
-        } else {
-          runtimes[index].outbox!.keys[key] = Outbox.KeyWork(flight: position)
-          let flight = (position: position, key: key, attempt: UInt32(1), isRecorded: false)
-          deliver(flight, from: chunk, of: index, declaration)
-          room -= 1
-        }
+      let key = message.subject.isEmpty ? KeyBytes.own(Position(position)) : KeyBytes(message.subject)
+      if runtimes[index].outbox!.keys[key] != nil {
+        runtimes[index].outbox!.keys[key]!.ahead.append(position)
+        noteWaiting(index)
+        if start(key, of: index, declaration) { room -= 1 }
+      } else if control.readers[index].blocked[key] != nil || isHeld(key, index) {
+        runtimes[index].outbox!.queued[key, default: []].append(position)
+        noteWaiting(index)
+      } else {
+        runtimes[index].outbox!.keys[key] = Outbox.KeyWork(flight: position)
+        let flight = (position: position, key: key, attempt: UInt32(1), isRecorded: false)
+        deliver(flight, from: chunk, of: index, declaration)
+        room -= 1
       }
-      runtimes[index].scanned = position
-      position += 1
     }
-    return end == first + UInt64(chunk.count)
+    runtimes[index].scanned = heard.through
+    runtimes[index].walk = heard
+    return heard.isAtEnd
   }
 
   private func noteWaiting(_ index: Int) {

@@ -8,6 +8,8 @@ struct ReaderRuntime {
   /// The consumer's index in the running generation; nil while removed.
   var consumer: Int?
   var hearing: HearingTable?
+  /// The hashes of the types that it hears, when it hears none by its beginning.
+  var exactTypes: [UInt64]?
   var hasDefaultKey = true
   /// The kind of entries that it hears.
   var hears = RecordKind.event
@@ -30,6 +32,8 @@ struct ReaderRuntime {
   /// How many units the next batch may have: grows while batches are quick.
   var batchLimit = 64
 
+  /// Where it stands in the chunk that it last looked at.
+  var walk: HeardEntries?
   /// What the reader thread read behind the tail.
   var fetched: LogChunk?
   var isFetching = false
@@ -69,7 +73,13 @@ struct ReaderRuntime {
   mutating func goBack(to cursor: UInt64) {
     scanned = cursor
     committed = cursor
+    forgetRead()
+  }
+
+  /// What was read and found was for another cursor, or another hearing.
+  mutating func forgetRead() {
     fetched = nil
+    walk = nil
   }
 }
 

@@ -23,7 +23,7 @@ extension EngineCore {
   private var scheduleClock: Int64 { settings.clockIsEvents ? eventClock : now }
 
   var hasDueRuns: Bool {
-    guard let next = plan.next, !isStopping else { return false }
+    guard let next = plan.next, !isStopping, !plan.standsBack else { return false }
     return next <= scheduleClock
   }
 
@@ -42,6 +42,7 @@ extension EngineCore {
       left.time == right.time ? left.name.bytes.lexicographicallyPrecedes(right.name.bytes) : left.time < right.time
     }
     let chosen = takeable(runs)
+    plan.standsBack = chosen.isEmpty
     guard !chosen.isEmpty else { return false }
     framer.beginCommit(producer: .clock, generation: control.generation, time: commitTime, durable: durableCommit)
     let batch = EntryBatch(hash: hash)

@@ -18,6 +18,8 @@ struct SchedulePlan {
   /// The smallest of all.
   private(set) var next: Int64?
 
+  /// In this turn the next run waits for an aggregate, whose batch brings the next turn.
+  var standsBack = false
   /// False while the log has no time to count from.
   private(set) var isComplete = true
 

@@ -208,6 +208,15 @@ extension EngineCore {
     }
   }
 
+  /// The hashes of the types that a reader hears, when all of them are told in full and few enough to look up.
+  private func exactTypes(of consumer: ConsumerDeclaration) -> [UInt64]? {
+    let patterns = consumer.handlers.map(\.pattern)
+    if patterns.count > Self.mostTypesToLookUp || patterns.contains(where: \.isPrefix) { return nil }
+    return patterns.map { hash($0.text) }
+  }
+
+  private static let mostTypesToLookUp = 16
+
   private func setRunning(_ scripts: Generation, number: UInt32) {
     stateCacheBytes =
       settings.stateCacheBytes / max(1, scripts.consumers.count { $0.state != nil || $0.aggregate != nil })
@@ -227,6 +236,8 @@ extension EngineCore {
       runtimes[index].subjects = SubjectCache()
       runtimes[index].contended = [:]
       runtimes[index].hearing = consumer.map { HearingTable(scripts.consumers[$0]) }
+      runtimes[index].exactTypes = consumer.flatMap { exactTypes(of: scripts.consumers[$0]) }
+      runtimes[index].forgetRead()
       runtimes[index].hasState = consumer.map { scripts.consumers[$0].state != nil } ?? false
       runtimes[index].hasDefaultKey = consumer.map { scripts.consumers[$0].key.isDefault } ?? true
     }

@@ -73,6 +73,10 @@ extension EngineCore {
       if runtimes[index].finished == 0 { runtimes[index].committed = runtimes[index].scanned }
       return
     }
+    if runtimes[index].due.isEmpty, passUnheard(index, &scanLeft) {
+      if runtimes[index].finished == 0 { runtimes[index].committed = runtimes[index].scanned }
+      return
+    }
     let batch = Batch(
       reader: UInt32(index + 1), number: runtimes[index].batchNumber + 1, generation: generation, consumer: consumer,
       now: commitTime, from: runtimes[index].scanned,
@@ -207,35 +211,24 @@ extension EngineCore {
 
   func mostWaiting(_ index: Int) -> Int { runtimes[index].outbox == nil ? settings.queueLimit : Outbox.mostWaiting }
 
-  /// Moves the cursor of a reader that is to stop over what it does not hear.
-  func passUnheard(_ index: Int) {
-    guard runtimes[index].hearing != nil, let chunks = tail.chunks(from: runtimes[index].scanned + 1) else { return }
-    for chunk in chunks where chunk.count > 0 {
-      for at in max(chunk.firstPosition.rawValue, runtimes[index].scanned + 1)...chunk.lastPosition.rawValue {
-        let entry = chunk.entry(Position(at))
-        let hash = chunk.place(Position(at)).typeHash
-        if entry.rawKind == runtimes[index].hears.rawValue,
-          runtimes[index].hearing!.handler(forType: hash, of: entry) >= 0
-        {
-          return
-        }
-        runtimes[index].scanned = at
-      }
-    }
-  }
-
   private func requestFetch(_ index: Int, after position: UInt64) {
     guard !runtimes[index].isFetching, now >= runtimes[index].fetchAgainAt, position + 1 < tail.first else { return }
     runtimes[index].isFetching = true
     runtimes[index].fetchAgainAt = 0
-    hands.fetch(FetchRequest(reader: UInt32(index + 1), from: position + 1, through: tail.first - 1))
+    hands.fetch(
+      FetchRequest(
+        reader: UInt32(index + 1), from: position + 1, through: tail.first - 1, types: runtimes[index].exactTypes,
+        hearing: generation?.number ?? 0))
   }
 
   func takeFetched(_ reader: UInt32, _ result: FetchResult) {
     let index = Int(reader) - 1
     runtimes[index].isFetching = false
     switch result {
-    case .chunk(let chunk): runtimes[index].fetched = chunk
+    case .chunk(let chunk, let from, let before, let hearing):
+      runtimes[index].fetched = chunk
+      // Not when it was rewound or hears otherwise since.
+      if hearing == generation?.number, runtimes[index].scanned + 1 == from { runtimes[index].scanned = before - 1 }
     case .failed(let message):
       // Nothing is skipped: the reader stays where it is and tries again.
       hands.warn("\(control.readers[index].name) cannot read the log: \(message)")
@@ -243,50 +236,40 @@ extension EngineCore {
     }
   }
 
-  /// Goes through a chunk after `batch.through`. False when the batch is full or the budget is used up.
+  /// Goes through a chunk after `batch.through`. False when it stopped before the end: the batch is full, or the budget is
+  /// used up.
   private func scan(_ chunk: LogChunk, into batch: Batch, _ index: Int, _ budget: inout Int) -> Bool {
-    let first = chunk.firstPosition.rawValue
-    let end = first + UInt64(chunk.count)
-    guard batch.through + 1 >= first else { return true }
-    var position = batch.through + 1
+    guard batch.through + 1 >= chunk.firstPosition.rawValue else { return true }
     let checksBlocked = !runtimes[index].blockedHashes.isEmpty
-    let hears = runtimes[index].hears.rawValue
     // Beside what is tried again there is always room for new units.
     let limit = runtimes[index].batchLimit + batch.retriedKeys.count
     let room = settings.queueLimit - control.readers[index].blocked.unitCount
-    while position < end {
-      if batch.units.count >= limit || budget <= 0 || batch.bytes > Self.batchBytes || batch.queuedCount >= room {
-        return false
-      }
-      budget -= 1
-      let info = chunk.places[Int(position - first)]
+    var heard = entriesHeard(in: chunk, after: batch.through, index, &budget)
+    while batch.units.count < limit, batch.bytes <= Self.batchBytes, batch.queuedCount < room,
+      let (position, handler) = heard.next(&runtimes[index].hearing!, &budget)
+    {
       let view = chunk.entry(Position(position))
-      let handler =
-        view.rawKind == hears
-        ? runtimes[index].hearing!.handler(forType: info.typeHash, of: view) : -1
-      if handler >= 0 {
-        var unit = Unit(
-          position: position, entry: view, recorded: chunk.commit(of: Position(position)).time,
-          keyHash: info.subjectHash, key: .subject, handler: handler, isRetry: false)
-        if !runtimes[index].hasDefaultKey {
-          unit.key = .unknown
-        } else if view.subject.isEmpty {
-          unit.keyHash = KeyBytes.own(Position(position)).hash(hash)
-        }
-        batch.bytes += view.length
-        if checksBlocked, runtimes[index].hasDefaultKey, let key = blockedKey(of: unit, view, batch, index) {
-          batch.queued[key, default: []].append(position)
-          batch.queuedCount += 1
-        } else {
-          batch.retain(chunk)
-          if runtimes[index].hasState, runtimes[index].hasDefaultKey { findState(of: unit, view, batch, index) }
-          batch.units.append(unit)
-        }
+      var unit = Unit(
+        position: position, entry: view, recorded: chunk.commit(of: Position(position)).time,
+        keyHash: chunk.place(Position(position)).subjectHash, key: .subject, handler: handler, isRetry: false)
+      if !runtimes[index].hasDefaultKey {
+        unit.key = .unknown
+      } else if view.subject.isEmpty {
+        unit.keyHash = KeyBytes.own(Position(position)).hash(hash)
       }
-      batch.through = position
-      position += 1
+      batch.bytes += view.length
+      if checksBlocked, runtimes[index].hasDefaultKey, let key = blockedKey(of: unit, view, batch, index) {
+        batch.queued[key, default: []].append(position)
+        batch.queuedCount += 1
+      } else {
+        batch.retain(chunk)
+        if runtimes[index].hasState, runtimes[index].hasDefaultKey { findState(of: unit, view, batch, index) }
+        batch.units.append(unit)
+      }
     }
-    return true
+    batch.through = heard.through
+    runtimes[index].walk = heard
+    return heard.isAtEnd
   }
 
   /// The unit's key if it is blocked.

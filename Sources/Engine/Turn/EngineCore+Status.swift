@@ -11,6 +11,8 @@ extension EngineCore {
       logID: identity.id.description, warnings: warnings,
       readers: control.readers.filter { $0.life != .forgotten }.map(self.status))
     status.schedules = scheduleStatus
+    status.timers.pending = control.timers.count
+    status.timers.next = control.timers.first?.due
     return status
   }
 

@@ -30,6 +30,7 @@ package final class EngineCore {
   var runtimes: [ReaderRuntime] = []
   var retries = Heap<RetryEntry>()
   var plan = SchedulePlan()
+  var timers = TimerRuntime()
 
   /// The time of this turn, µs.
   package internal(set) var now: Int64 = 0
@@ -114,6 +115,7 @@ package final class EngineCore {
       hands.warn(clock.agreement.note ?? "the clock of this machine is right again")
     }
     wantsTurn = false
+    (timers.standBack, plan.standsBack) = (false, false)
     (scanLeft, someStandBack) = (settings.scanPerTurn / 2, false)
     for index in runtimes.indices where runtimes[index].fetchAgainAt <= now { runtimes[index].fetchAgainAt = 0 }
     if let pause = appendAgainAt, monotonic >= pause { appendAgainAt = nil }
@@ -137,6 +139,7 @@ package final class EngineCore {
     }
     if let retry = retries.min?.due { due = min(due ?? .max, retry) }
     if let run = nextRunAhead { due = min(due ?? .max, run) }
+    if let timer = nextDueOfTimers { due = min(due ?? .max, timer) }
     for index in runtimes.indices {
       if runtimes[index].fetchAgainAt > 0 { due = min(due ?? .max, runtimes[index].fetchAgainAt) }
       if let next = nextDueOfMessages(of: index) { due = min(due ?? .max, next) }
@@ -160,6 +163,8 @@ package final class EngineCore {
     case .status(let answer): answer(status())
     case .operate(let job): take(job)
     case .lettersRead(let job): takeLettersRead(job)
+    case .timersRead(let read): take(read)
+    case .timers(let query, let answer): answer(timersPage(query))
     case .letters(let query, let answer): answer(page(query))
     case .workerLost(let batch, let unit, let seconds): takeLost(batch, unit: unit, seconds: seconds)
     case .workerBack(let batch, let unit): takeBackLost(batch, unit: unit)
@@ -178,7 +183,7 @@ package final class EngineCore {
 
   var hasWorkToAppend: Bool {
     wasDiskFull || !appends.isEmpty || !resumed.isEmpty || !finished.isEmpty || !deploys.isEmpty || hasOperatorWork
-      || hasDeliveriesToRecord || hasDueRuns
+      || hasDeliveriesToRecord || hasDueTimers || hasDueRuns
       || (mayWriteCursors && !wroteCursors)
   }
 
@@ -212,13 +217,14 @@ package final class EngineCore {
     let verbs = frameOperators()
     // A deploy is decided on the state before this group, which verbs of the same group would change.
     let deploy = verbs.isEmpty ? frameDeploy() : nil
+    let fired = deploy == nil ? frameTimers() : []
     // Nor is a batch judged by the state before a deploy that it comes to lie behind: other code may be live by then.
     let decided = deploy == nil ? frameDecided() : []
     let accepted = frameAppends()
     let batches = deploy == nil ? decided + frameFinished() : []
     let deliveries = deploy == nil ? frameDeliveries(besides: verbs) : []
     let makesRuns = deploy == nil && frameRuns()
-    let cursors = batches.isEmpty && accepted.isEmpty && deliveries.isEmpty && frameCursors()
+    let cursors = fired.isEmpty && batches.isEmpty && accepted.isEmpty && deliveries.isEmpty && frameCursors()
     guard framer.hasCommits else {
       framer.rollback()
       identities.groupFailed()
@@ -253,6 +259,7 @@ package final class EngineCore {
     acceptedAppends(accepted, commit: chunk.lastCommit)
     for batch in batches { committedBatch(batch) }
     for delivery in deliveries { committed(delivery) }
+    committedTimers(fired)
     noteMissed(chunk)
     if cursors { wroteCursors = true }
   }

@@ -11,6 +11,8 @@ package protocol EngineHands: AnyObject {
   func lookUp(_ request: LookupRequest)
   /// The reader thread reads the events of dead letters: `.lettersRead`.
   func read(_ request: LetterRequest)
+  /// The reader thread reads the entries of due timers: `.timersRead`.
+  func read(_ request: TimerRequest)
   /// A message goes out: `.delivered`.
   func deliver(_ order: DeliveryOrder)
   /// A state that many events have made is durable: it may be kept in a file.
@@ -29,6 +31,10 @@ package struct FetchRequest: Sendable {
   package var reader: UInt32
   package var from: UInt64
   package var through: UInt64
+  /// The hashes of the types that the reader hears; nil: it hears types by their beginnings, or too many to look up.
+  package var types: [UInt64]?
+  /// The generation that hears so.
+  package var hearing: UInt32
 }
 
 package struct LookupRequest: Sendable {

@@ -21,6 +21,9 @@ package enum EngineInput: Sendable {
   case operate(OperatorJob)
   /// Comes back from the reader thread.
   case lettersRead(OperatorJob)
+  /// Comes back from the reader thread.
+  case timersRead(TimersRead)
+  case timers(TimerQuery, @Sendable ([TimerPlace]) -> Void)
   case letters(LetterQuery, @Sendable (LetterPage?) -> Void)
   /// A call did not come back: its worker was given up, and so is the batch. `unit`: its index there.
   case workerLost(Batch, unit: Int, seconds: Int)
@@ -35,7 +38,9 @@ package enum EngineInput: Sendable {
 }
 
 package enum FetchResult: Sendable {
-  case chunk(LogChunk)
+  /// What was read from a position on, for the hearing of that number: nothing is heard before the position `before`, which
+  /// lies in the chunk. Nil: nothing is heard in all that was asked for.
+  case chunk(LogChunk?, from: UInt64, before: UInt64, hearing: UInt32)
   case failed(String)
 }
 

@@ -34,7 +34,7 @@ final class DoorMetrics: Sendable {
     var gauges: [Figure: [Sample]] = [
       .logHead: [Sample(status.head)], .logDurable: [Sample(status.durable)], .logBytes: [Sample(status.logBytes)],
       .residentMemory: [Sample(residentBytes)], .generation: [Sample(status.generation)],
-      .loadErrors: [Sample(status.loadErrors.count)],
+      .loadErrors: [Sample(status.loadErrors.count)], .timersPending: [Sample(status.timers.pending)],
     ]
     for reader in status.readers {
       func add(_ figure: Figure, _ value: some BinaryInteger) {

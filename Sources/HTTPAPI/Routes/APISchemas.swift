@@ -64,6 +64,7 @@ enum APISchemas {
       "SubjectState": subjectState, "Source": source,
       "Sources": .object(["sources": .array(.reference("Source"))], required: ["sources"]), "Schedule": schedule,
       "Schedules": .object(["schedules": .array(.reference("Schedule"))], required: ["schedules"]),
+      "Timers": timers, "Timer": timer,
     ]
   }
 
@@ -119,5 +120,10 @@ enum APISchemas {
       "consumers": .array(.reference("Consumer")),
       "outbox": .array(.reference("Destination")),
       "views": .array(.reference("View")),
-    ], required: ["version", "generation", "log", "warnings", "consumers", "outbox", "views"])
+      "timers": .object(
+        [
+          "pending": .integer("Events that are to come."),
+          "next": .nullable(.string("When the next one is due, RFC 3339.")),
+        ], required: ["pending", "next"]),
+    ], required: ["version", "generation", "log", "warnings", "consumers", "outbox", "views", "timers"])
 }

@@ -13,6 +13,7 @@ enum Admission {
   case command([UInt8], Duration)
   case state([UInt8], StateQuery)
   case letters(LetterListQuery)
+  case timers(TimerListQuery)
   /// A change by an operator; `by` for the log.
   case act(Operation, [UInt8], by: String)
   case view(Operation, ViewRequest)
@@ -45,6 +46,7 @@ enum Admission {
     case .command: .sendCommand
     case .state: .getState
     case .receive: .receive
+    case .timers: .listTimers
     case .letters(let query): query.scope == .destinations ? .listOutbox : .listDeadLetters
     case .act(let operation, _, _), .view(let operation, _), .other(let operation, _, _): operation
     }
@@ -87,6 +89,9 @@ enum Admission {
         let scope = operation.readers
         guard let values else { return .letters(LetterListQuery(scope)) }
         return .letters(try LetterListQuery(scope, values, maximum: services.limits.pageLettersMaximum))
+      }
+      if operation == .listTimers {
+        return .timers(try TimerListQuery(values, maximum: services.limits.pageTimersMaximum))
       }
       if operation.changes { try checkType(head) }
       if operation.takesDocument { return .act(operation, parameter, by: services.access.sender(of: head)) }

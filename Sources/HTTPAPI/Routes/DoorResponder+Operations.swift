@@ -134,7 +134,19 @@ extension StatusReport {
       log: Log(
         head: status.head, durable: status.durable, bytes: status.logBytes, id: status.logID, name: logName),
       warnings: status.warnings, consumers: status.readers(in: .consumers).map { Consumer($0) },
-      outbox: status.readers(in: .destinations).map { Outbox($0) })
+      outbox: status.readers(in: .destinations).map { Outbox($0) }, timers: Timers(status.timers))
+  }
+}
+
+extension StatusReport.Timers {
+  init(_ timers: HostStatus.Timers) {
+    self.init(pending: timers.pending, next: timers.next.map(Self.text))
+  }
+
+  private static func text(_ microseconds: Int64) -> String {
+    var writer = ByteWriter(capacity: 32)
+    Timestamp.write(microseconds, into: &writer)
+    return writer.bytes.text
   }
 }
 

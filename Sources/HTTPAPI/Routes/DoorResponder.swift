@@ -52,6 +52,8 @@ struct DoorResponder: Sendable {
       try await write(try await route.answer(request), operation, writer)
     case .letters(let query):
       try await write(await Self.answer { () throws(Problem) in try await letters(query) }, operation, writer)
+    case .timers(let query):
+      try await write(await Self.answer { () throws(Problem) in try await timers(query) }, operation, writer)
     case .receive(let route):
       try await Self.invite(request, writer)
       try await write(try await route.answer(request), .receive, writer)

@@ -40,6 +40,7 @@ extension Operation {
     case .receive: "Hand a request to a source, which makes events of it"
     case .listSources: "Every source, and what has come from it"
     case .listSchedules: "Every schedule, when it was last made, and when it is due next"
+    case .listTimers: "Events that are to come, the next due first"
     case .reload: "Load the handlers now"
     case .live: "Whether the daemon runs"
     case .ready: "Whether the daemon takes events"
@@ -162,6 +163,7 @@ extension Operation {
     case .listSubject:
       return [Parameter("subject", in: "path", required: true, .string(), "The subject.")]
         + queryNames.map { Self.parameter($0, limits) }
+    case .listTimers: return Self.timerParameters(limits)
     case .listDeadLetters, .listOutbox: return queryNames.map { Self.letterParameter($0, limits) }
     case .sendCommand:
       return [
@@ -329,6 +331,7 @@ extension Operation {
       ]
     case .listSources: return [200: json("Every source.", "Sources")]
     case .listSchedules: return [200: json("Every schedule.", "Schedules")]
+    case .listTimers: return [200: json("A page of timers.", "Timers")]
     case .reload: return [200: json("The generation that runs.", "ReloadReceipt")]
     case .live, .ready: return [200: json("Yes.", "Health")]
     case .metrics:
@@ -352,6 +355,7 @@ extension Operation {
     case .listEvents, .listSubject: return guarded + [409, 500, 503]
     case .getEvent: return guarded + [404, 409, 500, 503]
     case .listDeadLetters, .getDeadLetter, .listOutbox, .getMessage: return guarded + [404, 500, 503]
+    case .listTimers: return guarded + [500, 503]
     case .listViews: return guarded + [404]
     case .queryView: return guarded + [404, 503, 504]
     case .getDocument: return guarded + [404, 409, 500, 503, 504]

@@ -47,6 +47,7 @@ enum Operation: String, CaseIterable, Sendable {
   case receive
   case listSources
   case listSchedules
+  case listTimers
   case reload
   case live
   case ready
@@ -143,6 +144,7 @@ enum Operation: String, CaseIterable, Sendable {
     case .receive: "/in/{name}"
     case .listSources: "/sources"
     case .listSchedules: "/schedules"
+    case .listTimers: "/timers"
     case .reload: "/reload"
     case .live: "/health/live"
     case .ready: "/health/ready"
@@ -182,6 +184,7 @@ enum Operation: String, CaseIterable, Sendable {
     case .getEvent: ["upcast"]
     case .listDeadLetters: LetterListQuery.names
     case .listOutbox: LetterListQuery.outboxNames
+    case .listTimers: TimerListQuery.names
     case .queryView: ViewRequest.names
     case .getDocument: ViewRequest.documentNames
     case .sendCommand: CommandRoute.queryNames

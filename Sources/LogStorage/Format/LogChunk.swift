@@ -68,6 +68,8 @@ package final class LogChunk: @unchecked Sendable {
   /// Bytes of all commits.
   package let byteCount: Int
   @usableFromInline let placeList: ContiguousArray<EntryPlace>
+  /// The entries by type; nil: they are few, or of many types.
+  package let strands: TypeStrands?
   /// The entries that came with an identity from outside.
   package let identities: ContiguousArray<IdentityPlace>
   package let firstCommit: UInt64
@@ -86,6 +88,7 @@ package final class LogChunk: @unchecked Sendable {
     base = UnsafeRawPointer(memory.base)
     self.byteCount = byteCount
     placeList = places
+    strands = TypeStrands(places)
     self.identities = identities
     self.lastCommitOffset = lastCommitOffset
     let first = CommitHeader(base)
@@ -97,7 +100,7 @@ package final class LogChunk: @unchecked Sendable {
   /// The bytes of memory that it takes, places and all.
   package var footprint: Int {
     memory.capacity + placeList.capacity * MemoryLayout<EntryPlace>.stride
-      + identities.capacity * MemoryLayout<IdentityPlace>.stride + Self.overhead
+      + identities.capacity * MemoryLayout<IdentityPlace>.stride + (strands?.footprint ?? 0) + Self.overhead
   }
 
   /// The objects and arrays around what is counted, roughly.

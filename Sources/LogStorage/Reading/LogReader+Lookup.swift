@@ -81,6 +81,25 @@ extension LogReader {
     return found
   }
 
+  /// The first position of an entry whose type has one of these hashes: others may share them. Reads no entry.
+  package func firstPosition(
+    ofTypeHashes keys: [UInt64], from: Position, through: Position
+  ) throws(LogError) -> Position? {
+    for segment in catalog.segments where segment.firstPosition <= through && segment.next.position > from {
+      guard let range = Self.ordinals(of: segment, from, through) else { continue }
+      var first: UInt32?
+      for key in keys {
+        let rest = range.lowerBound...(first ?? range.upperBound)
+        let found = try repairingIndex(of: segment) {
+          try segment.index.ordinals(.type, key, in: rest, limit: 1, hash: identity.hash)
+        }
+        if let ordinal = found.first { first = min(first ?? ordinal, ordinal) }
+      }
+      if let first { return segment.firstPosition + UInt64(first) }
+    }
+    return nil
+  }
+
   private func collect(
     _ limit: Int, _ run: ((Position, EntryView, CommitHeader) throws -> Bool) throws -> Void
   ) throws(LogError) -> [Position] {

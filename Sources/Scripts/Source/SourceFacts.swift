@@ -346,6 +346,7 @@ private struct ScopeReader {
   }
 
   private mutating func noteEmit(_ name: Substring) {
+    if name == "after" || name == "at" { return noteTimer(name) }
     guard ["emit", "send", "publish", "request"].contains(name), !locals.contains(where: { $0.name == name }) else {
       return
     }
@@ -359,6 +360,25 @@ private struct ScopeReader {
     default: facts.messages.append(fact)
     }
     if name == "request" { noteReply(from: argument) }
+  }
+
+  /// `after("15m", "OrderOverdue", …)`: an event of that type comes of it.
+  private mutating func noteTimer(_ name: Substring) {
+    guard sees("("), !locals.contains(where: { $0.name == name }) else { return }
+    var depth = 0
+    var index = at
+    while let kind = tokens.kind(index) {
+      if kind == .symbol {
+        if "({[".contains(texts[index]) { depth += 1 }
+        if ")}]".contains(texts[index]) { depth -= 1 }
+        if depth == 0 { return }
+        if depth == 1, texts[index] == "," { break }
+      }
+      index += 1
+    }
+    let isWhole = tokens.isSymbol(index + 2, ",") || tokens.isSymbol(index + 2, ")")
+    guard isWhole, let type = tokens.literal(index + 1) else { return }
+    facts.emits.append(SourceFacts.Emit(type: type, line: line))
   }
 
   /// `reply = "PaymentAnswered"` among the arguments of a request: an event of that type comes of it.

@@ -14,10 +14,9 @@ package enum EditorAnnotations {
       "",
     ]
     let shapes = [
-      Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.sendOptions, Words.aggregate, Words.projection,
-      Words.verify, Words.incomingRequest, Words.sourceEvent, Words.source, Words.schedule, Words.timeParts,
-      Words.timeAddOptions,
-      Words.stage,
+      Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.sendOptions, Words.timerOptions,
+      Words.aggregate, Words.projection, Words.verify, Words.incomingRequest, Words.sourceEvent, Words.source,
+      Words.schedule, Words.timeParts, Words.timeAddOptions, Words.stage,
     ]
     for shape in shapes {
       lines += classLines(shape)

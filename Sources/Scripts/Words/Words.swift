@@ -2,8 +2,7 @@
 package enum Words {
   package static let all: [Word] =
     declarations + aggregates + contracts + destinations + sources + schedules + effects + commands + messages
-    + documents + values
-    + times
+    + timers + documents + values + times
 
   static let declarations: [Word] = [
     Word(

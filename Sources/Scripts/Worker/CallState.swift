@@ -10,6 +10,9 @@ final class CallState {
   /// The event's commit time and the time of the call, µs.
   @exclusivity(unchecked) private(set) var recorded: Int64 = 0
   @exclusivity(unchecked) private(set) var now: Int64 = 0
+  /// Who handles it, and for which of its keys. The caller of `call` keeps the key alive.
+  @exclusivity(unchecked) private(set) var readerNumber: UInt32 = 0
+  @exclusivity(unchecked) private(set) var key = UnsafeRawBufferPointer(start: nil, count: 0)
   /// What the last call wrote.
   @exclusivity(unchecked) private(set) var lines: [LogLine] = []
   /// Whether the fold under way has called `remove`.
@@ -39,11 +42,13 @@ final class CallState {
   @inline(__always) var makesEffects: Bool { phase == .handling || phase == .deciding }
 
   func beginHandling(
-    _ event: EntryView, _ position: Position, recorded: Int64, now: Int64, consumer: Int, into effects: EntryBatch,
-    phase: Interpreter.Phase = .handling
+    _ event: EntryView, _ position: Position, recorded: Int64, now: Int64, consumer: Int,
+    key: UnsafeRawBufferPointer, readerNumber: UInt32, into effects: EntryBatch, phase: Interpreter.Phase = .handling
   ) {
     self.phase = phase
     self.consumer = consumer
+    self.key = key
+    self.readerNumber = readerNumber
     self.event = event
     self.position = position.rawValue
     self.recorded = recorded
@@ -126,10 +131,7 @@ final class CallState {
     guard let type = arguments[0].string else {
       return .error("emit wants a type first: emit(\"OrderPaid\", { … }); this is \(BodyReader.article(arguments[0]))")
     }
-    guard NameRule.type.allows(type) else {
-      return .error("\"\(type.text)\" is no event type: letters, digits, \".\", \"_\" and \"-\", 1 to 128 of them")
-    }
-    if NameRule.isHostType(type) { return .error("types that begin with \"\(NameRule.hostPrefix)\" are the host's") }
+    if let problem = problem(withType: type) { return .error(problem) }
     if event.depth >= EntryView.maximumDepth { return tooDeep(type, event) }
     scratch.truncate(to: 0)
     let data = arguments[1]
@@ -144,7 +146,7 @@ final class CallState {
     }
     contractVersion = 0
     if !contracts.isEmpty, let contract = contracts[type] {
-      if let reply = check(contract) { return reply }
+      if let reply = check(contract, "emit(\"\(contract.type)\")") { return reply }
       contractVersion = contract.version
     }
     let options = arguments[2]
@@ -152,8 +154,17 @@ final class CallState {
     return emit(type, options, event)
   }
 
-  /// Checks the data of the event that is being emitted; an empty table where the contract wants an array becomes one.
-  private func check(_ contract: ContractDeclaration) -> LuaReply? {
+  /// What keeps scripts from making events of a type.
+  func problem(withType type: UnsafeRawBufferPointer) -> String? {
+    guard NameRule.type.allows(type) else {
+      return "\"\(type.text)\" is no event type: letters, digits, \".\", \"_\" and \"-\", 1 to 128 of them"
+    }
+    return NameRule.isHostType(type) ? "types that begin with \"\(NameRule.hostPrefix)\" are the host's" : nil
+  }
+
+  /// Checks the data in `scratch`, of an event that is made by `call`; an empty table where the contract wants an array
+  /// becomes one.
+  func check(_ contract: ContractDeclaration, _ call: @autoclosure () -> String) -> LuaReply? {
     guard let schema = contract.schema else { return nil }
     do throws(SchemaViolation) {
       for offset in try SchemaCheck.checkMade(scratch.bytes, schema) {
@@ -162,7 +173,7 @@ final class CallState {
       }
       return nil
     } catch {
-      return .error("emit(\"\(contract.type)\"): \(error)\n  the contract is in \(contract.file):\(contract.line)")
+      return .error("\(call()): \(error)\n  the contract is in \(contract.file):\(contract.line)")
     }
   }
 

@@ -80,6 +80,9 @@ final class Interpreter {
     try state.register("send", cost: 20) { call.send($0) }
     try state.register("publish", cost: 20) { call.publish($0) }
     try state.register("request", cost: 20) { call.request($0) }
+    try state.register("after", cost: 20) { call.after($0) }
+    try state.register("at", cost: 20) { call.at($0) }
+    try state.register("cancel", cost: 20) { call.cancel($0) }
     try state.register("reject") { call.reject($0) }
     try state.register("fail") { arguments in
       guard call.makesEffects else { return call.misplaced("fail") }

@@ -110,7 +110,8 @@ package final class ScriptWorker {
     readerNumber: UInt32, into effects: EntryBatch, phase: Interpreter.Phase = .handling
   ) {
     interpreter.call.beginHandling(
-      event, position, recorded: recorded, now: now, consumer: consumer, into: effects, phase: phase)
+      event, position, recorded: recorded, now: now, consumer: consumer, key: key, readerNumber: readerNumber,
+      into: effects, phase: phase)
     fields.set(event, position, recorded: recorded, key: key)
     seed(position, key, readerNumber)
   }

@@ -37,6 +37,8 @@ final class MemoryHost: EventHost, EventReading {
   let maximumGroupBytes = 16 << 20
   let contracts = ContractSet()
   private let state = Mutex(State())
+  /// Pending timers, as the engine would list them.
+  let pendingTimers = Mutex<[TimerPlace]>([])
   /// Consumers and dead letters.
   let operators = Mutex(MemoryOperators())
 
@@ -294,6 +296,8 @@ final class MemoryHost: EventHost, EventReading {
       loadErrors: ["a.lua:1: no", "b.lua:2: no"],
       head: head, durable: head, logBytes: 4096, logID: "00ff", readers: operators.withLock { $0.readers })
     status.schedules = schedules
+    status.timers.pending = pendingTimers.withLock { $0.count }
+    status.timers.next = pendingTimers.withLock { $0.first?.due }
     return status
   }
 
@@ -305,6 +309,12 @@ final class MemoryHost: EventHost, EventReading {
       name: "fee", file: "b.lua", line: 1, recurrence: .every(86_400_000_000),
       effect: .init(isCommand: true, type: "Charge", subject: "account-1", data: []), missed: .all)
     return [.init(fee, next: nil), .init(hourly, next: 1_767_229_200_000_000, last: (1_767_225_600_000_000, 7))]
+  }
+
+  func timers(_ query: TimerQuery) async -> [TimerPlace] {
+    pendingTimers.withLock { places in
+      Array(places.filter { place in query.after.map { $0 < place } ?? true }.prefix(query.limit))
+    }
   }
 }
 

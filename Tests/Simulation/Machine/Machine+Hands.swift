@@ -13,6 +13,7 @@ extension Machine: EngineHands {
   func fetch(_ request: FetchRequest) { reads.append(.fetch(request)) }
   func lookUp(_ request: LookupRequest) { reads.append(.lookUp(request)) }
   func read(_ request: LetterRequest) { reads.append(.letters(request)) }
+  func read(_ request: TimerRequest) { reads.append(.timers(request)) }
   func deliver(_ order: DeliveryOrder) { preconditionFailure("no script of the simulator publishes") }
   func log(_ lines: [LogLine], consumer: String, position: Position) {
     for _ in lines { told.append((consumer, position.rawValue)) }

@@ -19,6 +19,8 @@ struct Oracle {
   /// What orders have done: records, letters resolved, units and letters dropped.
   var done: [Int: Done] = [:]
   var bank = BankModel()
+  /// By name.
+  var rhythms: [RhythmModel] = []
 
   struct Done: Equatable {
     var records = 0
@@ -66,6 +68,7 @@ struct Oracle {
       try readDoor(new, ledger)
     case .operator: try readOperator(header, records, new, ledger)
     case .host: try readHost(header, records, new)
+    case .clock: try readClock(header, records, new, ledger)
     default: try readProgress(header, records, new, ledger)
     }
     commits.append((header.chain, events.count, header.time))
