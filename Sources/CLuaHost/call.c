@@ -75,19 +75,23 @@ static void describe(lua_State *L, md_lua *lua, int index) {
   md_buffer_set(&lua->message, text, (size_t)length);
 }
 
+void md_keep_message(lua_State *L, md_lua *lua, int index) {
+  if (lua_type(L, index) != LUA_TSTRING && lua_type(L, index) != LUA_TNUMBER) {
+    describe(L, lua, index);
+    return;
+  }
+  lua_pushvalue(L, index);  // conversion would change a number in place
+  size_t length;
+  const char *text = lua_tolstring(L, -1, &length);
+  md_buffer_set(&lua->message, text, length < MD_MAXIMUM_MESSAGE ? length : MD_MAXIMUM_MESSAGE);
+  lua_pop(L, 1);
+}
+
 int md_on_error(lua_State *L) {
   md_lua *lua = md_host(L);
   lua->enforcing = false;
   if (md_is_passing(lua)) return 1;
-  if (lua_type(L, 1) == LUA_TSTRING || lua_type(L, 1) == LUA_TNUMBER) {
-    lua_pushvalue(L, 1);  // conversion would change a number in place
-    size_t length;
-    const char *text = lua_tolstring(L, -1, &length);
-    md_buffer_set(&lua->message, text, length < MD_MAXIMUM_MESSAGE ? length : MD_MAXIMUM_MESSAGE);
-    lua_pop(L, 1);
-  } else {
-    describe(L, lua, 1);
-  }
+  md_keep_message(L, lua, 1);
   md_keep_traceback(L, lua, 1);
   return 1;
 }

@@ -59,7 +59,11 @@ int md_run_hosted(lua_State *L, md_lua *lua, int32_t number) {
   lua->current = thread;
   lua->enforcing = enforcing;
   if (__builtin_expect(lua->fatal != MD_LUA_OK, 0)) md_raise_passing(L);
-  if (__builtin_expect(status != MD_LUA_OK, 0)) raise_failure(L, lua, status);
+  if (__builtin_expect(status != MD_LUA_OK, 0)) {
+    lua->scratch.length = scratch;
+    if (status == MD_LUA_WAITS) return md_yield(L);
+    raise_failure(L, lua, status);
+  }
   luaL_checkstack(L, MD_LUA_MAXIMUM_RESULTS + 4, NULL);
   for (int32_t i = 0; i < frame.results; i++) push_result(L, lua, &frame.result[i]);
   lua->scratch.length = scratch;

@@ -99,6 +99,9 @@ struct md_lua {
   bool with_position;           // the message of md_lua_fail wants `file:line:`
   uint64_t random[4];
 
+  // coroutine.c: what a resumed coroutine found unfinished, in which it has no part
+  size_t base_scratch, base_entries;
+
   // state.c
   int32_t *_Nullable free_refs;
   int32_t free_count, free_capacity, next_ref;
@@ -196,11 +199,18 @@ static inline bool md_is_passing(const md_lua *lua) { return lua->fatal != MD_LU
 /// only argument. False when it raised: then nothing is left and the message is in `lua`.
 bool md_protect(md_lua *lua, lua_CFunction body, void *_Nullable data, int results);
 int md_on_error(lua_State *L);
+/// Keeps the error value at `index` as the message. May raise when memory is short.
+void md_keep_message(lua_State *L, md_lua *lua, int index);
 md_lua_outcome md_outcome_of(md_lua *lua, int status);
 /// `lua` with a message for an outcome.
 md_lua_outcome md_fault(md_lua *lua, md_lua_status status, const char *format, ...);
 /// Pushes an item; raises when JSON is wrong or memory is short.
 void md_push_item(lua_State *L, md_lua *lua, const md_lua_item *item, const char *_Nullable name);
+
+// --- coroutine.c
+
+/// Puts the running coroutine down: what it is resumed with are the results of the C function that returns this.
+int md_yield(lua_State *L);
 
 // --- traceback.c
 

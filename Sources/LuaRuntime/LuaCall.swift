@@ -10,6 +10,9 @@ package enum LuaReply {
   case bareError(String)
   /// Ends the script's whole call, through every `pcall`.
   case abort(kind: Int, message: String)
+  /// Puts the coroutine down (`LuaState.resume`): what it is resumed with are the results of this call. Only when
+  /// `LuaCall.canWait`.
+  case wait
 }
 
 /// The call of a host function by a script: its arguments and where its results go.
@@ -58,6 +61,10 @@ package struct LuaCall: ~Copyable {
     return body()
   }
 
+  /// Whether `LuaReply.wait` is possible: a coroutine runs, and between its beginning and this call lies no function of the
+  /// library that calls back, such as `table.sort`.
+  package var canWait: Bool { md_lua_can_yield(frame.pointee.lua) }
+
   /// The next 64 bits of the generator that `LuaState.seed` set.
   package func random() -> UInt64 { md_lua_random(frame.pointee.lua) }
 }
@@ -76,6 +83,7 @@ func runHostFunction(
   let reply = Unmanaged<HostFunction>.fromOpaque(context)._withUnsafeGuaranteedRef { $0.body(LuaCall(frame: frame)) }
   switch reply {
   case .done: return MD_LUA_OK
+  case .wait: return MD_LUA_WAITS
   case .error(let message): return fail(frame, message, kind: 0, position: true, MD_LUA_ERROR)
   case .bareError(let message): return fail(frame, message, kind: 0, position: false, MD_LUA_ERROR)
   case .abort(let kind, let message): return fail(frame, message, kind: kind, position: false, MD_LUA_ABORTED)

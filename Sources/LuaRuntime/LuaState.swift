@@ -116,7 +116,7 @@ extension LuaState {
   }
 
   @inline(never)
-  private static func failure(_ outcome: md_lua_outcome) -> LuaOutcome {
+  static func failure(_ outcome: md_lua_outcome) -> LuaOutcome {
     switch outcome.status {
     case MD_LUA_ABORTED:
       return .aborted(

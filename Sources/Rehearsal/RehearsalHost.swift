@@ -150,6 +150,12 @@ final class RehearsalHost {
 
   var now: Int64 { clock.wallMicroseconds() }
 
+  /// When timers that have not fired are due, by position.
+  var pendingTimers: [UInt64: Int64] {
+    let all = core.control.timers.page(after: nil, through: .max, limit: 1000)
+    return Dictionary(uniqueKeysWithValues: all.map { ($0.position, $0.due) })
+  }
+
   private func turn() throws {
     let inputs = arrivals.inputs
     arrivals.inputs = []

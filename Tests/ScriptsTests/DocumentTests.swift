@@ -24,7 +24,7 @@ import Testing
     let names =
       Words.all.map(\.name)
       + [
-        Words.consumer, Words.retry, Words.emitOptions, Words.event, Words.projection, Words.aggregate,
+        Words.consumer, Words.retry, Words.emitOptions, Words.event, Words.projection, Words.aggregate, Words.rule,
         Words.sendOptions, Words.timerOptions, Words.destination, Words.publishOptions, Words.request,
         Words.requestOptions, Words.source, Words.verify, Words.incomingRequest, Words.sourceEvent, Words.schedule,
         Words.timeParts, Words.timeAddOptions,

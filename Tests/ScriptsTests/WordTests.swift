@@ -16,7 +16,9 @@ import Testing
     let words = Set(Words.all.map { String($0.name.split(separator: ".")[0]) })
     // These come from the loader.
     let loading: Set = [
-      "consumer", "aggregate", "contract", "projection", "destination", "source", "schedule", "env", "require",
+      "consumer", "rule", "any", "all", "aggregate", "contract", "projection", "destination", "source", "schedule",
+      "env",
+      "require",
     ]
     #expect(interpreter.known.globals.union(loading) == words.union(Self.lua))
     for table in ["log", "json", "time"] {

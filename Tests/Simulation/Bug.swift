@@ -25,6 +25,12 @@ package enum Bug: String, CaseIterable, Sendable {
   case rememberedReads = "remembered-reads"
   /// Now and then a turn is told that it is ten minutes later.
   case hastyClock = "hasty-clock"
+  /// A rule is told of another commit time of an event than the log's.
+  case wrongTime = "wrong-time"
+  /// A deadline that has passed is not called.
+  case lostWake = "lost-wake"
+  /// The entries of two due timers are exchanged on their way back from the log.
+  case exchangedTimers = "exchanged-timers"
   /// A snapshot holds a state that is not the log's.
   case wrongSnapshot = "wrong-snapshot"
 }

@@ -145,9 +145,14 @@ static int base_assert(lua_State *L) {
 
 // What is fatal or aborts the call goes on to the host; running out of memory is fatal. Lua walks through all frames
 // when an error is caught, which may be a million: too much to wait for the next regular look at the clock.
+//
+// In a coroutine that can wait, Lua comes here by itself after an error or a wait, and `base_pcall` is gone.
 static int after_pcall(lua_State *L, int status, lua_KContext context) {
-  (void)context;
   md_lua *lua = md_host(L);
+  if (context && status != LUA_YIELD) {
+    lua->scratch.length = lua->base_scratch;
+    lua->entry_count = lua->base_entries;
+  }
   if (status == LUA_ERRMEM && lua->fatal == MD_LUA_OK) md_mark_fatal(lua, MD_LUA_MEMORY);
   if (md_is_passing(lua)) md_raise_passing(L);
   if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L);     // true result …
@@ -164,7 +169,7 @@ static int base_pcall(lua_State *L) {
   size_t scratch = lua->scratch.length, entries = lua->entry_count;
   lua_pushboolean(L, 1);
   lua_insert(L, 1);                                                      // true function argument …
-  int status = lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, after_pcall);
+  int status = lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, lua_isyieldable(L), after_pcall);
   lua->scratch.length = scratch;  // unfinished texts of what was thrown away
   lua->entry_count = entries;
   return after_pcall(L, status, 0);

@@ -38,6 +38,7 @@ typedef enum : int32_t {
   MD_LUA_TIME = 4,     ///< instructions or wall clock used up; the interpreter is dead
   MD_LUA_MEMORY = 5,   ///< memory used up; the interpreter is dead
   MD_LUA_HOST = 6,     ///< not the script's fault
+  MD_LUA_WAITS = 7,    ///< a host function has put the coroutine down
 } md_lua_status;
 
 /// What an item or a slot holds.
@@ -127,6 +128,21 @@ md_lua_outcome md_lua_load(
 /// Calls a function. Results stay in slots until `md_lua_pop_to(first)`.
 md_lua_outcome md_lua_call(md_lua *lua, int32_t function, const md_lua_item *_Nullable arguments, int32_t count);
 
+// --- coroutines (coroutine.c)
+
+/// A coroutine that will call a function; its registry number, or -1 when there is no memory.
+int32_t md_lua_new_coroutine(md_lua *lua, int32_t function);
+/// Lets a coroutine begin, with the arguments of its function, or go on with what the host function returns that has put
+/// it down. Each time it has a whole budget. `MD_LUA_WAITS`: it can be resumed again. Otherwise it has ended as a call ends
+/// and can only be closed; at most eight results are kept. Not inside of a call.
+md_lua_outcome md_lua_resume(
+  md_lua *lua, int32_t coroutine, const md_lua_item *_Nullable items, int32_t count);
+/// Gives up a coroutine, wherever it is, and its number. What it held is garbage.
+void md_lua_close_coroutine(md_lua *lua, int32_t coroutine);
+/// Whether the host function under way may return `MD_LUA_WAITS`: it runs in a coroutine, and no function of the library
+/// that cannot be put down has called the script that called it.
+bool md_lua_can_yield(const md_lua *lua);
+
 // --- host functions (function.c)
 
 enum { MD_LUA_MAXIMUM_RESULTS = 8 };
@@ -139,7 +155,8 @@ typedef struct {
   md_lua_item result[MD_LUA_MAXIMUM_RESULTS];
 } md_lua_frame;
 
-/// Returns `MD_LUA_OK`, or `MD_LUA_ERROR` or `MD_LUA_ABORTED` after `md_lua_fail`.
+/// Returns `MD_LUA_OK`, or `MD_LUA_ERROR` or `MD_LUA_ABORTED` after `md_lua_fail`, or `MD_LUA_WAITS` to put the coroutine
+/// down: what it is resumed with are then its results.
 typedef md_lua_status (*md_lua_function)(void *context, md_lua_frame *frame);
 
 /// Puts a host function into a table under a name, unless `name` is null; its number (for `MD_LUA_HOSTED`), or -1.

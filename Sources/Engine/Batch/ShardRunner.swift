@@ -85,6 +85,10 @@ package struct ShardRunner {
     let mark = shard.effects.mark
     var known = unit.entry
     do throws(CallError) {
+      if batch.keepsInstances, !batch.needsKeys {
+        try advance(unit, index, batch, shard, &known)
+        return
+      }
       let entry = try entry(of: unit, index, batch, shard)
       known = entry
       if !batch.givenUp.isEmpty { try failGivenUp(unit, entry, batch) }
@@ -103,16 +107,18 @@ package struct ShardRunner {
       let key = batch.needsKeys ? KeyBytes.unkeyed(Position(unit.position)) : error.key ?? .own(Position(unit.position))
       failedKeys.append(unit.keyHash)
       let failure = UnitFailure(
-        unit: index, position: unit.position, isRetry: unit.isRetry, key: key, kind: error.kind,
+        unit: index, position: error.wake?.position ?? unit.position, isRetry: unit.isRetry, key: key, kind: error.kind,
         message: Self.shortened(error.message), traceback: Self.shortened(error.traceback),
-        log: Self.shortened(error.log), entry: known, chunk: shard.readBack[index])
+        log: Self.shortened(error.log), entry: error.wake?.entry ?? known,
+        chunk: error.wake?.chunk ?? shard.readBack[index],
+        wake: error.wake?.place)
       shard.failureBytes += failure.bytes
       shard.failures.append(failure)
     }
   }
 
   /// A unit that took a worker with it once is not called in this batch: it fails like a call that ran out of time.
-  private func failGivenUp(_ unit: Unit, _ entry: EntryView, _ batch: Batch) throws(CallError) {
+  func failGivenUp(_ unit: Unit, _ entry: EntryView, _ batch: Batch) throws(CallError) {
     let keyHash = batch.needsKeys ? 0 : unit.keyHash
     guard let lost = batch.givenUp.first(where: { $0.position == unit.position && $0.keyHash == keyHash }) else {
       return
@@ -146,9 +152,11 @@ package struct ShardRunner {
     var message: String
     var traceback = ""
     var log: [LogLine] = []
+    /// Of an instance's call at its deadline.
+    var wake: FailedWake?
   }
 
-  private func entry(of unit: Unit, _ index: Int, _ batch: Batch, _ shard: Shard) throws(CallError) -> EntryView {
+  func entry(of unit: Unit, _ index: Int, _ batch: Batch, _ shard: Shard) throws(CallError) -> EntryView {
     if let entry = unit.entry { return entry }
     do {
       let position = Position(unit.position)
@@ -164,6 +172,7 @@ package struct ShardRunner {
     _ unit: Unit, _ entry: EntryView, _ index: Int, _ batch: Batch, _ shard: Shard
   ) throws(CallError) {
     if let work = batch.aggregate { return try decide(unit, entry, index, batch, work, shard) }
+    if let rule = batch.rule { return try answer(unit, entry, index, batch, rule, shard) }
     guard let (handler, recorded) = heard(unit, entry, index, batch, shard) else { return }
     let ready = try worker(for: unit, entry, batch)
     var state: KeyState?
@@ -208,7 +217,7 @@ package struct ShardRunner {
   }
 
   /// What the consumer remembers of the unit's key: as an earlier call of this shard left it, or as the log has it.
-  private func state(of unit: Unit, _ entry: EntryView, _ batch: Batch, _ shard: Shard) throws(CallError) -> KeyState {
+  func state(of unit: Unit, _ entry: EntryView, _ batch: Batch, _ shard: Shard) throws(CallError) -> KeyState {
     let key = batch.key(of: unit, entry: entry)
     if let state = shard.states[key] { return state }
     var state = KeyState(key: key, json: nil, version: batch.declaration.state?.version ?? 1)
@@ -278,7 +287,7 @@ package struct ShardRunner {
     }
   }
 
-  private mutating func worker(for generation: RunningGeneration) throws(CallError) -> Worker {
+  mutating func worker(for generation: RunningGeneration) throws(CallError) -> Worker {
     for entry in workers where entry.generation == generation.number { return entry }
     do {
       let scripts = try generation.scripts.makeWorker(

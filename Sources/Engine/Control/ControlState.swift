@@ -75,7 +75,7 @@ package struct ControlState: Equatable, Sendable {
       guard let record = InstanceRecord(fields), readers.indices.contains(Int(record.reader) - 1) else {
         throw FoldError(commit: commit, what: "an instance record of no known reader")
       }
-      self[reader: record.reader].states.apply(record, commit: commit)
+      self[reader: record.reader].apply(record, commit: commit)
     case .outcome:
       // It says what became of a command; what the reader has done is in its progress.
       guard OutcomeRecord(fields) != nil else {

@@ -19,6 +19,9 @@ struct ReaderRuntime {
   var contended: [UInt64: Int] = [:]
   /// Whether its script declares a state.
   var hasState = false
+  /// Whether what it remembers are instances, and when those are called without an event.
+  var keepsInstances = false
+  var wakes = WakeQueue()
 
   /// Everything up to here is handed out, queued or not heard.
   var scanned: UInt64

@@ -17,6 +17,7 @@ extension EngineCore {
   func addRuntime(of reader: ReaderState) {
     var runtime = ReaderRuntime(cursor: reader.cursor)
     for key in reader.blocked.all { runtime.blockedHashes[key.hash(hash), default: 0] += 1 }
+    if !reader.open.isEmpty { runtime.wakes.rebuild(from: reader.open) }
     runtimes.append(runtime)
     scheduleAll(of: reader)
   }
@@ -71,11 +72,13 @@ extension EngineCore {
     // Most readers, in most turns.
     if runtimes[index].scanned == control.position, runtimes[index].due.isEmpty {
       if runtimes[index].finished == 0 { runtimes[index].committed = runtimes[index].scanned }
-      return
-    }
-    if runtimes[index].due.isEmpty, passUnheard(index, &scanLeft) {
+      if !runtimes[index].keepsInstances || !hasDueWakes(index) { return }
+    } else {
+      let isAtHead = runtimes[index].due.isEmpty && passUnheard(index, &scanLeft)
+      // What it has passed now stays passed when the batch that begins behind it is given up: a deploy in between would
+      // otherwise write down that it is still to be heard.
       if runtimes[index].finished == 0 { runtimes[index].committed = runtimes[index].scanned }
-      return
+      if isAtHead, !runtimes[index].keepsInstances || !hasDueWakes(index) { return }
     }
     let batch = Batch(
       reader: UInt32(index + 1), number: runtimes[index].batchNumber + 1, generation: generation, consumer: consumer,
@@ -86,6 +89,7 @@ extension EngineCore {
     if batch.units.isEmpty || batch.number % 2 == 0 { addNew(to: batch, index) }
     if batch.units.isEmpty { addRetries(to: batch, index) }
     runtimes[index].scanned = batch.through
+    if runtimes[index].keepsInstances { prepareInstances(of: batch, index) }
     guard !batch.units.isEmpty || !batch.queued.isEmpty else {
       if runtimes[index].finished == 0 { runtimes[index].committed = batch.through }
       return
@@ -117,7 +121,7 @@ extension EngineCore {
     for (index, unit) in batch.units.enumerated() where !unit.isRetry && unit.position <= batch.from {
       batch.mustRun = index + 1
     }
-    guard let firstNew = batch.units.first(where: { $0.position > batch.from })?.position else { return }
+    guard let firstNew = batch.units.first(where: { $0.position > batch.from && !$0.isWake })?.position else { return }
     if batch.units[0].position == firstNew || batch.mustRun > 1 {
       for (index, unit) in batch.units.enumerated() where unit.position == firstNew { batch.mustRun = index + 1 }
     }
@@ -269,6 +273,9 @@ extension EngineCore {
     }
     batch.through = heard.through
     runtimes[index].walk = heard
+    if runtimes[index].keepsInstances, heard.through >= chunk.firstPosition.rawValue {
+      batch.clock = chunk.commit(of: Position(heard.through)).time
+    }
     return heard.isAtEnd
   }
 
@@ -288,7 +295,10 @@ extension EngineCore {
     var computed = shard.computedKeys[...]
     var groups = (rekeyed: ContiguousArray<Unit>(), retried: ContiguousArray<Unit>(), new: ContiguousArray<Unit>())
     // A shard that ended early leaves the rest of the new events for the next batch.
-    if shard.done < batch.units.count { batch.through = max(batch.from, batch.units[shard.done].position - 1) }
+    if shard.done < batch.units.count {
+      batch.through = max(batch.from, batch.units[shard.done].position - 1)
+      batch.clock = .min
+    }
     for (unitIndex, var unit) in batch.units.prefix(shard.done).enumerated() where !failed.contains(unitIndex) {
       guard case .unknown = unit.key else {
         groups.retried.append(unit)
@@ -321,6 +331,7 @@ extension EngineCore {
         .map(\.element))
     batch.units = groups.rekeyed + groups.retried + groups.new
     runtimes[index].scanned = batch.through
+    if runtimes[index].keepsInstances { addWakes(to: batch, index) }
     send(batch)
   }
 }

@@ -24,7 +24,7 @@ extension EngineCore {
 
   /// A consumer, an aggregate or a destination; no script declares both under one name.
   func operable(named name: String, in scope: ReaderScope) -> ReaderState? {
-    let kinds = [ReaderChange.Kind.consumer, .aggregate, .destination].filter(scope.contains)
+    let kinds = [ReaderChange.Kind.consumer, .rule, .aggregate, .destination].filter(scope.contains)
     let readers = kinds.compactMap { control.reader(named: name, kind: $0) }
     return readers.first { !$0.isRemoved } ?? readers.first
   }
@@ -194,6 +194,7 @@ extension EngineCore {
     runtimes[index].blockedHashes = [:]
     runtimes[index].due = []
     for key in reader.blocked.all { runtimes[index].blockedHashes[key.hash(hash), default: 0] += 1 }
+    runtimes[index].wakes.rebuild(from: reader.open)
     // Their entries in `retries` are good as they are: those of keys that are gone are found stale.
     if reader.life == .forgotten { runtimes[index].consumer = nil }
     scheduleAll(of: reader)

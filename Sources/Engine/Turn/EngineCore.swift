@@ -143,6 +143,7 @@ package final class EngineCore {
     for index in runtimes.indices {
       if runtimes[index].fetchAgainAt > 0 { due = min(due ?? .max, runtimes[index].fetchAgainAt) }
       if let next = nextDueOfMessages(of: index) { due = min(due ?? .max, next) }
+      if runtimes[index].keepsInstances, let next = nextWake(of: index) { due = min(due ?? .max, next) }
     }
     return due
   }

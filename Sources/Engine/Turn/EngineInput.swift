@@ -55,6 +55,8 @@ package final class DeployJob: @unchecked Sendable {
   package let passed: [String: UInt64]
   /// What it does to the readers, while its commit is framed.
   var changes: [ReaderChange] = []
+  /// Of rules whose `key` it changes: what they remembered of how many keys.
+  var forgotten: [UInt32: Int] = [:]
   private var complete: ((ReloadOutcome) -> Void)?
 
   package init(

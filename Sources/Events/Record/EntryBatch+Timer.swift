@@ -21,15 +21,17 @@ extension EntryBatch {
 
   /// Adds a timer: an event of `type` on `subject` with `data`, JSON, when `due` (µs since 1970) has come.
   ///
-  /// - cause: what was handled, at `position`. - now: the time of the call, µs.
+  /// - cause: what was handled, at `position`. - origin: where the cause of an instance of a process, which may be an older
+  ///   event, stands; nil: there too. - now: the time of the call, µs.
   package func addTimer(
     due: Int64, now: Int64, scope: TimerScope, type: UnsafeRawBufferPointer, subject: UnsafeRawBufferPointer,
-    data: UnsafeRawBufferPointer, contractVersion: UInt16 = 0, cause: EntryView, at position: UInt64
+    data: UnsafeRawBufferPointer, contractVersion: UInt16 = 0, cause: EntryView, at position: UInt64,
+    origin: UInt64? = nil
   ) {
     let depth = due - now >= Self.restfulWait ? 0 : min(cause.depth + 1, EntryView.maximumDepth)
     begin(
       kind: .timer, type: type, subject: subject, data: data, encoding: .json, cause: position,
-      root: cause.rootHere(at: position), depth: depth, contractVersion: contractVersion)
+      root: cause.rootHere(at: origin ?? position), depth: depth, contractVersion: contractVersion)
     inheritAttributes(of: cause)
     addAttribute(.due, integer: due)
     add(scope)
@@ -37,12 +39,12 @@ extension EntryBatch {
   }
 
   /// Adds the end of the pending timer with the scope's name, if there is one.
-  package func addTimerEnd(scope: TimerScope, cause: EntryView, at position: UInt64) {
+  package func addTimerEnd(scope: TimerScope, cause: EntryView, at position: UInt64, origin: UInt64? = nil) {
     let type = EntryView.timerEndType
     begin(
       kind: .timer, type: UnsafeRawBufferPointer(start: type.utf8Start, count: type.utf8CodeUnitCount),
       subject: cause.subject, data: UnsafeRawBufferPointer(start: nil, count: 0), encoding: .none, cause: position,
-      root: cause.rootHere(at: position), depth: min(cause.depth + 1, EntryView.maximumDepth))
+      root: cause.rootHere(at: origin ?? position), depth: min(cause.depth + 1, EntryView.maximumDepth))
     inheritAttributes(of: cause)
     add(scope)
     end()

@@ -1,7 +1,7 @@
 package import Events
 
 /// A `consumer` as its script declares it: checked, complete, with defaults filled in. An `aggregate` is one too: it hears
-/// commands instead of events.
+/// commands instead of events. So is a `process`, whose instances wait for events.
 package struct ConsumerDeclaration: Sendable {
   package let name: String
   package let file: String
@@ -22,13 +22,17 @@ package struct ConsumerDeclaration: Sendable {
   package let aggregate: AggregateDeclaration?
   /// Of a destination: where its messages go. It has one handler, for the messages of its name, and no function.
   package let destination: DestinationDeclaration?
+  /// Of a rule: its handlers are the types that it hears, and no functions.
+  package let rule: RuleDeclaration?
+  /// Of a process: what its handlers, which have no functions, are to its instances.
+  package let process: ProcessDeclaration?
   private let hearing: Hearing
 
   init(
     name: String, file: String, line: Int, scriptHash: ContentHash, from: Start, retry: RetryPolicy,
     exhausted: Exhausted, key: KeyRule, state: StateDeclaration? = nil, reads: [String] = [],
     handlers: [HandlerDeclaration], aggregate: AggregateDeclaration? = nil,
-    destination: DestinationDeclaration? = nil
+    destination: DestinationDeclaration? = nil, rule: RuleDeclaration? = nil, process: ProcessDeclaration? = nil
   ) {
     self.name = name
     self.file = file
@@ -43,14 +47,21 @@ package struct ConsumerDeclaration: Sendable {
     self.handlers = handlers
     self.aggregate = aggregate
     self.destination = destination
+    self.rule = rule
+    self.process = process
     hearing = Hearing(handlers.map(\.pattern))
   }
 
   /// The word that declares it.
   package var word: String {
     if destination != nil { return "destination" }
+    if rule != nil { return "rule" }
+    if process != nil { return "process" }
     return aggregate == nil ? "consumer" : "aggregate"
   }
+
+  /// Whether what it remembers of a key is an instance, which may wait for a time.
+  package var keepsInstances: Bool { rule?.keepsInstances ?? false }
 
   /// Whether it hears events: commands and messages are heard by those that they are for.
   package var hearsEvents: Bool { aggregate == nil && destination == nil }

@@ -31,6 +31,11 @@ package struct TypePattern: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
+extension TypePattern {
+  /// As `matches` of the text.
+  package func matches(_ type: UnsafeRawBufferPointer) -> Bool { matches(String(decoding: type, as: UTF8.self)) }
+}
+
 /// The patterns of one consumer, ready to be asked for every event: flat bytes, no allocation.
 struct Hearing: Sendable {
   private struct Entry: Sendable {

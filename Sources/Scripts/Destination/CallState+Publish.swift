@@ -35,6 +35,13 @@ extension CallState {
     }
     if let reply = encodeBody(of: what, &message, name) { return reply }
     if let reply = read(arguments[2], "request", Words.requestOptions, { self.set($0, $1, &message) }) { return reply }
+    if message.reply == nil, phase == .running {
+      if let reply = refuseWait("request", arguments) { return reply }
+      message.reply = replyAddress
+      let reply = add(message, to: name, destination, event)
+      guard case .done = reply else { return reply }
+      return wait(for: .answer)
+    }
     guard message.reply != nil else {
       return .error(
         "a consumer cannot wait for an answer\n"
@@ -252,7 +259,7 @@ extension CallState {
       key.withUnsafeBytes { key in
         effects.begin(
           kind: .message, type: name, subject: key, data: scratch.bytes, encoding: scratch.count == 0 ? .none : .json,
-          cause: position, root: event.rootHere(at: position), depth: event.depth + 1)
+          cause: position, root: event.rootHere(at: origin), depth: event.depth + 1)
       }
       effects.inheritAttributes(of: event)
       if !event.subject.isEmpty { effects.addAttribute(.sender, event.subject) }

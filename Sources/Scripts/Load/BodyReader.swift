@@ -1,7 +1,7 @@
 internal import Events
 internal import LuaRuntime
 
-/// Turns the body of a `consumer`, an `aggregate` or a `destination` into a declaration, or says what is
+/// Turns the body of a `consumer`, a `rule`, an `aggregate` or a `destination` into a declaration, or says what is
 /// wrong with it and where.
 struct BodyReader: DeclarationReader {
   let declared: LoadRun.Declared
@@ -21,11 +21,20 @@ struct BodyReader: DeclarationReader {
   mutating func read() -> LoadedConsumer? {
     var parts = Parts()
     parts.retry = usualRetry
-    let entryHint = isDestination ? Self.placeHint : isAggregate ? Self.commandsHint : Self.onHint
+    let entryHint =
+      isRule
+      ? Self.whenHint
+      : isDestination ? Self.placeHint : isAggregate ? Self.commandsHint : isProcess ? Self.runHint : Self.onHint
     guard readBody(entryHint: entryHint, { $0.read($1, $2, &parts) }) else { return nil }
     var destination: DestinationDeclaration?
-    if isDestination {
+    var rule: RuleDeclaration?
+    var process: (declaration: ProcessDeclaration, handlers: [HandlerDeclaration])?
+    if isRule {
+      rule = finishRule(parts.choreography)
+    } else if isDestination {
       destination = finishDestination(parts.destination)
+    } else if isProcess {
+      process = finishProcess(parts.process)
     } else if parts.handlers.isEmpty, errors.isEmpty {
       if isAggregate {
         fail([], "\(title) decides no command", Self.commandsHint)
@@ -33,7 +42,8 @@ struct BodyReader: DeclarationReader {
         fail([], "\(title) hears nothing", Self.onHint)
       }
     }
-    checkKeyTypes(parts)
+    let heard = isRule ? rolesOf(parts.choreography) : process?.handlers ?? parts.handlers.map(\.declaration)
+    checkKeyTypes(parts, heard: heard)
     let state = parts.state.finish(name: title)
     for problem in parts.state.problems { fail(problem.path, problem.what, problem.hint) }
     guard errors.isEmpty else { return nil }
@@ -41,11 +51,13 @@ struct BodyReader: DeclarationReader {
       name: declared.name, file: declared.file, line: declared.line, scriptHash: scriptHash, from: parts.from,
       retry: parts.retry, exhausted: parts.exhausted, key: parts.rule, state: state?.declaration,
       reads: parts.reads,
-      handlers: isDestination ? [ownMessages] : parts.handlers.map(\.declaration),
-      aggregate: isAggregate ? parts.aggregate : nil, destination: destination)
+      handlers: isDestination ? [ownMessages] : heard,
+      aggregate: isAggregate ? parts.aggregate : nil, destination: destination, rule: rule,
+      process: process?.declaration)
     return LoadedConsumer(
       declaration: declaration, handlers: parts.handlers.map(\.function), key: parts.key,
-      upgrades: state?.upgrades ?? [:], folds: parts.folds.map(\.function))
+      upgrades: state?.upgrades ?? [:], folds: parts.folds.map(\.function), rule: parts.choreography.functions,
+      run: parts.process.run)
   }
 
   typealias Handler = (declaration: HandlerDeclaration, function: LuaRef)
@@ -63,6 +75,9 @@ struct BodyReader: DeclarationReader {
     var initial: [UInt8] = Array("{}".utf8)
     var folds: [Handler] = []
     var destination = DestinationParts()
+    /// Of a rule.
+    var choreography = RuleParts()
+    var process = ProcessParts()
 
     var aggregate: AggregateDeclaration {
       AggregateDeclaration(initial: initial, folds: folds.map(\.declaration))
@@ -70,9 +85,16 @@ struct BodyReader: DeclarationReader {
   }
 
   private var isAggregate: Bool { declared.word == "aggregate" }
+  private var isRule: Bool { declared.word == "rule" }
   private var isDestination: Bool { declared.word == "destination" }
+  private var isProcess: Bool { declared.word == "process" }
 
   private var usualRetry: RetryPolicy { isDestination ? .delivery : .standard }
+
+  /// What a rule hears.
+  private func rolesOf(_ parts: RuleParts) -> [HandlerDeclaration] {
+    Self.patterns(of: parts).map { HandlerDeclaration(pattern: $0, line: declared.line) }
+  }
 
   /// What a destination hears.
   private var ownMessages: HandlerDeclaration {
@@ -82,8 +104,10 @@ struct BodyReader: DeclarationReader {
   private static let onHint = "write on = { OrderPlaced = function(event) … end }"
 
   private mutating func read(_ name: String, _ value: LuaSlot, _ parts: inout Parts) {
+    if isRule { return readRule(name, value, &parts) }
     if isAggregate { return readAggregate(name, value, &parts) }
     if isDestination { return readDestination(name, value, &parts) }
+    if isProcess { return readProcess(name, value, &parts) }
     switch name {
     case "on": readHandlers(value, &parts)
     case "from": readFrom(value, &parts)
@@ -93,12 +117,15 @@ struct BodyReader: DeclarationReader {
     case "version": parts.state.readVersion(value)
     case "upgrade": parts.state.readUpgrade(value)
     case "reads": readReads(value, &parts)
-    case "key":
-      var reader = KeyReader(interpreter: interpreter)
-      if let key = reader.read(value) { (parts.rule, parts.key) = key }
-      for problem in reader.problems { fail(problem) }
+    case "key": readKey(value, &parts)
     default: failUnknown(name, value)
     }
+  }
+
+  mutating func readKey(_ value: LuaSlot, _ parts: inout Parts) {
+    var reader = KeyReader(interpreter: interpreter)
+    if let key = reader.read(value) { (parts.rule, parts.key) = key }
+    for problem in reader.problems { fail(problem) }
   }
 
   private mutating func failUnknown(_ name: String, _ value: LuaSlot) {
@@ -125,9 +152,8 @@ struct BodyReader: DeclarationReader {
   }
 
   /// A key for a type that is not heard was meant for another.
-  private mutating func checkKeyTypes(_ parts: Parts) {
-    let heard = parts.handlers.map(\.declaration.pattern)
-    for problem in KeyReader.unheard(parts.rule, heard: heard, by: declared.name) { fail(problem) }
+  private mutating func checkKeyTypes(_ parts: Parts, heard: [HandlerDeclaration]) {
+    for problem in KeyReader.unheard(parts.rule, heard: heard.map(\.pattern), by: declared.name) { fail(problem) }
   }
 
   static let typeHint =
@@ -136,7 +162,7 @@ struct BodyReader: DeclarationReader {
   // MARK: reads
 
   /// Whether the names are those of anything is known when all files have run: `Readable`.
-  private mutating func readReads(_ value: LuaSlot, _ parts: inout Parts) {
+  mutating func readReads(_ value: LuaSlot, _ parts: inout Parts) {
     let hint = "write reads = { \"\(value.text ?? "recent orders")\" }"
     guard value.kind == .table else {
       return fail(["reads"], "reads is \(Self.article(value)); a list of names is wanted", hint)
@@ -155,7 +181,7 @@ struct BodyReader: DeclarationReader {
 
   // MARK: from, retry, exhausted
 
-  private mutating func readFrom(_ value: LuaSlot, _ parts: inout Parts) {
+  mutating func readFrom(_ value: LuaSlot, _ parts: inout Parts) {
     if let position = value.integer, position > 0 {
       parts.from = .position(Position(UInt64(position)))
     } else if value.text == "now" {

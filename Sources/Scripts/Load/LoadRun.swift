@@ -96,6 +96,8 @@ final class LoadRun {
   static func bodyHint(_ word: String) -> String {
     switch word {
     case "aggregate": "{ events = { … }, commands = { … } }"
+    case "rule": "{ when = \"OrderPlaced\", emit = \"…\" }"
+    case "process": "{ starts = \"OrderPlaced\", run = function(event) … end }"
     case "destination": "{ http = env \"…\" }"
     case "schedule": "{ cron = \"30 2 * * *\", emit = \"…\" }"
     case "source": "{ http = \"psp\", verify = { … }, event = function(request) … end }"

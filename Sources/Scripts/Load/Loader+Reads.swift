@@ -13,7 +13,7 @@ extension Loader {
         report(
           LoadError(
             file: consumer.file, line: line ?? consumer.line,
-            what: "consumer \"\(consumer.name)\" reads \"\(name)\", "
+            what: "\(consumer.word) \"\(consumer.name)\" reads \"\(name)\", "
               + "and there is no projection or aggregate of this name",
             hint: near ?? "write projection \"\(name)\" { on = { … } }"))
       }

@@ -27,7 +27,9 @@ struct Loader {
     try registerDeclarations()
     try interpreter.run(prelude: PackageResources.declarations_lua, name: "prelude/declarations.lua")
     try interpreter.run(prelude: PackageResources.keys_lua, name: "prelude/keys.lua")
+    try interpreter.run(prelude: PackageResources.rules_lua, name: "prelude/rules.lua")
     try interpreter.run(prelude: PackageResources.documents_lua, name: "prelude/documents.lua")
+    try interpreter.run(prelude: PackageResources.process_lua, name: "prelude/process.lua")
     try interpreter.run(prelude: PackageResources.requests_lua, name: "prelude/requests.lua")
     try interpreter.seal()
   }
@@ -82,6 +84,7 @@ struct Loader {
     errors += run.errors
     addUpcasts(to: &loaded.projections, by: loaded.contracts.map(\.declaration))
     checkOwners(of: loaded)
+    checkRules(loaded)
     checkReads(loaded)
     checkTargets(loaded)
     checkSchedules(&loaded)
@@ -89,6 +92,7 @@ struct Loader {
     loaded.emits = texts.mapValues(\.facts.emits)
     loaded.sends = texts.mapValues(\.facts.sends)
     loaded.messages = texts.mapValues(\.facts.messages)
+    addRules(to: &loaded)
     return errors.isEmpty ? loaded : nil
   }
 
@@ -279,7 +283,10 @@ struct Loader {
     var functions: [(owner: Owner, function: LuaRef)] = []
     for consumer in loaded.consumers {
       let declaration = consumer.declaration
-      let owner: Owner = (declaration.name, declaration.file, declaration.line, StateHint.remember)
+      let owner: Owner = (
+        declaration.name, declaration.file, declaration.line,
+        declaration.process == nil ? StateHint.remember : StateHint.inRun
+      )
       functions += consumer.functions.map { (owner, $0) }
     }
     for projection in loaded.projections {
@@ -340,8 +347,10 @@ extension Loader {
     }
     let heard =
       loaded.consumers.map(\.declaration).filter { $0.destination == nil }.flatMap { consumer in
-        consumer.aggregate.map { heard(by: consumer.name, $0.folds, in: "events", consumer.file, consumer.line) }
-          ?? heard(by: consumer.name, consumer.handlers, in: "on", consumer.file, consumer.line)
+        if let process = consumer.process { return self.heard(by: process, of: consumer) }
+        let table = consumer.rule == nil ? "on" : "when"
+        return consumer.aggregate.map { heard(by: consumer.name, $0.folds, in: "events", consumer.file, consumer.line) }
+          ?? heard(by: consumer.name, consumer.handlers, in: table, consumer.file, consumer.line)
       }
       + loaded.projections.map(\.declaration).flatMap { heard(by: $0.name, $0.handlers, in: "on", $0.file, $0.line) }
     let made =
@@ -352,6 +361,15 @@ extension Loader {
         TypeWarnings.Made(type: $0.effect.type, file: $0.file, line: line(of: "emit", $0))
       }
     return TypeWarnings(heard: heard, made: made, known: knownTypes)
+  }
+
+  private func heard(by process: ProcessDeclaration, of consumer: ConsumerDeclaration) -> [TypeWarnings.Heard] {
+    [("starts", process.starts), ("aborts", process.aborts), ("hears", process.hears)].flatMap { key, patterns in
+      let line = texts[consumer.file]?.outline.line(of: [key], in: consumer.name, near: consumer.line)
+      return patterns.map {
+        TypeWarnings.Heard(consumer: consumer.name, pattern: $0, file: consumer.file, line: line ?? consumer.line)
+      }
+    }
   }
 
   /// Messages for nobody, and destinations that get none.
@@ -375,7 +393,9 @@ extension Loader {
   /// `event.price` in a handler, where `event.data.price` was probably meant.
   private func fieldWarnings(_ file: SourceFile, _ facts: SourceFacts, _ loaded: LoadedScripts) -> [String] {
     let handlers = Set(
-      loaded.consumers.filter { $0.declaration.file == file.path && $0.declaration.hearsEvents }.flatMap {
+      loaded.consumers.filter {
+        $0.declaration.file == file.path && $0.declaration.hearsEvents && $0.declaration.rule == nil
+      }.flatMap {
         $0.declaration.handlers.map(\.line)
       })
     let folds = Set(

@@ -20,7 +20,9 @@ struct NameCheck {
     var reported: Set<String> = []
     var errors: [LoadError] = []
     for global in facts.globals where errors.count < Self.maximumErrors {
-      if global.isWrite {
+      if let error = stepError(global) {
+        if reported.insert(global.name).inserted { errors.append(error) }
+      } else if global.isWrite {
         if let error = writeError(global) { errors.append(error) }
       } else if let fields = known.fields[global.name], !own.contains(global.name) {
         if let field = global.field, !fields.contains(field) { errors.append(memberError(global, field, fields)) }
@@ -49,6 +51,20 @@ struct NameCheck {
       hint: "for this call only write local \(global.name) = …; \(StateHint.remember)")
   }
 
+  /// A word of processes in a file that has none. A module may be for one.
+  private func stepError(_ global: SourceFacts.Global) -> LoadError? {
+    guard !global.isWrite, global.isInFunction, Words.steps.contains(where: { $0.name == global.name }),
+      !file.hasPrefix(SourceFile.moduleFolder + "/"), !facts.globals.contains(where: { $0.name == "process" })
+    else { return nil }
+    let waits = ["ask", "await", "sleep"].contains(global.name)
+    return LoadError(
+      file: file, line: global.line,
+      what: waits ? "a consumer cannot wait" : "\(global.name) works in a process",
+      hint: waits
+        ? "use a process, or hear the event that brings the answer"
+        : "write process \"name\" { starts = \"…\", run = function(event) … end }")
+  }
+
   private func memberError(_ global: SourceFacts.Global, _ field: String, _ fields: Set<String>) -> LoadError {
     let whole = "\(global.name).\(field)"
     let hint =
@@ -75,8 +91,8 @@ struct NameCheck {
     case "date", "clock", "Date": clock
     case "os", "io", "file", "socket", "http", "fetch", "package", "ffi":
       noInputOutput
-    case "await", "ask", "sleep", "wait", "coroutine", "yield", "async":
-      "a consumer cannot wait: hear the event that brings the answer"
+    case "wait", "coroutine", "yield", "async":
+      "a consumer cannot wait: use a process, or hear the event that brings the answer"
     case "load", "loadstring", "loadfile", "dofile", "import", "include": "write local name = require \"lib.name\""
     case "unpack": "write table.unpack"
     case "xpcall": "write pcall"
@@ -98,6 +114,7 @@ struct NameCheck {
 /// Where to keep what a file cannot.
 enum StateHint {
   static let remember = "what must be remembered is an event: emit it"
+  static let inRun = "what an instance of a process remembers are the locals of run"
   static let inDocument = "what a projection remembers is its document"
   static let inRequest = "a source remembers nothing: what the event needs is in the request"
 }

@@ -16,9 +16,11 @@ local function declaration(word)
 end
 
 declaration "consumer"
+declaration "rule"
 declaration "aggregate"
 declaration "contract"
 declaration "projection"
 declaration "destination"
+declaration "process"
 declaration "source"
 declaration "schedule"

@@ -27,7 +27,7 @@ struct SourceFacts: Sendable {
 
   fileprivate(set) var globals: [Global] = []
   fileprivate(set) var emits: [Emit] = []
-  /// `send("Withdraw", …)`: commands.
+  /// `send("Withdraw", …)`, `ask("Withdraw", …)`: commands.
   fileprivate(set) var sends: [Emit] = []
   /// `publish("warehouse", …)` and `request("payments", …)`: destinations.
   fileprivate(set) var messages: [Emit] = []
@@ -346,8 +346,9 @@ private struct ScopeReader {
   }
 
   private mutating func noteEmit(_ name: Substring) {
-    if name == "after" || name == "at" { return noteTimer(name) }
-    guard ["emit", "send", "publish", "request"].contains(name), !locals.contains(where: { $0.name == name }) else {
+    if ["after", "at", "rollback"].contains(name) { return noteSecond(name) }
+    guard ["emit", "send", "ask", "publish", "request"].contains(name), !locals.contains(where: { $0.name == name })
+    else {
       return
     }
     let argument = sees("(") ? at + 1 : at
@@ -356,14 +357,14 @@ private struct ScopeReader {
     let fact = SourceFacts.Emit(type: type, line: line)
     switch name {
     case "emit": facts.emits.append(fact)
-    case "send": facts.sends.append(fact)
+    case "send", "ask": facts.sends.append(fact)
     default: facts.messages.append(fact)
     }
     if name == "request" { noteReply(from: argument) }
   }
 
-  /// `after("15m", "OrderOverdue", …)`: an event of that type comes of it.
-  private mutating func noteTimer(_ name: Substring) {
+  /// `after("15m", "OrderOverdue", …)`, `rollback("no stock", "OrderFailed")`: an event of that type comes of it.
+  private mutating func noteSecond(_ name: Substring) {
     guard sees("("), !locals.contains(where: { $0.name == name }) else { return }
     var depth = 0
     var index = at

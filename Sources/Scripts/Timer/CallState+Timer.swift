@@ -36,7 +36,7 @@ extension CallState {
     guard let effects else { return misplaced("cancel") }
     return effects._withUnsafeGuaranteedRef { effects in
       if let reply = tooMany(effects) { return reply }
-      withTimerScope(id) { effects.addTimerEnd(scope: $0, cause: event, at: position) }
+      withTimerScope(id) { effects.addTimerEnd(scope: $0, cause: event, at: position, origin: origin) }
       return checkSize(of: effects)
     }
   }
@@ -78,7 +78,8 @@ extension CallState {
         func add(_ subject: UnsafeRawBufferPointer) {
           effects.addTimer(
             due: due, now: now, scope: scope, type: type, subject: subject, data: scratch.bytes,
-            contractVersion: contract?.version ?? 0, cause: event, at: position)
+            contractVersion: contract?.version ?? 0, cause: event, at: position,
+            origin: origin)
         }
         if let subject = options.subject { subject.withUnsafeBytes(add) } else { add(event.subject) }
       }

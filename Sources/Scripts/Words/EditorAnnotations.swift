@@ -11,12 +11,13 @@ package enum EditorAnnotations {
       "---@alias Zone string A time zone of the IANA database: \"Europe/Berlin\", or \"UTC\".",
       "---@alias Key \"subject\"|string|fun(event: Event): string|integer|(string|integer)[]|nil",
       "---@class Removal What `remove()` gives.",
+      "---@class RuleTypes What `any` and `all` give.",
       "",
     ]
     let shapes = [
-      Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.sendOptions, Words.timerOptions,
-      Words.aggregate, Words.projection, Words.verify, Words.incomingRequest, Words.sourceEvent, Words.source,
-      Words.schedule, Words.timeParts, Words.timeAddOptions, Words.stage,
+      Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.rule, Words.sendOptions, Words.timerOptions,
+      Words.aggregate, Words.projection, Words.process, Words.awaitOptions, Words.verify, Words.incomingRequest,
+      Words.sourceEvent, Words.source, Words.schedule, Words.timeParts, Words.timeAddOptions, Words.stage,
     ]
     for shape in shapes {
       lines += classLines(shape)

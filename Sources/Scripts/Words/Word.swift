@@ -7,6 +7,8 @@ package struct Word: Sendable {
     case declaring
     /// In a handler, while an event is handled.
     case handling
+    /// In the `run` of a process.
+    case running
     /// In a projection, while an event is folded.
     case projecting
     /// Always.

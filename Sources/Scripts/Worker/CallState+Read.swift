@@ -4,7 +4,7 @@ internal import LuaRuntime
 extension CallState {
   /// `read(name, key)`.
   func read(_ arguments: borrowing LuaCall) -> LuaReply {
-    guard phase == .handling else { return misplaced("read") }
+    guard phase == .handling || phase == .running else { return misplaced("read") }
     guard let name = arguments[0].string else {
       return .error(
         "read wants a name first: read(\"recent orders\", event.subject); this is \(BodyReader.article(arguments[0]))")
@@ -52,12 +52,14 @@ extension CallState {
     return .done
   }
 
+  private var reader: String { phase == .running ? "process" : "consumer" }
+
   private func unreadable(_ name: String) -> LuaReply {
     let own = readable[consumer].map(\.name)
     if let near = NearestName.of(name, among: own) {
-      return .error("\"\(name)\" is not among the reads of this consumer\n  did you mean \"\(near)\"?")
+      return .error("\"\(name)\" is not among the reads of this \(reader)\n  did you mean \"\(near)\"?")
     }
     let all = (own + [name]).map { "\"\($0)\"" }.joined(separator: ", ")
-    return .error("\"\(name)\" is not among the reads of this consumer\n  write reads = { \(all) }")
+    return .error("\"\(name)\" is not among the reads of this \(reader)\n  write reads = { \(all) }")
   }
 }

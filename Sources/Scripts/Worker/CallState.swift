@@ -13,6 +13,13 @@ final class CallState {
   /// Who handles it, and for which of its keys. The caller of `call` keeps the key alive.
   @exclusivity(unchecked) private(set) var readerNumber: UInt32 = 0
   @exclusivity(unchecked) private(set) var key = UnsafeRawBufferPointer(start: nil, count: 0)
+  /// Where the story that the effects belong to was at when it came here: the position, or where a process was started.
+  @exclusivity(unchecked) private(set) var origin: UInt64 = 0
+  /// The instance of a process whose step is under way, and which step that is.
+  @exclusivity(unchecked) private(set) var run: ProcessRun?
+  @exclusivity(unchecked) private(set) var step: UInt32 = 0
+  /// By consumer: what is a process.
+  var processes: [ProcessDeclaration?] = []
   /// What the last call wrote.
   @exclusivity(unchecked) private(set) var lines: [LogLine] = []
   /// Whether the fold under way has called `remove`.
@@ -23,7 +30,7 @@ final class CallState {
   @exclusivity(unchecked) private(set) var mark: (bytes: Int, entries: Int) = (0, 0)
   /// The data of the event that is being emitted, and the line that is being written.
   @exclusivity(unchecked) var scratch = ByteWriter(capacity: 1024)
-  @exclusivity(unchecked) private var contractVersion: UInt16 = 0
+  @exclusivity(unchecked) var contractVersion: UInt16 = 0
   /// The consumer whose handler runs, what it may read, and who reads it.
   @exclusivity(unchecked) private(set) var consumer = 0
   var readable: [[Readable]] = []
@@ -38,8 +45,8 @@ final class CallState {
   /// Names the circle that a chain of causes goes round, given the types of the cause and of what it led to.
   var circle: (_ heard: String, _ emitted: String) -> String = { "\($0) → \($1) → …" }
 
-  /// Whether effects can be made: an event is handled, or a command decided.
-  @inline(__always) var makesEffects: Bool { phase == .handling || phase == .deciding }
+  /// Whether effects can be made: an event is handled, a command decided, or a process goes on.
+  @inline(__always) var makesEffects: Bool { phase == .handling || phase == .deciding || phase == .running }
 
   func beginHandling(
     _ event: EntryView, _ position: Position, recorded: Int64, now: Int64, consumer: Int,
@@ -51,11 +58,29 @@ final class CallState {
     self.readerNumber = readerNumber
     self.event = event
     self.position = position.rawValue
+    origin = position.rawValue
     self.recorded = recorded
     self.now = now
     self.effects = .passUnretained(effects)
     mark = effects.mark
     forgetLines()
+  }
+
+  /// What is made from now on goes to `effects`.
+  func begin(_ effects: EntryBatch, now: Int64) {
+    self.now = now
+    self.effects = .passUnretained(effects)
+    mark = effects.mark
+  }
+
+  /// A process goes on: its effects are those of the event that started it, caused by the one that it goes on with.
+  func beginStep(_ run: ProcessRun, _ context: StepContext, into effects: EntryBatch) {
+    beginHandling(
+      context.start, context.causePosition, recorded: context.recorded, now: context.now, consumer: run.consumer,
+      key: context.key, readerNumber: context.readerNumber, into: effects, phase: .running)
+    origin = context.startPosition.rawValue
+    self.run = run
+    step = context.step
   }
 
   func beginKeying(_ event: EntryView, _ position: Position, recorded: Int64) {
@@ -100,6 +125,7 @@ final class CallState {
     phase = .idle
     event = nil
     effects = nil
+    if run != nil { run = nil }
   }
 
   /// Takes back what the last call emitted.
@@ -115,9 +141,11 @@ final class CallState {
       .error(
         "\(word) works in a command, not in events\n"
           + "  events only change the state; what a decision needs is in the event")
+    case .ruling:
+      .error("\(word) works in a handler, not in a rule\n  where, data and to only look at what was heard")
     case .receiving:
       .error("\(word) works in a handler, not in a source\n  event only says which events a request is")
-    case .loading, .idle, .handling, .deciding:
+    case .loading, .idle, .handling, .deciding, .running:
       .error(
         "\(word) works in a handler, not while the file loads\n"
           + "  a script only declares; effects are made in a handler")
@@ -150,7 +178,7 @@ final class CallState {
       contractVersion = contract.version
     }
     let options = arguments[2]
-    if options.isNone { return add(type, event.subject, event) }
+    if options.isNone { return add(type, event.subject, event, contractVersion: contractVersion) }
     return emit(type, options, event)
   }
 
@@ -197,7 +225,7 @@ final class CallState {
       return .error("emit has no option \"\(unknown)\"" + (near ?? ""))
     }
     return options.withField("subject") { subject in
-      if subject.isNone { return add(type, event.subject, event) }
+      if subject.isNone { return add(type, event.subject, event, contractVersion: contractVersion) }
       guard let bytes = subject.string else {
         return .error("emit(\"\(type.text)\"): the subject is \(BodyReader.article(subject)); text is wanted")
       }
@@ -206,28 +234,32 @@ final class CallState {
           "emit(\"\(type.text)\"): a subject is UTF-8 text without control characters, at most "
             + "\(NameRule.maximumSubjectBytes) bytes")
       }
-      return add(type, bytes, event)
+      return add(type, bytes, event, contractVersion: contractVersion)
     }
   }
 
-  private func add(
-    _ type: UnsafeRawBufferPointer, _ subject: UnsafeRawBufferPointer, _ event: EntryView
+  @inline(__always)
+  func add(
+    _ type: UnsafeRawBufferPointer, _ subject: UnsafeRawBufferPointer, _ event: EntryView, contractVersion: UInt16
   ) -> LuaReply {
     guard let effects else { return misplaced("emit") }
-    return effects._withUnsafeGuaranteedRef { add(type, subject, event, $0) }
+    return effects._withUnsafeGuaranteedRef { add(type, subject, event, contractVersion, $0) }
   }
 
   @inline(__always)
   private func add(
-    _ type: UnsafeRawBufferPointer, _ subject: UnsafeRawBufferPointer, _ event: EntryView, _ effects: EntryBatch
+    _ type: UnsafeRawBufferPointer, _ subject: UnsafeRawBufferPointer, _ event: EntryView, _ contractVersion: UInt16,
+    _ effects: EntryBatch
   ) -> LuaReply {
     if effects.count - mark.entries >= CallLimits.maximumEffects {
       return limit("a call emits at most \(CallLimits.maximumEffects) events")
     }
     effects.begin(
       kind: .event, type: type, subject: subject, data: scratch.bytes, encoding: .json, cause: position,
-      root: event.rootHere(at: position), depth: event.depth + 1, contractVersion: contractVersion)
+      root: event.rootHere(at: origin), depth: event.depth + 1, contractVersion: contractVersion)
     effects.inheritAttributes(of: event)
+    // Whoever waits for what a command leads to hears of what its decision emits, and of nothing that comes of that.
+    if phase == .deciding, let reply = event.attributes[.reply] { effects.addAttribute(.reply, reply) }
     effects.end()
     return checkSize(of: effects)
   }

@@ -5,7 +5,7 @@ internal import LuaRuntime
 /// worker calls handlers.
 final class Interpreter {
   /// What is going on, and so which words may be used.
-  enum Phase { case idle, loading, handling, keying, deciding, applying, folding, receiving }
+  enum Phase { case idle, loading, handling, keying, deciding, applying, folding, receiving, running, ruling }
 
   /// Numbers of `LuaReply.abort`.
   enum Abort {
@@ -17,6 +17,10 @@ final class Interpreter {
     static let reject = 4
     /// What a handler reads cannot be read now: nobody's fault.
     static let unreadable = 5
+    /// `rollback`, or a wait of an instance that is to roll back.
+    static let rollback = 6
+    /// `restart(data)`
+    static let restart = 7
   }
 
   let state: LuaState
@@ -41,6 +45,7 @@ final class Interpreter {
     try registerValues()
     try registerDocuments()
     try registerTime()
+    try registerSteps()
     try state.register("read", cost: 200) { [call] in call.read($0) }
   }
 
@@ -94,6 +99,17 @@ final class Interpreter {
     }
     try state.set(.words, "log", .ref(log))
     try state.register("print", cost: 50) { call.log(.info, $0, word: "print") }
+  }
+
+  private func registerSteps() throws(LuaError) {
+    let call = call
+    try state.register("ask", cost: 20) { call.ask($0) }
+    try state.register("await", cost: 20) { call.await($0) }
+    try state.register("sleep", cost: 20) { call.sleep($0) }
+    try state.register("compensate", cost: 20) { call.compensate($0) }
+    try state.register("rollback", cost: 20) { call.rollback($0) }
+    try state.register("restart", cost: 20) { call.restart($0) }
+    try state.register("compensation", in: prelude) { call.takeCompensation($0) }
   }
 
   private func registerDocuments() throws(LuaError) {

@@ -14,6 +14,8 @@ package final class ScriptWorker {
   let decoder = CloudEventDecoder()
   /// The prelude's function that calls a projection's.
   let fold: LuaRef
+  /// The prelude's function that calls compensations.
+  let undo: LuaRef
   let fields: EventFields
   /// By event type: contracts with older versions.
   let upcasting: [[UInt8]: LoadedContract]
@@ -25,7 +27,7 @@ package final class ScriptWorker {
   private let firstHandler: [Int]
   /// By consumer: what an aggregate's subjects begin with, as Lua gives it back.
   let initialStates: [[UInt8]]
-  private let logID: (UInt64, UInt64)
+  let logID: (UInt64, UInt64)
   /// What random numbers follow from instead of an event's position, where positions are not what they will be.
   package var chance: ((UInt64) -> UInt64)?
   let hash: StableHash
@@ -58,8 +60,9 @@ package final class ScriptWorker {
     projections = loaded.projections
     let fold = interpreter.state.with(interpreter.prelude) { $0.withField("fold") { $0.hold() } }
     let receive = interpreter.state.with(interpreter.prelude) { $0.withField("receive") { $0.hold() } }
-    guard let fold, let receive else { throw LuaError(.host, "there is no memory for the prelude") }
-    (self.fold, receiving) = (fold, receive)
+    let undo = interpreter.state.with(interpreter.prelude) { $0.withField("undo") { $0.hold() } }
+    guard let fold, let receive, let undo else { throw LuaError(.host, "there is no memory for the prelude") }
+    (self.fold, receiving, self.undo) = (fold, receive, undo)
     sources = loaded.sources
     handlers = loaded.consumers.flatMap(\.handlers)
     firstHandler = loaded.consumers.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.handlers.count) }
@@ -76,6 +79,7 @@ package final class ScriptWorker {
     interpreter.call.readable = loaded.consumers.map { consumer in
       consumer.declaration.reads.compactMap { name in readable.first { $0.name.utf8.elementsEqual(name.utf8) } }
     }
+    interpreter.call.processes = loaded.consumers.map(\.declaration.process)
     interpreter.call.circle = { circle.text(from: $0, emitting: $1) }
   }
 

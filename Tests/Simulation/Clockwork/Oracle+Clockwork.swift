@@ -49,7 +49,7 @@ extension Oracle {
   }
 
   /// A commit of the clock.
-  mutating func readClock(
+  mutating func readRuns(
     _ header: CommitHeader, _ records: [RecordView], _ new: Range<Int>, _ ledger: Ledger
   ) throws(Violation) {
     let place = "commit \(header.number) of the clock"

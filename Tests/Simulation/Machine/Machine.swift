@@ -205,7 +205,7 @@ final class Machine {
     case .fetch(let request): put(work.fetch(request))
     case .lookUp(let request): put(work.lookUp(request))
     case .letters(let request): put(work.read(request))
-    case .timers(let request): put(work.read(request))
+    case .timers(let request): put(spoil(work.read(request)))
     }
   }
 
