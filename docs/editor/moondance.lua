@@ -44,6 +44,10 @@
 ---@class SendOptions
 ---@field to? string The subject; default: that of the event that is handled.
 
+---@class TimerOptions
+---@field id? string|integer Its name, for this consumer and key: a pending one of the same name is replaced, and `cancel` finds it.
+---@field subject? string Of the event; default: the subject of the event that is handled.
+
 ---@class AggregateBody
 ---@field initial? table What the state of every subject begins with; default `{}`.
 ---@field events? table<string, fun(state: table, event: Event): table?> How each event of the subject changes the state, whoever emitted it. Patterns as in `on`.
@@ -230,6 +234,24 @@ function publish(destination, body, options) end
 ---@param request Request
 ---@param options RequestOptions
 function request(destination, request, options) end
+
+---Appends an event later: when the span has passed since the time of this call. It is pending from the commit on and outlives restarts; what falls due while the host is down comes at the next start, once, in order.
+---@param span Span
+---@param type string As in `emit`.
+---@param data? any A JSON value.
+---@param options? TimerOptions
+function after(span, type, data, options) end
+
+---As `after`, at a moment; one that has passed is due at once.
+---@param time integer|string Milliseconds since 1970 UTC, or text: `"2026-03-01T09:00:00+01:00"`.
+---@param type string As in `emit`.
+---@param data? any A JSON value.
+---@param options? TimerOptions
+function at(time, type, data, options) end
+
+---Takes back what `after` or `at` have set under this id, for the same key. Nothing happens when it is not pending: it has come, or never was.
+---@param id string|integer
+function cancel(id) end
 
 ---`return remove()` in a projection deletes the document.
 ---@return Removal
