@@ -247,7 +247,8 @@ import Testing
 
   // MARK: others
 
-  @Test func `timers of commands fire into what aggregates fold, also while their subject is kept for commands`() throws {
+  @Test func `timers of commands fire into what aggregates fold, also while their subject is kept for commands`() throws
+  {
     let world = try World(scripts: [
       "a.lua": """
       aggregate "lamp" {

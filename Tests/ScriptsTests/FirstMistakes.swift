@@ -33,7 +33,7 @@ struct FirstMistake: CustomStringConvertible, Sendable {
 
   static let all =
     words + declarations + keys + projections + syntax + effects + state + remembering + reads + commands + destinations
-    + sources + timers
+    + sources
 
   static let sources: [FirstMistake] = [
     .init(
@@ -386,16 +386,6 @@ struct FirstMistake: CustomStringConvertible, Sendable {
     .init(
       "`version` without a `state`", "consumer \"x\" { version = 2, on = { A = function(event) end } }",
       "script.lua:1: consumer \"x\" has a version of its state, but no state\n  write state = { … }"),
-  ]
-
-  static let timers: [FirstMistake] = [
-    .init(
-      "`after(60, …)`", "consumer \"x\" { on = { A = function(event)\n  after(60, \"B\", {})\nend } }",
-      "script.lua:2: a span is text with a unit: after(\"60s\", …)"),
-    .init(
-      "`after(\"B\", \"60s\")`", "consumer \"x\" { on = { A = function(event)\n  after(\"B\", \"60s\")\nend } }",
-      "script.lua:2: \"B\" is no span: digits and one of ms, s, m, h, d, w, ten years at most\n"
-        + "  write after(\"15m\", \"OrderOverdue\", { … })"),
   ]
 
   static let commands: [FirstMistake] = [

@@ -108,7 +108,9 @@ extension CallState {
 
   private func timerID(_ value: LuaSlot) -> [UInt8]? {
     let text = value.string.map { Array($0) } ?? value.integer.map { Array(String($0).utf8) }
-    guard let text, !text.isEmpty, text.withUnsafeBytes({ NameRule.subject.allows($0) && $0.isUTF8 }) else { return nil }
+    guard let text, !text.isEmpty, text.withUnsafeBytes({ NameRule.subject.allows($0) && $0.isUTF8 }) else {
+      return nil
+    }
     return text
   }
 
@@ -127,7 +129,8 @@ extension CallState {
       case "subject"?:
         options.subject = value.string.map { Array($0) }
         if !(options.subject?.withUnsafeBytes { NameRule.subject.allows($0) && $0.isUTF8 } ?? false) {
-          problem = "\(word): a subject is UTF-8 text without control characters, at most "
+          problem =
+            "\(word): a subject is UTF-8 text without control characters, at most "
             + "\(NameRule.maximumSubjectBytes) bytes"
         }
       default:

@@ -13,7 +13,8 @@ package enum EditorAnnotations {
       "",
     ]
     let shapes = [
-      Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.sendOptions, Words.timerOptions, Words.aggregate, Words.projection,
+      Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.sendOptions, Words.timerOptions,
+      Words.aggregate, Words.projection,
       Words.verify, Words.incomingRequest, Words.sourceEvent, Words.source, Words.stage,
     ]
     for shape in shapes {

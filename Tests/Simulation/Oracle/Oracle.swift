@@ -101,7 +101,8 @@ struct Oracle {
       "the event at \(position), caused by \(entry.cause), has root \(entry.root) and depth \(entry.depth)")
     events.append(
       LogEvent(
-        position: position, commit: header.number, type: isTimer ? "timer \(type)" : type, subject: entry.subject.text, data: data,
+        position: position, commit: header.number, type: isTimer ? "timer \(type)" : type, subject: entry.subject.text,
+        data: data,
         cause: entry.cause, root: entry.root, depth: Int(entry.depth), identity: identity, time: header.time,
         content: content, bank: entryOfBank, isCommand: entry.rawKind == RecordKind.command.rawValue,
         timer: isTimer ? TimerNote(entry) : nil))
