@@ -80,6 +80,13 @@ import Testing
     for (expected, actual) in zip(step.publishes, reaction.publishes) {
       #expect(Example.same(expected, actual), "\(place): \(actual) instead of \(expected)")
     }
+    #expect(reaction.cancels == step.cancels, what)
+    #expect(reaction.sets.count == step.sets.count, what)
+    for (expected, actual) in zip(step.sets, reaction.sets) {
+      let parts = expected.split(separator: " ", maxSplits: 1).map(String.init)
+      #expect(Span.microseconds(parts[0]) == actual.wait, what)
+      #expect(Example.same(parts[1], actual.event), "\(place): \(actual.event) instead of \(parts[1])")
+    }
     #expect(reaction.emits.count == step.emits.count, what)
     for (expected, actual) in zip(step.emits, reaction.emits) {
       #expect(Example.same(expected, actual), "\(place): \(actual) instead of \(expected)")
