@@ -15,9 +15,13 @@ import Testing
     try interpreter.seal()
     let words = Set(Words.all.map { String($0.name.split(separator: ".")[0]) })
     // These come from the loader.
-    let loading: Set = ["consumer", "rule", "any", "all", "aggregate", "contract", "projection", "destination", "source", "env", "require"]
+    let loading: Set = [
+      "consumer", "rule", "any", "all", "aggregate", "contract", "projection", "destination", "source", "schedule",
+      "env",
+      "require",
+    ]
     #expect(interpreter.known.globals.union(loading) == words.union(Self.lua))
-    for table in ["log", "json"] {
+    for table in ["log", "json", "time"] {
       let members = Words.all.filter { $0.name.hasPrefix(table + ".") }.map {
         String($0.name.dropFirst(table.count + 1))
       }

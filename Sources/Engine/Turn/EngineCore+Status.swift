@@ -11,6 +11,7 @@ extension EngineCore {
       logID: identity.id.description, warnings: warnings,
       readers: control.readers.filter { $0.life != .forgotten }.map(self.status))
     status.processes = control.processCounts
+    status.schedules = scheduleStatus
     status.timers.pending = control.timers.count
     status.timers.next = control.timers.first?.due
     return status

@@ -65,7 +65,8 @@ enum APISchemas {
       "MessageHistory": messageHistory, "ResolveMessagesRequest": resolveMessagesRequest,
       "Command": command, "CommandEvents": commandEvents, "CommandReceipt": commandReceipt,
       "SubjectState": subjectState, "Source": source,
-      "Sources": .object(["sources": .array(.reference("Source"))], required: ["sources"]),
+      "Sources": .object(["sources": .array(.reference("Source"))], required: ["sources"]), "Schedule": schedule,
+      "Schedules": .object(["schedules": .array(.reference("Schedule"))], required: ["schedules"]),
       "Timers": timers, "Timer": timer,
     ]
   }

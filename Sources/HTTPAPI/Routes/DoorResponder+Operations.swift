@@ -30,6 +30,9 @@ extension DoorResponder {
     case .getDestination: return Answer(.ok, StatusReport.Outbox(try await reader(parameter, in: .destinations)))
     case .getDeadLetter, .getMessage: return try await letter(parameter, in: operation.readers)
     case .listSources: return Answer(.ok, SourceList(sources: await services.sourceReports()))
+    case .listSchedules:
+      let schedules = await services.host.status().schedules
+      return Answer(.ok, ScheduleList(schedules: schedules.map { ScheduleReport($0) }))
     case .reload: return try await reload()
     case .live: return Answer(.ok, HealthReport(status: "live"))
     case .ready:

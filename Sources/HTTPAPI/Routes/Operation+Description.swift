@@ -45,6 +45,7 @@ extension Operation {
     case .rebuildView: "Fold a view anew"
     case .receive: "Hand a request to a source, which makes events of it"
     case .listSources: "Every source, and what has come from it"
+    case .listSchedules: "Every schedule, when it was last made, and when it is due next"
     case .listTimers: "Events that are to come, the next due first"
     case .reload: "Load the handlers now"
     case .live: "Whether the daemon runs"
@@ -374,6 +375,7 @@ extension Operation {
         204: .init(description: "The request is no event."),
       ]
     case .listSources: return [200: json("Every source.", "Sources")]
+    case .listSchedules: return [200: json("Every schedule.", "Schedules")]
     case .listTimers: return [200: json("A page of timers.", "Timers")]
     case .reload: return [200: json("The generation that runs.", "ReloadReceipt")]
     case .live, .ready: return [200: json("Yes.", "Health")]
@@ -415,7 +417,8 @@ extension Operation {
     case .receive: return always + [401, 404, 409, 413, 415, 422, 500, 503, 507]
     case .reload: return guarded + [415, 422]
     case .ready: return guarded + [507]
-    case .status, .listConsumers, .listDestinations, .listSources, .live, .metrics, .describe: return guarded
+    case .status, .listConsumers, .listDestinations, .listSources, .listSchedules, .live, .metrics, .describe:
+      return guarded
     }
   }
 

@@ -98,8 +98,7 @@ extension ScriptWorker {
     case .abort(_, let message)?:
       effects.truncate(to: mark)
       return .failed(ruleFailure(message, consumer, .limit))
-    case .wait?: return .failed(ruleFailure("a rule cannot wait", consumer))
-    case .done?: return .done(log: [])
+    case .done?, .wait?: return .done(log: [])
     }
   }
 
@@ -183,7 +182,8 @@ extension ScriptWorker {
     }
     if whole {
       fields.writeJSON(
-        of: heard, key: key, logName: interpreter.logName, data: upcast.isOlder ? upcastBytes.bytes : nil, into: &writer)
+        of: heard, key: key, logName: interpreter.logName, data: upcast.isOlder ? upcastBytes.bytes : nil, into: &writer
+      )
     } else {
       EventFields.writeData(of: heard.event, upcast.isOlder ? upcastBytes.bytes : nil, into: &writer)
     }
