@@ -70,7 +70,9 @@ final class RehearsalHost {
     settings.workers = 1
     core = EngineCore(
       settings: settings,
-      opened: EngineStart(identity: opened.identity, control: control, logBytes: opened.reader.byteCount),
+      opened: EngineStart(
+        identity: opened.identity, control: control, logBytes: opened.reader.byteCount,
+        pinned: try control.loadPinned(naming: opened.reader)),
       journal: opened.journal, identities: opened.identities, framer: opened.framer, hands: self)
     opened.journal.start { [arrivals] report in
       switch report {

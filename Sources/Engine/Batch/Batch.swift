@@ -100,6 +100,8 @@ package final class Batch: @unchecked Sendable {
   var clock = Int64.min
   /// Open instances whose deadlines were given up.
   var withoutDeadline: Set<InstancePlace> = []
+  /// Of a process: older generations that instances run on, by number.
+  var pinned: [UInt32: RunningGeneration] = [:]
   /// Deadlines that its commit has set.
   var wakes: [Wake] = []
   /// Units that are failed without a call, since they took a worker with them.
@@ -191,6 +193,8 @@ package final class Shard: @unchecked Sendable {
   var stateBytes = 0
   /// Of its wakes: the records that their instances are at; nil: not yet read.
   var wakeRecords: [InstancePlace: InstanceRecord]?
+  /// Instances of a process as its units have left them.
+  var processes: [KeyBytes: ProcessInstance] = [:]
   /// What it adds to the batch's commit, about.
   var bytes: Int { effects.bytes.count + failureBytes + stateBytes }
   /// Units that were not run since their key failed before them.

@@ -35,6 +35,8 @@ package struct ShardRunner {
     let scripts: ScriptWorker
     /// Of a generation whose consumers read something.
     let documents: DocumentReader?
+    /// Coroutines of its processes.
+    let runs = ProcessRuns()
   }
 
   /// - mark: where it says which call it is in. - store: what it shares with other workers. - chance: what random numbers
@@ -287,6 +289,9 @@ package struct ShardRunner {
     }
   }
 
+  /// Generations whose states a worker keeps: two for deploys, and some that instances of processes run on.
+  private static let mostWorkers = 6
+
   mutating func worker(for generation: RunningGeneration) throws(CallError) -> Worker {
     for entry in workers where entry.generation == generation.number { return entry }
     do {
@@ -301,16 +306,17 @@ package struct ShardRunner {
         scripts.past = documents
       }
       let worker = Worker(generation: generation.number, scripts: scripts, documents: documents)
-      if workers.count == 2 {
-        let oldest = workers[0].generation < workers[1].generation ? 0 : 1
-        workers.remove(at: oldest)
-      }
+      let most = generation.scripts.consumers.contains { $0.process != nil } ? Self.mostWorkers : 2
+      if workers.count >= most { workers.removeFirst(workers.count - most + 1) }
       workers.append(worker)
       return worker
     } catch {
       throw CallError(kind: .host, message: "the scripts of generation \(generation.number) do not load: \(error)")
     }
   }
+
+  /// The states of a generation, when there are any.
+  func existing(_ generation: RunningGeneration) -> Worker? { workers.first { $0.generation == generation.number } }
 
   mutating func drop(_ worker: ScriptWorker) {
     workers.removeAll { $0.scripts === worker }

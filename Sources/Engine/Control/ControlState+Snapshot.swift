@@ -22,6 +22,13 @@ extension ControlState {
       writer.field(7, source)
     }
     for reader in readers { writer.field(8) { reader.encode(into: &$0) } }
+    writer.field(20, preludeLevel)
+    for (number, generation) in pinned.sorted(by: { $0.key < $1.key }) {
+      writer.field(21) { writer in
+        writer.field(1, number)
+        generation.encode(into: &writer)
+      }
+    }
     if !timers.isEmpty { writer.field(9) { timers.encode(into: &$0) } }
   }
 
@@ -52,6 +59,10 @@ extension ControlState {
           return nil
         }
         readers.append(reader)
+      case 20: preludeLevel = UInt32(truncatingIfNeeded: field.integer)
+      case 21:
+        guard let (number, generation) = PinnedGeneration.read(field.fields) else { return nil }
+        pinned[number] = generation
       case 9:
         guard let read = PendingTimers(snapshot: field.fields) else { return nil }
         timers = read

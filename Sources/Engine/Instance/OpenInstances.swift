@@ -33,6 +33,8 @@ package struct OpenInstance: Equatable, Sendable {
 /// themselves stay in the log. Exact also when two keys share a hash, since a record names the one that it replaces.
 package struct OpenInstances: Equatable, Sendable {
   private var instances: [InstancePlace: OpenInstance] = [:]
+  /// Of a process: how many run on which generation.
+  package private(set) var byGeneration: [UInt32: Int] = [:]
   /// Deadlines that were given up with the call that failed at them: they do not come again, unless their dead letter is
   /// retried.
   private var givenUp: [InstancePlace: Int64] = [:]
@@ -50,12 +52,19 @@ package struct OpenInstances: Equatable, Sendable {
   mutating func apply(_ record: InstanceRecord, commit: UInt64) {
     if record.replaces > 0 {
       let old = InstancePlace(keyHash: record.keyHash, place: record.replaces)
-      instances[old] = nil
+      if let gone = instances.removeValue(forKey: old) { count(gone, -1) }
       if !givenUp.isEmpty { givenUp[old] = nil }
     }
     guard record.deadline != nil || record.life == .open else { return }
-    instances[InstancePlace(keyHash: record.keyHash, commit: commit, twin: record.twin)] =
-      OpenInstance(deadline: record.deadline, generation: record.generation)
+    let instance = OpenInstance(deadline: record.deadline, generation: record.generation)
+    instances[InstancePlace(keyHash: record.keyHash, commit: commit, twin: record.twin)] = instance
+    count(instance, 1)
+  }
+
+  private mutating func count(_ instance: OpenInstance, _ change: Int) {
+    guard instance.generation > 0 else { return }
+    let count = byGeneration[instance.generation, default: 0] + change
+    byGeneration[instance.generation] = count == 0 ? nil : count
   }
 
   /// The call at its deadline is given up.
@@ -101,6 +110,7 @@ package struct OpenInstances: Equatable, Sendable {
       instances[Self.place(base, at)] = OpenInstance(
         deadline: deadline == .max ? nil : deadline, generation: base.integer(UInt32.self, at: at + 24))
     }
+    for instance in instances.values { count(instance, 1) }
     return instances.count == bytes.count / 28
   }
 

@@ -73,6 +73,7 @@ extension ShardRunner {
 
   /// The machine that decides for the instances of the batch's reader.
   private mutating func run(_ step: InstanceStep, _ batch: Batch, _ shard: Shard) throws(CallError) {
+    if batch.declaration.process != nil { return try runProcess(step, batch, shard) }
     if let rule = batch.rule { return try run(step, rule, batch, shard) }
     preconditionFailure("no machine keeps instances of a \(batch.declaration.word)")
   }

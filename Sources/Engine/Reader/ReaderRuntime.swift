@@ -1,6 +1,7 @@
 import DequeModule
 import Events
 import LogStorage
+import Scripts
 
 /// What the engine knows of a reader besides the log: where its live cursor is and what is out. Lost in a crash, and
 /// no loss.
@@ -22,6 +23,8 @@ struct ReaderRuntime {
   /// Whether what it remembers are instances, and when those are called without an event.
   var keepsInstances = false
   var wakes = WakeQueue()
+  /// Of a process: what it hears when it is addressed to an instance.
+  var heardByAddress: [TypePattern] = []
 
   /// Everything up to here is handed out, queued or not heard.
   var scanned: UInt64

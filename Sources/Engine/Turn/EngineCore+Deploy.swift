@@ -79,8 +79,9 @@ extension EngineCore {
     var changes: [ReaderChange] = []
     var created = UInt32(control.readers.count)
     for consumer in job.scripts.consumers {
-      let hearing = consumer.handlers.map(\.pattern.description)
-      guard let reader = control.reader(named: consumer.name, kind: consumer.readerKind) else {
+      let known = control.reader(named: consumer.name, kind: consumer.readerKind)
+      let hearing = hearing(of: consumer, known)
+      guard let reader = known else {
         created += 1
         var change = ReaderChange(.created, reader: created)
         change.kind = consumer.readerKind
@@ -95,7 +96,7 @@ extension EngineCore {
       if let change = self.change(of: reader, to: consumer, hearing: hearing, job) { changes.append(change) }
     }
     for reader in control.readers where !reader.isRemoved {
-      guard [.consumer, .rule, .aggregate, .destination].contains(reader.kind),
+      guard [.consumer, .rule, .process, .aggregate, .destination].contains(reader.kind),
         !job.scripts.consumers.contains(where: { $0.name == reader.name && $0.readerKind == reader.kind })
       else { continue }
       var change = ReaderChange(.removed, reader: reader.number)
@@ -186,6 +187,7 @@ extension EngineCore {
         scheduleAll(of: reader)
       }
     }
+    voidProcesses()
     setRunning(job.scripts, number: control.generation)
     let warnings = job.scripts.warnings + notes(on: job.changes) + notesOnForgotten(job)
     live.append((control.commit, job, .loaded(generation: control.generation, isNew: true, warnings: warnings)))
@@ -216,8 +218,8 @@ extension EngineCore {
   }
 
   /// The hashes of the types that a reader hears, when all of them are told in full and few enough to look up.
-  private func exactTypes(of consumer: ConsumerDeclaration) -> [UInt64]? {
-    let patterns = consumer.handlers.map(\.pattern)
+  private func exactTypes(of consumer: ConsumerDeclaration, older: [ConsumerDeclaration]) -> [UInt64]? {
+    let patterns = Set((older + [consumer]).flatMap { $0.handlers.map(\.pattern) })
     if patterns.count > Self.mostTypesToLookUp || patterns.contains(where: \.isPrefix) { return nil }
     return patterns.map { hash($0.text) }
   }
@@ -234,6 +236,7 @@ extension EngineCore {
     stateCacheBytes =
       settings.stateCacheBytes
       / max(1, scripts.consumers.count { $0.state != nil || $0.aggregate != nil || $0.keepsInstances })
+    keepPinned()
     generation = RunningGeneration(number: number, scripts: scripts)
     for index in runtimes.indices {
       let reader = control.readers[index]
@@ -248,8 +251,10 @@ extension EngineCore {
       if reader.kind == .destination, runtimes[index].outbox == nil { runtimes[index].outbox = Outbox() }
       runtimes[index].subjects = SubjectCache()
       runtimes[index].contended = [:]
-      runtimes[index].hearing = consumer.map { HearingTable(scripts.consumers[$0]) }
-      runtimes[index].exactTypes = consumer.flatMap { exactTypes(of: scripts.consumers[$0]) }
+      let older = consumer == nil ? [] : olderDeclarations(of: reader)
+      runtimes[index].hearing = consumer.map { HearingTable(scripts.consumers[$0], older: older) }
+      runtimes[index].exactTypes = consumer.flatMap { exactTypes(of: scripts.consumers[$0], older: older) }
+      runtimes[index].heardByAddress = consumer.map { Self.addressed(scripts.consumers[$0], older) } ?? []
       runtimes[index].forgetRead()
       runtimes[index].keepsInstances = consumer.map { scripts.consumers[$0].keepsInstances } ?? false
       runtimes[index].hasState =

@@ -132,6 +132,7 @@ extension EngineCore {
     if runtimes[index].keepsInstances { noteWakes(of: batch, index) }
     if let work = batch.aggregate { committedDecisions(of: batch, work, index, progress) }
     if !runtimes[index].lost.isEmpty { noteFailedLost(index, progress) }
+    if pinned.count > control.pinned.count { dropUnpinned() }
     metrics?.committed(batch, control.readers[index], progress)
     tell(batch, progress)
   }

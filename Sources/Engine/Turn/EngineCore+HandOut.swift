@@ -84,6 +84,7 @@ extension EngineCore {
       reader: UInt32(index + 1), number: runtimes[index].batchNumber + 1, generation: generation, consumer: consumer,
       now: commitTime, from: runtimes[index].scanned,
       aggregate: generation.scripts.consumers[consumer].aggregate.map(beginAggregateWork))
+    if !pinned.isEmpty, batch.declaration.process != nil { batch.pinned = pinned }
     // Slow retries must not keep new units waiting, nor these them: every other batch begins with what is new.
     if batch.number % 2 == 0 { addRetries(to: batch, index) }
     if batch.units.isEmpty || batch.number % 2 == 0 { addNew(to: batch, index) }
@@ -256,18 +257,22 @@ extension EngineCore {
       var unit = Unit(
         position: position, entry: view, recorded: chunk.commit(of: Position(position)).time,
         keyHash: chunk.place(Position(position)).subjectHash, key: .subject, handler: handler, isRetry: false)
-      if !runtimes[index].hasDefaultKey {
+      if !runtimes[index].heardByAddress.isEmpty, !address(&unit, view, in: batch, index) { continue }
+      if case .stored = unit.key {
+        // It is addressed to an instance.
+      } else if !runtimes[index].hasDefaultKey {
         unit.key = .unknown
       } else if view.subject.isEmpty {
         unit.keyHash = KeyBytes.own(Position(position)).hash(hash)
       }
       batch.bytes += view.length
-      if checksBlocked, runtimes[index].hasDefaultKey, let key = blockedKey(of: unit, view, batch, index) {
+      let isKeyed = if case .unknown = unit.key { false } else { true }
+      if checksBlocked, isKeyed, let key = blockedKey(of: unit, view, batch, index) {
         batch.queued[key, default: []].append(position)
         batch.queuedCount += 1
       } else {
         batch.retain(chunk)
-        if runtimes[index].hasState, runtimes[index].hasDefaultKey { findState(of: unit, view, batch, index) }
+        if runtimes[index].hasState, isKeyed { findState(of: unit, view, batch, index) }
         batch.units.append(unit)
       }
     }
@@ -301,7 +306,7 @@ extension EngineCore {
     }
     for (unitIndex, var unit) in batch.units.prefix(shard.done).enumerated() where !failed.contains(unitIndex) {
       guard case .unknown = unit.key else {
-        groups.retried.append(unit)
+        if unit.isRetry { groups.retried.append(unit) } else { groups.new.append(unit) }
         continue
       }
       if unit.entry == nil, let chunk = shard.readBack[unitIndex] {

@@ -36,6 +36,11 @@ extension EngineCore {
     guard let batch = runtimes[reader].out else { return }
     batch.makeVoid()
     runtimes[reader].out = nil
+    takeApart(batch, reader)
+  }
+
+  /// What a batch has brought out is to be brought out again.
+  func takeApart(_ batch: Batch, _ reader: Int) {
     runtimes[reader].scanned = batch.from
     runtimes[reader].due.append(contentsOf: batch.retriedKeys)
     if batch.keepsInstances { putBackWakes(of: batch, reader) }

@@ -24,7 +24,7 @@ extension EngineCore {
 
   /// A consumer, an aggregate or a destination; no script declares both under one name.
   func operable(named name: String, in scope: ReaderScope) -> ReaderState? {
-    let kinds = [ReaderChange.Kind.consumer, .rule, .aggregate, .destination].filter(scope.contains)
+    let kinds = [ReaderChange.Kind.consumer, .rule, .process, .aggregate, .destination].filter(scope.contains)
     let readers = kinds.compactMap { control.reader(named: name, kind: $0) }
     return readers.first { !$0.isRemoved } ?? readers.first
   }
@@ -130,6 +130,9 @@ extension EngineCore {
   private func refusal(of cursor: UInt64, _ reader: ReaderState) -> String? {
     if reader.kind == .aggregate {
       return "\(reader.name) is an aggregate: its commands are decided, and nothing decides them again"
+    }
+    if reader.kind == .process {
+      return "\(reader.name) is a process: what its instances have done is done, and nothing does it again"
     }
     if reader.kind == .destination {
       return "\(reader.name) is a destination: what it has delivered is not delivered again; publish it again"

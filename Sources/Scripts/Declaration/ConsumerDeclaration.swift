@@ -61,7 +61,7 @@ package struct ConsumerDeclaration: Sendable {
   }
 
   /// Whether what it remembers of a key is an instance, which may wait for a time.
-  package var keepsInstances: Bool { rule?.keepsInstances ?? false }
+  package var keepsInstances: Bool { process != nil || rule?.keepsInstances ?? false }
 
   /// Whether it hears events: commands and messages are heard by those that they are for.
   package var hearsEvents: Bool { aggregate == nil && destination == nil }

@@ -100,7 +100,9 @@ final class Machine {
     }
     core = EngineCore(
       settings: settings,
-      opened: EngineStart(identity: opened.identity, control: control, logBytes: opened.reader.byteCount),
+      opened: EngineStart(
+        identity: opened.identity, control: control, logBytes: opened.reader.byteCount,
+        pinned: try control.loadPinned(naming: opened.reader)),
       journal: journal, identities: opened.identities, framer: opened.framer, hands: self)
     arrivals.durable = opened.journal.durable
     arrivals.hasEnded = false
