@@ -16,7 +16,8 @@ import Testing
     let words = Set(Words.all.map { String($0.name.split(separator: ".")[0]) })
     // These come from the loader.
     let loading: Set = [
-      "consumer", "rule", "any", "all", "aggregate", "contract", "projection", "destination", "source", "schedule",
+      "consumer", "process", "rule", "any", "all", "aggregate", "contract", "projection", "destination", "source",
+      "schedule",
       "env",
       "require",
     ]
