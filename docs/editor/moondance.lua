@@ -6,6 +6,7 @@
 ---@alias Zone string A time zone of the IANA database: "Europe/Berlin", or "UTC".
 ---@alias Key "subject"|string|fun(event: Event): string|integer|(string|integer)[]|nil
 ---@class Removal What `remove()` gives.
+---@class RuleTypes What `any` and `all` give.
 
 ---@class Event
 ---@field id string As its producer gave it; an event made here has its position as text.
@@ -42,6 +43,27 @@
 ---@field retry? Retry|false How often and when a failed call is made again; `false`: never.
 ---@field exhausted? "block"|"skip" After the last attempt the events behind it wait for an operator (`"block"`, default) or go on (`"skip"`).
 
+---@class RuleBody
+---@field when string|RuleTypes The event that it is about: a type, `any { … }` or `all { … }`. Beginnings like `"Payment*"` too, but not in `all`.
+---@field where? fun(event: Event): boolean? Which of the `when` events count.
+---@field unless? string|RuleTypes The event that must not follow within `within`: a type or `any { … }`. One that is in `when` too begins anew.
+---@field within? Span How long the events may take, counted from the commit of the first one.
+---@field count? integer So many `when` events make it fire, within any span of `within` if there is one.
+---@field of? integer …among so many of the last `when` events, whether `where` holds for them or not.
+---@field again? boolean|"cleared" `true`: it may fire for a key again; `"cleared"`: once the count has fallen below `count`. Default: once for each key.
+---@field emit? string The event that it emits, on its key.
+---@field after? Span The event of `emit` comes so much later.
+---@field otherwise? string The event that it emits when the time is over.
+---@field cleared? string The event that it emits when the count has fallen.
+---@field send? string The command that it sends, to its key or to `to`.
+---@field publish? string The destination that it publishes to: the event's data, what was heard by type, or `data`.
+---@field to? string|fun(heard: table): string The subject of the command, or the target of a destination that has one for each document.
+---@field data? fun(heard: table<string, Event>): table The data of what it makes, given what was heard: an event for each type, with `count` a list of them. Default: the data of what was heard, by type.
+---@field key? Key|table<string, Key> What goes together: `"subject"` (default), a path like `"data.order"`, a function, or a table with one of these per type.
+---@field from? "now"|"start"|integer|string Where it begins when the log does not know it yet: `"now"` (default), `"start"`, a position, or a time.
+---@field retry? Retry|false How often and when a failed call is made again; `false`: never.
+---@field exhausted? "block"|"skip" After the last attempt the events behind it wait for an operator (`"block"`, default) or go on (`"skip"`).
+
 ---@class SendOptions
 ---@field to? string The subject; default: that of the event that is handled.
 
@@ -61,6 +83,21 @@
 ---@field key? Key|table<string, Key> Whose document an event changes: `"subject"` (default), a path, a function, or a table with one of these per type. Several keys: several documents.
 ---@field initial? table What the document of a new key begins with; default: nothing.
 ---@field index? string[] Fields of the document, `"status"` or `"address.city"`, that become indexed columns of the view.
+
+---@class ProcessBody
+---@field starts string|string[] The events that begin an instance, for a key that has none.
+---@field run fun(event: Event) What an instance does, from its beginning to its end. It is given the event that started it.
+---@field hears? string|string[] The events that it may `await`.
+---@field aborts? string|string[] Events at which an instance rolls back where it waits next.
+---@field key? Key|table<string, Key> Which instance an event is for: `"subject"` (default), a path, a function, or a table with one of these per type.
+---@field reads? string[] The projections and aggregates that `run` may `read`.
+---@field from? "now"|"start"|integer|string Where it begins when the log does not know it yet.
+---@field retry? Retry|false How often and when a failed step is made again; `false`: never.
+---@field exhausted? "block"|"skip" After the last attempt the events behind it wait for an operator (`"block"`, default) or go on (`"skip"`).
+
+---@class Await
+---@field all? string[] In place of the list: one of each of these.
+---@field within? Span How long; default: for as long as it takes. `"0s"`: only what is there already.
 
 ---@class Verify
 ---@field scheme "standard-webhooks"|"hmac"|"token"
@@ -162,6 +199,22 @@ function projection(name) end
 ---@param module string `"lib.money"` for `lib/money.lua`.
 ---@return any
 function require(module) end
+
+---Declares what follows from events: what must come together, in which time, and what is done then.
+---@param name string Its name for good: what it has heard and what waits is kept under it.
+---@overload fun(name: string, body: RuleBody)
+---@return fun(body: RuleBody) declare
+function rule(name) end
+
+---Several event types, any of which counts, for `when` and `unless` of a rule.
+---@param types string[]
+---@return RuleTypes
+function any(types) end
+
+---Several event types, all of which must come, for `when` of a rule.
+---@param types string[]
+---@return RuleTypes
+function all(types) end
 
 ---Declares who decides commands, on a state made of the events of their subject.
 ---@param name string Its name for good: what it has decided and what waits is kept under it.
@@ -289,6 +342,45 @@ function at(time, type, data, options) end
 ---Takes back what `after` or `at` have set under this id, for the same key. Nothing happens when it is not pending: it has come, or never was.
 ---@param id string|integer
 function cancel(id) end
+
+---Declares what is done step by step, with waits in between, for each event that starts it.
+---@param name string Its name for good: its instances and what waits for them are kept under it.
+---@overload fun(name: string, body: ProcessBody)
+---@return fun(body: ProcessBody) declare
+function process(name) end
+
+---Sends a command to its owner and waits for what it decides: the list of events that came of it, perhaps an empty one, or `nil, reason`. It waits for as long as it takes; a command that an operator discards is `nil, "discarded"`.
+---@param command string As the aggregate's `commands` name it.
+---@param data? any A JSON value.
+---@param options? SendOptions
+---@return Event[]?, string?
+function ask(command, data, options) end
+
+---Waits for an event of one of these types, which `hears` names, and gives it; also one that came before it was awaited. With `all` for one of each, and gives a table of them by type. When the time is over: `nil, "timeout"`.
+---@param types string|Await
+---@return Event?, string?
+function await(types) end
+
+---Waits for a span of time.
+---@param span Span
+---@return boolean
+function sleep(span) end
+
+---Says how what was done is taken back: a rollback calls it, the last first. It may ask, request and await.
+---@param take_back fun()
+function compensate(take_back) end
+
+---Takes back what was done, emits an event about it and ends the instance. It never returns.
+---@param reason string
+---@param type? string Of the event; default: none is emitted.
+---@param data? any Of the event; default `{ reason = reason }`.
+---@return never
+function rollback(reason, type, data) end
+
+---Ends the history of the instance and begins a new one, with these data in place of those of the event that started it: for instances that go on for ever. It never returns.
+---@param data? any A JSON value; default `{}`.
+---@return never
+function restart(data) end
 
 ---`return remove()` in a projection deletes the document.
 ---@return Removal
