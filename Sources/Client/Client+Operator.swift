@@ -114,7 +114,7 @@ extension Client {
 
   static func path(ofConsumer name: String) -> String { "/consumers/" + EventSelection.encoded(name) }
 
-  private func post<Value: Decodable & Sendable>(_ path: String, _ body: some Encodable) throws -> Reply<Value> {
+  func post<Value: Decodable & Sendable>(_ path: String, _ body: some Encodable) throws -> Reply<Value> {
     let request = Request(
       method: "POST", path: path, headers: ["Content-Type: application/json"],
       body: .bytes(Array(try JSONEncoder().encode(body))), timeout: Self.longTimeout)

@@ -22,8 +22,8 @@ struct MoondanceCommand: AsyncParsableCommand {
       CommandGroup(
         name: "Operation",
         subcommands: [
-          StatusCommand.self, DeadLettersCommand.self, ConsumersCommand.self, OutboxCommand.self, SourcesCommand.self,
-          TimersCommand.self, ReloadCommand.self,
+          StatusCommand.self, DeadLettersCommand.self, ConsumersCommand.self, ProcessesCommand.self, OutboxCommand.self,
+          SourcesCommand.self, TimersCommand.self, ReloadCommand.self,
         ]),
       CommandGroup(name: "Without a daemon", subcommands: [LogCommand.self, BenchCommand.self]),
     ])

@@ -38,7 +38,7 @@ package struct Daemon: Sendable {
     let snapshots = Snapshotter(store: opened.snapshots, log: opened.reader, control: control, console: console)
     let views = makeViews(opened, control)
     let courier = makeCourier(opened, views)
-    let engine = makeEngine(opened, control, courier)
+    let engine = makeEngine(opened, control, courier, try await loadPinned(opened, control))
     let intake = makeIntake(opened, engine)
     engine.start()
     views.start()
@@ -82,7 +82,23 @@ package struct Daemon: Sendable {
     return Intake(settings, host: engine) { [unowned engine] in engine.runningGeneration }
   }
 
-  private func makeEngine(_ opened: OpenedLog, _ control: ControlState, _ courier: Courier) -> RunningEngine {
+  /// The scripts that instances of processes run on (design, section 5.5).
+  private func loadPinned(
+    _ opened: OpenedLog, _ control: ControlState
+  ) async throws(DaemonError) -> [RunningGeneration] {
+    let result = await NamedThread.run(name: "loader", stackBytes: 8 << 20) {
+      Result { () throws(PinnedError) in try control.loadPinned(naming: opened.reader) }
+    }
+    do {
+      return try result.get()
+    } catch {
+      throw DaemonError("\(error)")
+    }
+  }
+
+  private func makeEngine(
+    _ opened: OpenedLog, _ control: ControlState, _ courier: Courier, _ pinned: [RunningGeneration]
+  ) -> RunningEngine {
     var settings = EngineSettings()
     settings.workers = configuration.workers
     settings.acceptsClockJumps = configuration.acceptsClockJumps
@@ -91,7 +107,7 @@ package struct Daemon: Sendable {
     settings.version = Version.text
     return RunningEngine(
       settings: settings,
-      start: EngineStart(identity: opened.identity, control: control, logBytes: opened.reader.byteCount),
+      start: EngineStart(identity: opened.identity, control: control, logBytes: opened.reader.byteCount, pinned: pinned),
       journal: opened.journal, identities: opened.identities, framer: opened.framer, reader: opened.reader,
       clock: SystemClock(), observer: ConsoleObserver(console: console), snapshots: keptStates,
       deliverer: courier, metrics: EngineMetrics(factory: metrics))
@@ -112,7 +128,7 @@ package struct Daemon: Sendable {
     _ loader: ScriptLoader, _ engine: RunningEngine, _ control: ControlState, _ views: RunningViews, _ intake: Intake
   ) async throws(DaemonError) {
     guard case .refused(let errors) = await loader.reload(after: control) else { return }
-    guard control.generation > 0, let files = control.runningSources else {
+    guard control.generation > 0, let files = control.sources(of: control.generation) else {
       throw DaemonError(
         """
         \(configuration.handlers) does not load, and the log has no generation to go on with:
@@ -244,17 +260,5 @@ extension Daemon {
       if seconds >= 2 { console.write("info", "log", "reading the log: commit \(commit) of \(last)") }
     }
     return control
-  }
-}
-
-extension ControlState {
-  /// The files of the running generation with their sources.
-  var runningSources: [SourceFile]? {
-    var result: [SourceFile] = []
-    for file in files {
-      guard let source = sources[file.hash] else { return nil }
-      result.append(SourceFile(path: file.path, bytes: source))
-    }
-    return result
   }
 }

@@ -3,7 +3,7 @@ import Events
 import LogStorage
 
 /// Where each event of a log comes from, said so that it is the same under every schedule: the how manyth from outside,
-/// or which effect of which reader on which other event.
+/// which effect of which reader on which other event, or what a timer has become.
 ///
 /// `@unchecked Sendable`: a rehearsal has one thread.
 final class Origins: @unchecked Sendable {
@@ -39,7 +39,7 @@ final class Origins: @unchecked Sendable {
 
   init(log: LogReader) { self.log = log }
 
-  /// Every event and command that scripts see, and every message, in the order of the log.
+  /// Every event and command that scripts see, every message and every timer, in the order of the log.
   func all() throws -> [Event] {
     try catchUp()
     return events
@@ -58,7 +58,7 @@ final class Origins: @unchecked Sendable {
     try log.replay(fromCommit: commit + 1) { header in
       var position = header.firstPosition.rawValue
       for record in header.records where record.takesPosition {
-        if let kind = record.kind, [.event, .command, .message].contains(kind) {
+        if let kind = record.kind, [.event, .command, .message, .timer].contains(kind) {
           note(record.entry, position, by: header.producer, kind)
         }
         position += 1
@@ -85,6 +85,8 @@ final class Origins: @unchecked Sendable {
       let count = counts[from, default: 0]
       counts[from] = count + 1
       origin = "\(from).\(count)"
+    } else if producer == .clock, let timer = event(entry.cause) {
+      origin = "\(timer.origin)/due"
     } else if NameRule.isHostType(entry.type) {
       return
     } else {

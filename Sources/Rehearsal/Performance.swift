@@ -142,6 +142,11 @@ struct Performance {
         "no \(pattern.type)\(subject) is as expected", JSONValue(close.data).missing(of: JSONValue(data)))
     }
     var lines = all.isEmpty ? ["the scripts have made nothing"] : ["made:"]
+    let pending = host.pendingTimers
+    if let timer = try events().first(where: { $0.type == pattern.type && pending[$0.position] != nil }) {
+      let wait = (pending[timer.position, default: 0] - host.now + 999_999) / 1_000_000
+      lines.insert("a timer will emit it: t:advance(\"\(max(wait, 0))s\") goes there", at: 0)
+    }
     lines += all.prefix(20).map { "  " + Self.shown($0) } + host.origins.rejections.map(Self.shown)
     throw Mismatch("there is no \(pattern.type)\(subject)", lines)
   }

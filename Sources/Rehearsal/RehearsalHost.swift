@@ -70,7 +70,9 @@ final class RehearsalHost {
     settings.workers = 1
     core = EngineCore(
       settings: settings,
-      opened: EngineStart(identity: opened.identity, control: control, logBytes: opened.reader.byteCount),
+      opened: EngineStart(
+        identity: opened.identity, control: control, logBytes: opened.reader.byteCount,
+        pinned: try control.loadPinned(naming: opened.reader)),
       journal: opened.journal, identities: opened.identities, framer: opened.framer, hands: self)
     opened.journal.start { [arrivals] report in
       switch report {
@@ -149,6 +151,12 @@ final class RehearsalHost {
   }
 
   var now: Int64 { clock.wallMicroseconds() }
+
+  /// When timers that have not fired are due, by position.
+  var pendingTimers: [UInt64: Int64] {
+    let all = core.control.timers.page(after: nil, through: .max, limit: 1000)
+    return Dictionary(uniqueKeysWithValues: all.map { ($0.position, $0.due) })
+  }
 
   private func turn() throws {
     let inputs = arrivals.inputs

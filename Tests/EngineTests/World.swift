@@ -61,7 +61,9 @@ final class World: EngineHands {
       log: opened.reader, clock: clock, hash: opened.hash, identity: opened.identity,
       snapshots: snapshots, store: store)
     core = EngineCore(
-      settings: settings, opened: EngineStart(identity: opened.identity, control: control, logBytes: 0),
+      settings: settings,
+      opened: EngineStart(
+        identity: opened.identity, control: control, logBytes: 0, pinned: try control.loadPinned(naming: opened.reader)),
       journal: opened.journal, identities: opened.identities, framer: opened.framer, hands: self)
     let arrived = arrived
     opened.journal.start { report in

@@ -100,6 +100,38 @@ import Testing
     #expect(problem == nil)
   }
 
+  private static let overdue = """
+    consumer "orders" { on = {
+      OrderPlaced = function(event) after("15m", "OrderOverdue", { of = event.position }, { id = "overdue" }) end,
+      OrderPaid = function(event) cancel("overdue") end,
+    } }
+    consumer "reminders" { on = { OrderOverdue = function(event) emit("Reminded", { of = event.data.of }) end } }
+    """
+
+  @Test func `timers fire on the way when the clock goes on, the same under every schedule`() throws {
+    let problem = try result(
+      Self.overdue,
+      """
+      t:when("OrderPlaced", "order-1")
+      t:when("OrderPlaced", "order-2")
+      t:when("OrderPlaced", "order-3")
+      t:advance("14m")
+      t:never("OrderOverdue")
+      t:when("OrderPaid", "order-1")
+      t:at("2026-01-05T09:15:00Z")
+      t:expect("OrderOverdue", "order-2")
+      t:expect("Reminded", "order-3")
+      t:never("OrderOverdue", "order-1")
+      """)
+    #expect(problem == nil)
+  }
+
+  @Test func `an event that a timer is yet to emit is said to be one`() throws {
+    let problem = try #require(
+      try result(Self.overdue, #"t:when("OrderPlaced", "order-1") t:expect("OrderOverdue", "order-1")"#))
+    #expect(problem.details.first == #"a timer will emit it: t:advance("900s") goes there"#)
+  }
+
   @Test func `consumers remember, and remember the same under every schedule`() throws {
     let script = """
       consumer "hot" { state = { last = array {}, alarm = false }, on = { Reading = function(event, state)

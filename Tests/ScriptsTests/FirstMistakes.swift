@@ -33,7 +33,7 @@ struct FirstMistake: CustomStringConvertible, Sendable {
 
   static let all =
     words + declarations + keys + projections + syntax + effects + state + remembering + reads + commands + destinations
-    + sources
+    + sources + rules
 
   static let sources: [FirstMistake] = [
     .init(
@@ -425,5 +425,54 @@ struct FirstMistake: CustomStringConvertible, Sendable {
       "`initial = 0`", "aggregate \"a\" { initial = 0, commands = { C = function(a, c) end } }",
       "script.lua:1: initial is a number; a table is wanted\n  write initial = { balance = 0 }: what every subject begins with"
     ),
+  ]
+}
+
+extension FirstMistake {
+  static let rules: [FirstMistake] = [
+    .init(
+      "`emit` together with `unless`",
+      "rule \"late\" { when = \"OrderPlaced\", unless = \"PackageSent\", within = \"14d\",\n  emit = \"OrderLate\" }",
+      "script.lua:2: emit and unless do not go together: nothing happens before the time is over\n"
+        + "  write otherwise = \"OrderLate\""),
+    .init(
+      "`unless` without `within`",
+      "rule \"late\" { when = \"OrderPlaced\",\n  unless = \"PackageSent\", otherwise = \"OrderLate\" }",
+      "script.lua:2: unless waits for ever without within\n  write within = \"15m\""),
+    .init(
+      "`when = { \"A\", \"B\" }`", "rule \"ready\" {\n  when = { \"Paid\", \"Reserved\" }, emit = \"Ready\" }",
+      "script.lua:2: when is a table without any or all\n  write when = \"OrderPlaced\", any { … } or all { … }"),
+    .init(
+      "`on = …` in a rule", "rule \"ready\" { when = \"Paid\",\n  on = {}, emit = \"Ready\" }",
+      "script.lua:2: rule \"ready\" has no key \"on\"\n"
+        + "  a rule has no code: write when = \"OrderPlaced\", emit = \"…\"; code belongs to a consumer"),
+    .init(
+      "`within = 15`", "rule \"ready\" { when = all { \"Paid\", \"Reserved\" },\n  within = 15, emit = \"Ready\" }",
+      "script.lua:2: within is 15; a span is wanted\n  a span is text with a unit: \"15s\""),
+    .init(
+      "a rule that does nothing", "rule \"ready\" { when = all { \"Paid\", \"Reserved\" } }",
+      "script.lua:1: rule \"ready\" does nothing\n  write emit = \"…\", send = \"…\" or publish = \"…\""),
+    .init(
+      "a rule with `emit` and `publish`",
+      "rule \"ready\" { when = \"Paid\", emit = \"Ready\",\n  publish = \"shop\" }",
+      "script.lua:2: rule \"ready\" has emit and publish: a rule does one thing\n  write a rule for each"),
+    .init(
+      "`cleared` without `again`",
+      "rule \"hot\" { when = \"Reading\", count = 3, emit = \"AlarmRaised\",\n  cleared = \"AlarmCleared\" }",
+      "script.lua:2: cleared goes with again = \"cleared\"\n  write again = \"cleared\""),
+    .init(
+      "`send` in a rule to a command that nobody owns",
+      "rule \"pay\" { when = \"Ordered\",\n  send = \"Chrge\" }\n"
+        + "aggregate \"account\" { commands = { Charge = function() end } }",
+      "script.lua:2: nobody owns \"Chrge\"\n  did you mean Charge (aggregate account)?"),
+    .init(
+      "`publish` in a rule to a destination that there is not",
+      "rule \"tell\" { when = \"Ordered\",\n  publish = \"warehose\" }\n"
+        + "destination \"warehouse\" { file = \"w.ndjson\" }",
+      "script.lua:2: there is no destination \"warehose\"\n  did you mean \"warehouse\"?"),
+    .init(
+      "`all` with one type",
+      "rule \"a\" {\n  when = all { \"A\" }, emit = \"B\" }",
+      "script.lua:2: when has too few types in all\n  write when = \"OrderPlaced\", any { … } or all { … }"),
   ]
 }

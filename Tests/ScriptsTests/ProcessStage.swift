@@ -54,10 +54,15 @@ final class ProcessStage {
   let reader: UInt32
   var lastFailure: HandlerFailure?
 
-  init(_ files: [(String, String)], key: String = "order-1", reader: UInt32 = 3) throws {
+  convenience init(_ files: [(String, String)], key: String = "order-1", reader: UInt32 = 3) throws {
     var limits = LuaLimits()
     limits.nanoseconds *= Slowness.factor
-    generation = try Generation.load(files.map { SourceFile(path: $0.0, text: $0.1) }, limits: limits).get()
+    try self.init(
+      Generation.load(files.map { SourceFile(path: $0.0, text: $0.1) }, limits: limits).get(), key: key, reader: reader)
+  }
+
+  init(_ generation: Generation, key: String = "order-1", reader: UInt32 = 3) throws {
+    self.generation = generation
     worker = try Stage.worker(of: generation)
     number = generation.consumers.firstIndex { $0.process != nil }!
     run = worker.makeRun(consumer: number)
@@ -90,6 +95,17 @@ final class ProcessStage {
     let turn = play(step, steps.count - 1, run, worker)
     turns.append(turn)
     return turn
+  }
+
+  /// How the instance has ended; nil: it has not.
+  var ending: String? {
+    guard case .ended(let end)? = turns.last?.wait else { return nil }
+    switch end {
+    case .done: return "done"
+    case .rolledBack: return "rolled back"
+    case .cancelled: return "cancelled"
+    case .restarted(let data): return "restarted \(String(decoding: data, as: UTF8.self))"
+    }
   }
 
   /// The next start begins a history of its own.

@@ -108,11 +108,42 @@ final class Stage {
       guard let handler = consumer.handler(forType: event.view.type) else { continue }
       for key in keys(of: number, consumer, event, &reaction) {
         reaction.keys.append(key)
+        if let rule = consumer.rule {
+          answer(number, rule, event, key: key, &reaction)
+          continue
+        }
         call(number, handler, event, key: key, reader: reader, &reaction)
       }
     }
     addEffects(to: &reaction)
     return reaction
+  }
+
+  /// A rule without a condition answers; what the others remember is the engine's to keep.
+  private func answer(
+    _ number: Int, _ rule: RuleDeclaration, _ event: TestEvent, key: String, _ reaction: inout Reaction
+  ) {
+    guard rule.shape == .each, let effect = rule.effect else { return }
+    let place = Position(position)
+    Array(key.utf8).withUnsafeBytes { key in
+      switch worker.satisfies(
+        consumer: number, event: event.view, position: place, recorded: Self.time, key: key)
+      {
+      case .yes: break
+      case .no: return
+      case .failed(let failure):
+        reaction.failures.append(failure.message)
+        return
+      case .hostFault(let message):
+        reaction.failures.append("host: \(message)")
+        return
+      }
+      let heard = HeardEvent(event.view, place, recorded: Self.time)
+      let outcome = worker.fire(
+        consumer: number, RuleFiring(effect, heard: [heard], cause: heard), now: Self.time, key: key, readerNumber: 1,
+        into: lastEffects)
+      if case .failed(let failure) = outcome { reaction.failures.append(failure.message) }
+    }
   }
 
   private func addEffects(to reaction: inout Reaction) {

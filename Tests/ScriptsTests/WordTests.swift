@@ -15,7 +15,11 @@ import Testing
     try interpreter.seal()
     let words = Set(Words.all.map { String($0.name.split(separator: ".")[0]) })
     // These come from the loader.
-    let loading: Set = ["consumer", "aggregate", "contract", "projection", "destination", "source", "env", "require", "process"]
+    let loading: Set = [
+      "consumer", "rule", "any", "all", "aggregate", "contract", "projection", "destination", "source", "env",
+      "require",
+      "process",
+    ]
     #expect(interpreter.known.globals.union(loading) == words.union(Self.lua))
     for table in ["log", "json"] {
       let members = Words.all.filter { $0.name.hasPrefix(table + ".") }.map {

@@ -79,6 +79,7 @@ private final class Progress: Sendable {
     var events = 0
     var decided = 0
     var read = 0
+    var fired = 0
     var failed: SimulatedRun?
     var told: Date
   }
@@ -109,6 +110,7 @@ private final class Progress: Sendable {
       state.events += run.events
       state.decided += run.decided
       state.read += run.read
+      state.fired += run.fired
       // The lowest seed of those that fail at the same time.
       if run.broken != nil, run.seed < state.failed?.seed ?? .max { state.failed = run }
       if digests { print("\(run.seed) \(String(run.digest, radix: 16))") }
@@ -135,6 +137,6 @@ private final class Progress: Sendable {
     let seconds = Int(Date().timeIntervalSince(began).rounded())
     return
       "\(state.runs) runs from seed \(first), \(state.steps) steps, \(state.events) events, \(state.decided) commands, "
-      + "\(state.read) reads, \(seconds) s"
+      + "\(state.read) reads, \(state.fired) timers, \(seconds) s"
   }
 }

@@ -56,6 +56,8 @@ struct Behaviour: Hashable {
             next = d.next, steps = d.steps, who = d.who })
         end
       end
+      if d.cancel then cancel(d.cancel) end
+      if d.after then after(d.after .. "ms", "Step", { n = d.n }, { id = d.id }) end
     end
 
     consumer "\(name)" {
@@ -137,6 +139,14 @@ struct Behaviour: Hashable {
   struct Effect: Equatable {
     var type: String
     var data: String
+    var timer: Timer?
+
+    /// A timer, or the end of one.
+    struct Timer: Equatable {
+      /// ms; nil: an end.
+      var wait: Int64?
+      var id: String?
+    }
   }
 
   /// What a call emits that does not fail. The subject of each is its cause's.
@@ -148,6 +158,14 @@ struct Behaviour: Hashable {
       for index in 1...event.content.steps {
         effects.append(Effect(type: "Step", data: event.content.step(index).json))
       }
+    }
+    let content = event.content
+    if let name = content.cancel {
+      effects.append(Effect(type: "timer moondance.timer.cancelled", data: "", timer: Effect.Timer(id: name)))
+    }
+    if let wait = content.after {
+      let data = Content(number: content.number).json
+      effects.append(Effect(type: "timer Step", data: data, timer: Effect.Timer(wait: wait, id: content.id)))
     }
     return effects
   }

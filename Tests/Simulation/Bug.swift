@@ -23,6 +23,12 @@ package enum Bug: String, CaseIterable, Sendable {
   case staleDecision = "stale-decision"
   /// What was folded for `read` outlives the process, and with it what a crash has taken out of the log.
   case rememberedReads = "remembered-reads"
+  /// A rule is told of another commit time of an event than the log's.
+  case wrongTime = "wrong-time"
+  /// A deadline that has passed is not called.
+  case lostWake = "lost-wake"
+  /// The entries of two due timers are exchanged on their way back from the log.
+  case exchangedTimers = "exchanged-timers"
   /// A snapshot holds a state that is not the log's.
   case wrongSnapshot = "wrong-snapshot"
 }

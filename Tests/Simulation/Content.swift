@@ -25,6 +25,10 @@ struct Content: Equatable {
   var next: Mode?
   /// Which of its cause's steps it is; 0 for none.
   var index = 0
+  /// The wait of a timer that a call sets (ms), its name, and the name of one that the call cancels before.
+  var after: Int64?
+  var id: String?
+  var cancel: String?
   /// For consumers with a `key` function, and with a path.
   var keys: [String] = []
   var group: String?
@@ -34,11 +38,14 @@ struct Content: Equatable {
   /// In the order in which the host writes what Lua emits.
   var json: String {
     var members: [String] = []
+    if let after { members.append("\"after\":\(after)") }
     if at != 0 { members.append("\"at\":\(at)") }
     if let badKey { members.append("\"badkey\":\(badKey)") }
+    if let cancel { members.append("\"cancel\":\"\(cancel)\"") }
     if let group { members.append("\"g\":\"\(group)\"") }
     if hops != 0 { members.append("\"hops\":\(hops)") }
     if index != 0 { members.append("\"i\":\(index)") }
+    if let id { members.append("\"id\":\"\(id)\"") }
     if !keys.isEmpty { members.append("\"keys\":[\(keys.map { "\"\($0)\"" }.joined(separator: ","))]") }
     if let mode { members.append("\"mode\":\"\(mode.rawValue)\"") }
     members.append("\"n\":\(number)")
@@ -54,6 +61,9 @@ struct Content: Equatable {
     for (name, value) in members {
       switch (name, value) {
       case ("at", .integer(let number)): at = number
+      case ("after", .integer(let number)): after = number
+      case ("cancel", .text(let text)): cancel = text
+      case ("id", .text(let text)): id = text
       case ("badkey", .integer(let number)): badKey = Int(number)
       case ("g", .text(let text)): group = text
       case ("hops", .integer(let number)): hops = Int(number)
@@ -77,6 +87,7 @@ struct Content: Equatable {
     step.index = index
     step.hops -= 1
     step.mode = next
+    (step.after, step.id, step.cancel) = (nil, nil, nil)
     return step
   }
 }

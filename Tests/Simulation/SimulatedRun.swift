@@ -17,6 +17,8 @@ package struct SimulatedRun: Sendable {
   /// Commands that were accepted or rejected, and calls that have read what an aggregate and a projection had.
   package let decided: Int
   package let read: Int
+  /// Timers that have fired.
+  package let fired: Int
   /// How often each kind of step was taken.
   package let counts: [String: Int]
 
@@ -33,7 +35,7 @@ package struct SimulatedRun: Sendable {
     return SimulatedRun(
       seed: seed, bug: bug, broken: broken, steps: simulator.trace.count, digest: simulator.trace.digest,
       trace: simulator.trace.lines, events: simulator.oracle.head, decided: simulator.oracle.bank.outcomes.count,
-      read: simulator.oracle.events.count { $0.type == "Audit" }, counts: simulator.counts)
+      read: simulator.oracle.events.count { $0.type == "Audit" }, fired: simulator.oracle.firedTimers, counts: simulator.counts)
   }
 }
 

@@ -20,6 +20,8 @@ struct Swarm {
   let failures: Int
   let slowness: Int
   let hops: Int
+  /// One in so many events sets a timer or cancels one; 0: none.
+  let timers: Int
   /// Whether there are accounts and commands.
   let hasBank: Bool
 
@@ -44,6 +46,7 @@ struct Swarm {
     failures = [0, 2, 4, 10][seed.below(4)]
     slowness = [0, 0, 3000, 9000][seed.below(4)]
     hops = [0, 1, 1, 2][seed.below(4)]
+    timers = [0, 2, 4, 10][seed.below(4)]
   }
 
   func next(_ seed: inout Seed) -> Step {

@@ -11,8 +11,8 @@ import Testing
     let base = UInt64.random(in: 1_000_000...999_000_000)
     print("simulating 600 runs from seed 1, and 600 from seed \(base)")
     let output = try Simulate.expectGood(["--seed", "1", "--runs", "600"])
-    let line = try #require(output.firstMatch(of: /600 runs .* (\d+) commands, (\d+) reads/))
-    #expect(Int(line.1)! > 2000 && Int(line.2)! > 2000, "too little was decided and read to mean anything: \(line.0)")
+    let line = try #require(output.firstMatch(of: /600 runs .* (\d+) commands, (\d+) reads, (\d+) timers/))
+    #expect(Int(line.1)! > 2000 && Int(line.2)! > 2000 && Int(line.3)! > 2000, "too little was done to mean anything: \(line.0)")
     try Simulate.expectGood(["--seed", "\(base)", "--runs", "600"])
   }
 
@@ -30,6 +30,7 @@ import Testing
   @Test(arguments: [
     "skipped-sync", "early-acknowledgement", "lost-effects", "forgotten-follower", "voided-result", "wrong-order",
     "overtaking", "lost-verb", "duplicate-as-new", "stale-decision", "remembered-reads", "wrong-snapshot",
+    "exchanged-timers", "wrong-time", "lost-wake",
   ])
   func `a planted bug is found`(bug: String) throws {
     let result = try Simulate.run(["--seed", "1", "--runs", "300", "--bug", bug])

@@ -44,6 +44,10 @@
 ---@class SendOptions
 ---@field to? string The subject; default: that of the event that is handled.
 
+---@class TimerOptions
+---@field id? string|integer Its name, for this consumer and key: a pending one of the same name is replaced, and `cancel` finds it.
+---@field subject? string Of the event; default: the subject of the event that is handled.
+
 ---@class AggregateBody
 ---@field initial? table What the state of every subject begins with; default `{}`.
 ---@field events? table<string, fun(state: table, event: Event): table?> How each event of the subject changes the state, whoever emitted it. Patterns as in `on`.
@@ -56,6 +60,21 @@
 ---@field key? Key|table<string, Key> Whose document an event changes: `"subject"` (default), a path, a function, or a table with one of these per type. Several keys: several documents.
 ---@field initial? table What the document of a new key begins with; default: nothing.
 ---@field index? string[] Fields of the document, `"status"` or `"address.city"`, that become indexed columns of the view.
+
+---@class ProcessBody
+---@field starts string|string[] The events that begin an instance, for a key that has none.
+---@field run fun(event: Event) What an instance does, from its beginning to its end. It is given the event that started it.
+---@field hears? string|string[] The events that it may `await`.
+---@field aborts? string|string[] Events at which an instance rolls back where it waits next.
+---@field key? Key|table<string, Key> Which instance an event is for: `"subject"` (default), a path, a function, or a table with one of these per type.
+---@field reads? string[] The projections and aggregates that `run` may `read`.
+---@field from? "now"|"start"|integer|string Where it begins when the log does not know it yet.
+---@field retry? Retry|false How often and when a failed step is made again; `false`: never.
+---@field exhausted? "block"|"skip" After the last attempt the events behind it wait for an operator (`"block"`, default) or go on (`"skip"`).
+
+---@class Await
+---@field all? string[] In place of the list: one of each of these.
+---@field within? Span How long; default: for as long as it takes. `"0s"`: only what is there already.
 
 ---@class Verify
 ---@field scheme "standard-webhooks"|"hmac"|"token"
@@ -230,6 +249,63 @@ function publish(destination, body, options) end
 ---@param request Request
 ---@param options RequestOptions
 function request(destination, request, options) end
+
+---Appends an event later: when the span has passed since the time of this call. It is pending from the commit on and outlives restarts; what falls due while the host is down comes at the next start, once, in order.
+---@param span Span
+---@param type string As in `emit`.
+---@param data? any A JSON value.
+---@param options? TimerOptions
+function after(span, type, data, options) end
+
+---As `after`, at a moment; one that has passed is due at once.
+---@param time integer|string Milliseconds since 1970 UTC, or text: `"2026-03-01T09:00:00+01:00"`.
+---@param type string As in `emit`.
+---@param data? any A JSON value.
+---@param options? TimerOptions
+function at(time, type, data, options) end
+
+---Takes back what `after` or `at` have set under this id, for the same key. Nothing happens when it is not pending: it has come, or never was.
+---@param id string|integer
+function cancel(id) end
+
+---Declares what is done step by step, with waits in between, for each event that starts it.
+---@param name string Its name for good: its instances and what waits for them are kept under it.
+---@overload fun(name: string, body: ProcessBody)
+---@return fun(body: ProcessBody) declare
+function process(name) end
+
+---Sends a command to its owner and waits for what it decides: the list of events that came of it, perhaps an empty one, or `nil, reason`. It waits for as long as it takes; a command that an operator discards is `nil, "discarded"`.
+---@param command string As the aggregate's `commands` name it.
+---@param data? any A JSON value.
+---@param options? SendOptions
+---@return Event[]?, string?
+function ask(command, data, options) end
+
+---Waits for an event of one of these types, which `hears` names, and gives it; also one that came before it was awaited. With `all` for one of each, and gives a table of them by type. When the time is over: `nil, "timeout"`.
+---@param types string|Await
+---@return Event?, string?
+function await(types) end
+
+---Waits for a span of time.
+---@param span Span
+---@return boolean
+function sleep(span) end
+
+---Says how what was done is taken back: a rollback calls it, the last first. It may ask, request and await.
+---@param take_back fun()
+function compensate(take_back) end
+
+---Takes back what was done, emits an event about it and ends the instance. It never returns.
+---@param reason string
+---@param type? string Of the event; default: none is emitted.
+---@param data? any Of the event; default `{ reason = reason }`.
+---@return never
+function rollback(reason, type, data) end
+
+---Ends the history of the instance and begins a new one, with these data in place of those of the event that started it: for instances that go on for ever. It never returns.
+---@param data? any A JSON value; default `{}`.
+---@return never
+function restart(data) end
 
 ---`return remove()` in a projection deletes the document.
 ---@return Removal

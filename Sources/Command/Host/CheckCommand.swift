@@ -8,7 +8,7 @@ struct CheckCommand: ParsableCommand {
     commandName: "check",
     abstract: "Load the scripts as the daemon would, and print what they declare.",
     discussion: """
-      Prints every consumer with what it hears and emits, every destination and source, every projection with what it \
+      Prints every consumer and rule with what it hears and emits, every destination and source, every projection with what it \
       hears, and every contract. Exits with 1 and file:line of every error when the folder does not load; nothing runs and \
       no data is touched. Warns of events that are emitted and heard by no script, and heard and emitted by none: what comes \
       from outside or goes there is none of them once it has a contract. With --data it knows what has come from outside, \
@@ -72,6 +72,7 @@ struct CheckCommand: ParsableCommand {
         text += "  \(destination.place.summary)\n"
         continue
       }
+      if let rule = consumer.rule { text += "  \(rule.summary)\n" }
       for fold in consumer.aggregate?.folds ?? [] { text += "  folds \(fold.pattern)\n" }
       for handler in consumer.handlers {
         let emitted = scripts.emitted(by: consumer, handler)
@@ -93,8 +94,10 @@ struct CheckCommand: ParsableCommand {
     func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
     let aggregates = scripts.consumers.count { $0.aggregate != nil }
     var counts = [
-      counted(scripts.files.count, "file"), counted(scripts.consumers.count(where: \.hearsEvents), "consumer"),
+      counted(scripts.files.count, "file"), counted(scripts.consumers.count { $0.hearsEvents && $0.rule == nil }, "consumer"),
     ]
+    let rules = scripts.consumers.count { $0.rule != nil }
+    if rules > 0 { counts.append(counted(rules, "rule")) }
     let destinations = scripts.consumers.count { $0.destination != nil }
     if aggregates > 0 { counts.append(counted(aggregates, "aggregate")) }
     if destinations > 0 { counts.append(counted(destinations, "destination")) }
@@ -170,7 +173,7 @@ struct CheckCommand: ParsableCommand {
   ) throws -> String {
     let consumers = scripts.consumers.filter { $0.destination == nil }.map { consumer in
       Report.Consumer(
-        kind: consumer.hearsEvents ? nil : consumer.word, name: consumer.name, file: consumer.file,
+        kind: consumer.word == "consumer" ? nil : consumer.word, name: consumer.name, file: consumer.file,
         line: consumer.line,
         on: consumer.handlers.map {
           .init(hears: $0.pattern.description, emits: scripts.emitted(by: consumer, $0), line: $0.line)

@@ -150,8 +150,8 @@ extension EngineCore {
         record.effects = (framer.append(shard.effects, effects).rawValue, UInt32(effects.count))
       }
       work.outcomes.append(record)
-      if record.result != .accepted, let entry = unit.entry ?? shard.entryReadBack(index, unit.position) {
-        told.addRejection(of: entry, at: unit.position, record.reason ?? "")
+      if let entry = unit.entry ?? shard.entryReadBack(index, unit.position) {
+        told.addAnswer(to: entry, at: unit.position, record)
       }
     }
     if told.count > 0 { framer.append(told) }
@@ -229,18 +229,5 @@ extension Shard {
   /// The entry of a unit that the worker has read.
   func entryReadBack(_ unit: Int, _ position: UInt64) -> EntryView? {
     readBack[unit]?.entry(Position(position))
-  }
-}
-
-extension EntryBatch {
-  /// Tells who sent a command from a script that it was refused: on the subject of what the script was handling.
-  func addRejection(of command: EntryView, at position: UInt64, _ reason: String) {
-    guard let sender = command.attributes[.sender] else { return }
-    addHostEvent(.rejected, cause: command, at: position, subject: sender) { data in
-      data.member("command", command.type.text)
-      data.member("to", command.subject.text)
-      data.member("position", position)
-      data.member("reason", reason)
-    }
   }
 }

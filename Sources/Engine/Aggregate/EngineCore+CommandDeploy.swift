@@ -53,6 +53,8 @@ extension EngineCore {
 extension ConsumerDeclaration {
   var readerKind: ReaderChange.Kind {
     if destination != nil { return .destination }
+    if process != nil { return .process }
+    if rule != nil { return .rule }
     return aggregate == nil ? .consumer : .aggregate
   }
 }

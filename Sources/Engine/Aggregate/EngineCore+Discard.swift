@@ -8,12 +8,13 @@ extension EngineCore {
 
   /// Of dead letters. Who sent them from a script is told in `events`.
   func discarded(_ letters: [DeadLetter], told events: EntryBatch, _ job: OperatorJob) -> [OutcomeRecord] {
+    let record = OutcomeRecord(.discarded, letters.map(\.position), reason: Self.reason)
     for letter in letters {
       job.events[letter.position]?.withUnsafeBytes { bytes in
-        events.addRejection(of: EntryView(bytes.baseAddress!), at: letter.position, Self.reason)
+        events.addAnswer(to: EntryView(bytes.baseAddress!), at: letter.position, record)
       }
     }
-    return [OutcomeRecord(.discarded, letters.map(\.position), reason: Self.reason)]
+    return [record]
   }
 
   /// Of everything that waits for a reader that is forgotten.

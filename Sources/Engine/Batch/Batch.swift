@@ -26,6 +26,24 @@ package struct Unit {
   package var handler: Int32
   /// It waited in a blocked key's queue.
   package var isRetry: Bool
+
+  /// Of a wake, whose `handler` is this one less its reason, and whose `recorded` is the place of its instance's record.
+  private static let wakeHandler: Int32 = -2
+
+  /// A call of an instance although no event has come. It stands behind the batch's new units, at the next position.
+  static func wake(_ wake: Wake, at position: UInt64) -> Unit {
+    Unit(
+      position: position, entry: nil, recorded: Int64(bitPattern: wake.place.place), keyHash: wake.place.keyHash,
+      key: .stored(offset: 0, length: 0), handler: wakeHandler - wake.reason.rawValue, isRetry: false)
+  }
+
+  var isWake: Bool { handler <= Self.wakeHandler }
+
+  /// Of a wake: the instance's record, and why it is called.
+  var wake: (place: InstancePlace, reason: WakeReason)? {
+    guard isWake, let reason = WakeReason(rawValue: Self.wakeHandler - handler) else { return nil }
+    return (InstancePlace(keyHash: keyHash, place: UInt64(bitPattern: recorded)), reason)
+  }
 }
 
 /// A bounded number of units after a reader's cursor, on its way through the workers.
@@ -41,6 +59,10 @@ package final class Batch: @unchecked Sendable {
   package let consumer: Int
   /// Whether the consumer remembers something: asked for every unit, so it is not looked up in the declaration.
   let hasState: Bool
+  /// Whether what it remembers are instances: of a rule or a process.
+  let keepsInstances: Bool
+  /// Of a rule.
+  let rule: RuleDeclaration?
   /// Of an aggregate: the commands' own.
   package let aggregate: AggregateWork?
   /// The time of the turn that hands it out, µs.
@@ -74,6 +96,14 @@ package final class Batch: @unchecked Sendable {
   var states: [KeyBytes: StateSource] = [:]
   /// What its units read and wrote, as far as it is committed.
   var foundStates: [KeyBytes: KeyState] = [:]
+  /// The reader's own time (µs): what has a deadline before it has missed it.
+  var clock = Int64.min
+  /// Open instances whose deadlines were given up.
+  var withoutDeadline: Set<InstancePlace> = []
+  /// Of a process: older generations that instances run on, by number.
+  var pinned: [UInt32: RunningGeneration] = [:]
+  /// Deadlines that its commit has set.
+  var wakes: [Wake] = []
   /// Units that are failed without a call, since they took a worker with them.
   package var givenUp: [GivenUpUnit] = []
   /// What its commit said, and the keys that it touched as they were before.
@@ -95,7 +125,9 @@ package final class Batch: @unchecked Sendable {
     self.generation = generation
     self.consumer = consumer
     self.aggregate = aggregate
-    hasState = generation.scripts.consumers[consumer].state != nil
+    rule = generation.scripts.consumers[consumer].rule
+    keepsInstances = generation.scripts.consumers[consumer].keepsInstances
+    hasState = keepsInstances || generation.scripts.consumers[consumer].state != nil
     self.now = now
     self.from = from
     through = from
@@ -159,6 +191,10 @@ package final class Shard: @unchecked Sendable {
   var states: [KeyBytes: KeyState] = [:]
   var stateChanges: [StateChange] = []
   var stateBytes = 0
+  /// Of its wakes: the records that their instances are at; nil: not yet read.
+  var wakeRecords: [InstancePlace: InstanceRecord]?
+  /// Instances of a process as its units have left them.
+  var processes: [KeyBytes: ProcessInstance] = [:]
   /// What it adds to the batch's commit, about.
   var bytes: Int { effects.bytes.count + failureBytes + stateBytes }
   /// Units that were not run since their key failed before them.
@@ -191,6 +227,8 @@ package struct UnitFailure {
   /// The event, when it could be read, and what keeps it in memory.
   package var entry: EntryView?
   package var chunk: LogChunk?
+  /// Of an instance's call at its deadline.
+  package var wake: InstancePlace?
 
   /// What it adds to a commit, about: to the progress record, and in the event that tells of a dead letter.
   var bytes: Int {

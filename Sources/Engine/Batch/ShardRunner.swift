@@ -35,6 +35,8 @@ package struct ShardRunner {
     let scripts: ScriptWorker
     /// Of a generation whose consumers read something.
     let documents: DocumentReader?
+    /// Coroutines of its processes.
+    let runs = ProcessRuns()
   }
 
   /// - mark: where it says which call it is in. - store: what it shares with other workers. - chance: what random numbers
@@ -85,6 +87,10 @@ package struct ShardRunner {
     let mark = shard.effects.mark
     var known = unit.entry
     do throws(CallError) {
+      if batch.keepsInstances, !batch.needsKeys {
+        try advance(unit, index, batch, shard, &known)
+        return
+      }
       let entry = try entry(of: unit, index, batch, shard)
       known = entry
       if !batch.givenUp.isEmpty { try failGivenUp(unit, entry, batch) }
@@ -103,16 +109,18 @@ package struct ShardRunner {
       let key = batch.needsKeys ? KeyBytes.unkeyed(Position(unit.position)) : error.key ?? .own(Position(unit.position))
       failedKeys.append(unit.keyHash)
       let failure = UnitFailure(
-        unit: index, position: unit.position, isRetry: unit.isRetry, key: key, kind: error.kind,
+        unit: index, position: error.wake?.position ?? unit.position, isRetry: unit.isRetry, key: key, kind: error.kind,
         message: Self.shortened(error.message), traceback: Self.shortened(error.traceback),
-        log: Self.shortened(error.log), entry: known, chunk: shard.readBack[index])
+        log: Self.shortened(error.log), entry: error.wake?.entry ?? known,
+        chunk: error.wake?.chunk ?? shard.readBack[index],
+        wake: error.wake?.place)
       shard.failureBytes += failure.bytes
       shard.failures.append(failure)
     }
   }
 
   /// A unit that took a worker with it once is not called in this batch: it fails like a call that ran out of time.
-  private func failGivenUp(_ unit: Unit, _ entry: EntryView, _ batch: Batch) throws(CallError) {
+  func failGivenUp(_ unit: Unit, _ entry: EntryView, _ batch: Batch) throws(CallError) {
     let keyHash = batch.needsKeys ? 0 : unit.keyHash
     guard let lost = batch.givenUp.first(where: { $0.position == unit.position && $0.keyHash == keyHash }) else {
       return
@@ -146,9 +154,11 @@ package struct ShardRunner {
     var message: String
     var traceback = ""
     var log: [LogLine] = []
+    /// Of an instance's call at its deadline.
+    var wake: FailedWake?
   }
 
-  private func entry(of unit: Unit, _ index: Int, _ batch: Batch, _ shard: Shard) throws(CallError) -> EntryView {
+  func entry(of unit: Unit, _ index: Int, _ batch: Batch, _ shard: Shard) throws(CallError) -> EntryView {
     if let entry = unit.entry { return entry }
     do {
       let position = Position(unit.position)
@@ -164,6 +174,7 @@ package struct ShardRunner {
     _ unit: Unit, _ entry: EntryView, _ index: Int, _ batch: Batch, _ shard: Shard
   ) throws(CallError) {
     if let work = batch.aggregate { return try decide(unit, entry, index, batch, work, shard) }
+    if let rule = batch.rule { return try answer(unit, entry, index, batch, rule, shard) }
     guard let (handler, recorded) = heard(unit, entry, index, batch, shard) else { return }
     let ready = try worker(for: unit, entry, batch)
     var state: KeyState?
@@ -208,7 +219,7 @@ package struct ShardRunner {
   }
 
   /// What the consumer remembers of the unit's key: as an earlier call of this shard left it, or as the log has it.
-  private func state(of unit: Unit, _ entry: EntryView, _ batch: Batch, _ shard: Shard) throws(CallError) -> KeyState {
+  func state(of unit: Unit, _ entry: EntryView, _ batch: Batch, _ shard: Shard) throws(CallError) -> KeyState {
     let key = batch.key(of: unit, entry: entry)
     if let state = shard.states[key] { return state }
     var state = KeyState(key: key, json: nil, version: batch.declaration.state?.version ?? 1)
@@ -278,7 +289,10 @@ package struct ShardRunner {
     }
   }
 
-  private mutating func worker(for generation: RunningGeneration) throws(CallError) -> Worker {
+  /// Generations whose states a worker keeps: two for deploys, and some that instances of processes run on.
+  private static let mostWorkers = 6
+
+  mutating func worker(for generation: RunningGeneration) throws(CallError) -> Worker {
     for entry in workers where entry.generation == generation.number { return entry }
     do {
       let scripts = try generation.scripts.makeWorker(
@@ -292,16 +306,17 @@ package struct ShardRunner {
         scripts.past = documents
       }
       let worker = Worker(generation: generation.number, scripts: scripts, documents: documents)
-      if workers.count == 2 {
-        let oldest = workers[0].generation < workers[1].generation ? 0 : 1
-        workers.remove(at: oldest)
-      }
+      let most = generation.scripts.consumers.contains { $0.process != nil } ? Self.mostWorkers : 2
+      if workers.count >= most { workers.removeFirst(workers.count - most + 1) }
       workers.append(worker)
       return worker
     } catch {
       throw CallError(kind: .host, message: "the scripts of generation \(generation.number) do not load: \(error)")
     }
   }
+
+  /// The states of a generation, when there are any.
+  func existing(_ generation: RunningGeneration) -> Worker? { workers.first { $0.generation == generation.number } }
 
   mutating func drop(_ worker: ScriptWorker) {
     workers.removeAll { $0.scripts === worker }

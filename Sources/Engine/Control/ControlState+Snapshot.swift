@@ -4,7 +4,7 @@ package import Events
 /// The control state as bytes, for snapshots and for comparing folds. The order is fixed, so equal states give equal
 /// bytes. A snapshot of another version is not read: the log is folded instead.
 extension ControlState {
-  package static let snapshotVersion: UInt32 = 4
+  package static let snapshotVersion: UInt32 = 5
 
   package func encode(into writer: inout ByteWriter) {
     writer.field(1, Self.snapshotVersion)
@@ -22,6 +22,13 @@ extension ControlState {
       writer.field(7, source)
     }
     for reader in readers { writer.field(8) { reader.encode(into: &$0) } }
+    writer.field(20, preludeLevel)
+    for (number, generation) in pinned.sorted(by: { $0.key < $1.key }) {
+      writer.field(21) { writer in
+        writer.field(1, number)
+        generation.encode(into: &writer)
+      }
+    }
     if !timers.isEmpty { writer.field(9) { timers.encode(into: &$0) } }
   }
 
@@ -52,6 +59,10 @@ extension ControlState {
           return nil
         }
         readers.append(reader)
+      case 20: preludeLevel = UInt32(truncatingIfNeeded: field.integer)
+      case 21:
+        guard let (number, generation) = PinnedGeneration.read(field.fields) else { return nil }
+        pinned[number] = generation
       case 9:
         guard let read = PendingTimers(snapshot: field.fields) else { return nil }
         timers = read
@@ -85,6 +96,10 @@ extension ReaderState {
       writer.field(11) { states.encode(into: &$0) }
       writer.field(12) { states.encodeShared(into: &$0) }
     }
+    if !open.isEmpty {
+      writer.field(15) { open.encode(into: &$0) }
+      if open.hasGivenUp { writer.field(16) { open.encodeGivenUp(into: &$0) } }
+    }
     for key in pausedKeys.sorted(by: { $0.bytes.lexicographicallyPrecedes($1.bytes) }) { writer.field(14, key.bytes) }
     if messages != MessageCount() {
       writer.field(13) { writer in
@@ -99,6 +114,10 @@ extension ReaderState {
         writer.field(2, letter.position)
         writer.field(3, letter.key.bytes)
         writer.field(4, UInt8(letter.isBlocking ? 1 : 0))
+        if let wake = letter.wake {
+          writer.field(5, wake.keyHash)
+          writer.field(6, wake.place)
+        }
       }
       return true
     }
@@ -124,6 +143,8 @@ extension ReaderState {
       case 9: guard addBlocked(field.fields) else { return nil }
       case 11: guard states.add(field.value) else { return nil }
       case 12: guard states.addShared(field.value) else { return nil }
+      case 15: guard open.add(field.value) else { return nil }
+      case 16: guard open.addGivenUp(field.value) else { return nil }
       case 14: pausedKeys.insert(KeyBytes(field.value))
       case 13:
         for part in field.fields {
@@ -169,15 +190,19 @@ extension ReaderState {
   /// False when the letters do not ascend.
   private mutating func addLetter(_ fields: FieldReader) -> Bool {
     var letter = DeadLetter(id: LetterID(commit: 0, index: 0), position: 0, key: KeyBytes([]), isBlocking: false)
+    var wake = InstancePlace(keyHash: 0, place: 0)
     for part in fields {
       switch part.tag {
       case 1: letter.id = LetterID(part.fields)
       case 2: letter.position = part.integer
       case 3: letter.key = KeyBytes(part.value)
       case 4: letter.isBlocking = part.integer != 0
+      case 5: wake.keyHash = part.integer
+      case 6: wake.place = part.integer
       default: break
       }
     }
+    if wake.place > 0 { letter.wake = wake }
     return letters.appendIfLater(letter)
   }
 }

@@ -12,8 +12,11 @@ package struct ControlState: Equatable, Sendable {
   package var time: Int64 = 0
 
   package var generation: UInt32 = 0
-  /// The files of the running generation.
+  /// The files of the running generation, and the level of the prelude that it was made for.
   package var files: [DeployRecord.File] = []
+  package var preludeLevel: UInt32 = 0
+  /// Older generations that instances of processes still run on.
+  package var pinned: [UInt32: PinnedGeneration] = [:]
   /// Every source that a deploy stored.
   package var sources: [ContentHash: [UInt8]] = [:]
 
@@ -73,7 +76,9 @@ package struct ControlState: Equatable, Sendable {
       guard let record = InstanceRecord(fields), readers.indices.contains(Int(record.reader) - 1) else {
         throw FoldError(commit: commit, what: "an instance record of no known reader")
       }
-      self[reader: record.reader].states.apply(record, commit: commit)
+      let generations = pinned.isEmpty ? nil : self[reader: record.reader].open.byGeneration
+      self[reader: record.reader].apply(record, commit: commit)
+      if let generations { unpin(left: generations, of: record.reader) }
     case .outcome:
       // It says what became of a command; what the reader has done is in its progress.
       guard OutcomeRecord(fields) != nil else {
@@ -114,7 +119,9 @@ package struct ControlState: Equatable, Sendable {
   }
 
   package mutating func apply(_ deploy: DeployRecord) {
+    pinRunning()
     generation = deploy.generation
+    preludeLevel = deploy.preludeLevel
     files = deploy.files.map { DeployRecord.File(path: $0.path, hash: $0.hash, source: nil) }
     for file in deploy.files {
       if let source = file.source { sources[file.hash] = source }
@@ -135,6 +142,8 @@ package struct ControlState: Equatable, Sendable {
     guard readers.indices.contains(Int(change.reader) - 1) else {
       throw FoldError(commit: commit, what: "a change of reader \(change.reader), which was never created")
     }
+    let generations = pinned.isEmpty ? nil : self[reader: change.reader].open.byGeneration
     self[reader: change.reader].apply(change)
+    if let generations { unpin(left: generations, of: change.reader) }
   }
 }

@@ -7,9 +7,11 @@ package struct DeadLetter: Equatable, Sendable {
   package var key: KeyBytes
   /// Its followers wait; else they went on.
   package var isBlocking: Bool
+  /// What failed is the call of this instance at its deadline.
+  package var wake: InstancePlace?
 
-  package init(id: LetterID, position: UInt64, key: KeyBytes, isBlocking: Bool) {
-    (self.id, self.position, self.key, self.isBlocking) = (id, position, key, isBlocking)
+  package init(id: LetterID, position: UInt64, key: KeyBytes, isBlocking: Bool, wake: InstancePlace? = nil) {
+    (self.id, self.position, self.key, self.isBlocking, self.wake) = (id, position, key, isBlocking, wake)
   }
 }
 

@@ -1,11 +1,12 @@
 package import Events
 
-/// What a consumer remembers of a key from now on (record kind `instance`).
+/// What a reader remembers of a key from now on (record kind `instance`): a consumer its state, a rule or a process what
+/// its instance has heard and waits for.
 package struct InstanceRecord: Equatable, Sendable {
   package var reader: UInt32
   package var key: [UInt8]
   package var keyHash: UInt64
-  /// JSON; nil: the state is the declared one again, and is not kept.
+  /// JSON, or the fields of an instance; nil: the state is the declared one again, and is not kept.
   package var state: [UInt8]?
   /// The version of the declaration that wrote it.
   package var version: UInt32
@@ -13,6 +14,21 @@ package struct InstanceRecord: Equatable, Sendable {
   package var previous: UInt64
   /// Another key of the reader has the same hash: whoever looks for one must go back by `previous`.
   package var sharesHash: Bool
+  /// Of an instance that waits for a time: µs since 1970.
+  package var deadline: Int64?
+  /// Of an instance: the place of the record before this one of the same key; 0: none.
+  package var replaces: UInt64 = 0
+  /// Of an instance: which it is among those of its commit whose keys have the same hash.
+  package var twin: UInt8 = 0
+  /// Of a process: the generation whose code it runs.
+  package var generation: UInt32 = 0
+  package var life = Life.none
+
+  package enum Life: UInt8, Sendable {
+    case none = 0
+    case open = 1
+    case ended = 2
+  }
 
   package init(
     reader: UInt32, key: [UInt8], keyHash: UInt64, state: [UInt8]?, version: UInt32, previous: UInt64,
@@ -33,6 +49,11 @@ extension InstanceRecord {
       writer.field(5, version)
       if previous > 0 { writer.field(6, previous) }
       if sharesHash { writer.field(7, UInt8(1)) }
+      if let deadline { writer.field(8, deadline) }
+      if replaces > 0 { writer.field(9, replaces) }
+      if twin > 0 { writer.field(10, twin) }
+      if generation > 0 { writer.field(11, generation) }
+      if life != .none { writer.field(12, life.rawValue) }
     }
   }
 
@@ -48,6 +69,13 @@ extension InstanceRecord {
       case 5: version = UInt32(truncatingIfNeeded: field.integer)
       case 6: previous = field.integer
       case 7: sharesHash = field.integer != 0
+      case 8: deadline = Int64(bitPattern: field.integer)
+      case 9: replaces = field.integer
+      case 10: twin = UInt8(truncatingIfNeeded: field.integer)
+      case 11: generation = UInt32(truncatingIfNeeded: field.integer)
+      case 12:
+        guard let value = Life(rawValue: UInt8(truncatingIfNeeded: field.integer)) else { return nil }
+        life = value
       default: break
       }
     }

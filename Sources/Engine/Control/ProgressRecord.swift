@@ -46,6 +46,8 @@ package struct ProgressRecord: Equatable, Sendable {
     package var nextTry: Int64
     /// The commit that holds the failure before this one; 0: this is the unit's first.
     package var previous: UInt64 = 0
+    /// What failed is the call of an instance at its deadline; its position is that of the event that opened it.
+    package var wake: InstancePlace?
   }
 
   /// Units of one key, ascending.
@@ -127,12 +129,17 @@ extension ProgressRecord.FailedUnit {
     writer.field(10, disposition.rawValue)
     if disposition == .retry { writer.field(11, nextTry) }
     if previous > 0 { writer.field(12, previous) }
+    if let wake {
+      writer.field(13, wake.keyHash)
+      writer.field(14, wake.place)
+    }
   }
 
   package init?(_ fields: FieldReader) {
     self.init(
       position: 0, key: KeyBytes([]), attempt: 0, kind: .error, message: "", traceback: "", log: [],
       scriptHash: nil, time: 0, disposition: .retry, nextTry: 0)
+    var wake = InstancePlace(keyHash: 0, place: 0)
     for field in fields {
       switch field.tag {
       case 1: position = field.integer
@@ -149,10 +156,13 @@ extension ProgressRecord.FailedUnit {
         disposition = value
       case 11: nextTry = Int64(bitPattern: field.integer)
       case 12: previous = field.integer
+      case 13: wake.keyHash = field.integer
+      case 14: wake.place = field.integer
       default: break
       }
     }
     guard position > 0 else { return nil }
+    if wake.place > 0 { self.wake = wake }
   }
 }
 

@@ -6,7 +6,11 @@ extension ReaderState {
   mutating func apply(_ change: ReaderChange) {
     if let cursor = change.cursor { self.cursor = cursor }
     if let hearing = change.hearing { self.hearing = hearing }
-    if let keyRule = change.keyRule { self.keyRule = keyRule }
+    if let keyRule = change.keyRule {
+      // What a rule has heard by other keys goes together no more. Other readers keep their keys while they have states.
+      if kind == .rule, keyRule != self.keyRule { forgetStates() }
+      self.keyRule = keyRule
+    }
     if let scriptHash = change.scriptHash, scriptHash != self.scriptHash {
       self.scriptHash = scriptHash
       tryAllAgain()
@@ -16,7 +20,7 @@ extension ReaderState {
     case .rewound:
       dropUnits(after: cursor)
       // What was remembered as of a position is known at the start only: nothing.
-      if cursor == 0 { states = StatePlaces() }
+      if cursor == 0 { forgetStates() }
     case .paused:
       if let key = change.key { pausedKeys.insert(key) } else { isPaused = true }
     case .resumed:
@@ -26,13 +30,27 @@ extension ReaderState {
     case .forgotten:
       // A letter that blocks its key is the first of the key's units.
       if kind == .destination { messages.dropped += UInt64(blocked.unitCount + letters.skippedCount) }
+      letters.forEach { letter in
+        if let wake = letter.wake, letter.isBlocking { open.giveUp(wake) }
+        return true
+      }
       blocked = BlockedKeys()
       letters = DeadLetters()
       if isRemoved {
         isForgotten = true
-        states = StatePlaces()
+        forgetStates()
       }
     }
+  }
+
+  private mutating func forgetStates() {
+    states = StatePlaces()
+    open = OpenInstances()
+  }
+
+  mutating func apply(_ record: InstanceRecord, commit: UInt64) {
+    states.apply(record, commit: commit)
+    open.apply(record, commit: commit)
   }
 
   /// New code: what is blocked is due at once and its attempts begin again; dead letters wait for an operator.
@@ -84,7 +102,10 @@ extension ReaderState {
     }
     guard unit.disposition != .retry else { return }
     let letter = DeadLetter(
-      id: id, position: unit.position, key: unit.key, isBlocking: unit.disposition == .deadAndBlocking)
+      id: id, position: unit.position, key: unit.key, isBlocking: unit.disposition == .deadAndBlocking,
+      wake: unit.wake)
+    // Whoever goes on without it does not meet the deadline again.
+    if !letter.isBlocking, let wake = unit.wake { open.giveUp(wake) }
     if !letters.appendIfLater(letter) {
       throw ControlState.FoldError(commit: id.commit, what: "the dead letter \(id) comes after a later one")
     }
@@ -98,6 +119,7 @@ extension ReaderState {
       }
       switch record.how {
       case .retried:
+        if let wake = letter.wake { open.takeUp(wake) }
         blocked.update(letter.key) { state in
           if letter.isBlocking {
             state.isDead = false
@@ -108,9 +130,11 @@ extension ReaderState {
         }
         letters.remove(id)
       case .skipped:
+        if let wake = letter.wake { open.giveUp(wake) }
         if letter.isBlocking { blocked.update(letter.key) { $0.removeHead() } }
         letters.stopBlocking(id)
       case .discarded:
+        if let wake = letter.wake { open.giveUp(wake) }
         if letter.isBlocking { blocked.update(letter.key) { $0.removeHead() } }
         letters.remove(id)
         if kind == .destination { messages.dropped += 1 }

@@ -33,6 +33,8 @@ package struct ReaderState: Equatable, Sendable {
   package var messages = MessageCount()
   /// Where its keys' states are.
   package var states = StatePlaces()
+  /// Of a rule or a process.
+  package var open = OpenInstances()
 
   package init(
     number: UInt32, kind: ReaderChange.Kind, name: String, cursor: UInt64, hearing: [String], keyRule: String,

@@ -37,6 +37,8 @@ package protocol EventHost: Sendable {
   var reader: LogReader { get }
 
   func status() async -> HostStatus
+  /// What a fold of the durable log says: for lists of what it holds. The caller works on a copy of its own.
+  func control() async -> ControlState
 
   /// Does what an operator asks of a reader, and returns once it is durable. `by`: who acts, for the log.
   func act(_ verb: ReaderVerb, on name: String, in scope: ReaderScope, by: String) async -> ReaderOutcome

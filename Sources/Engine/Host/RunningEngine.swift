@@ -256,6 +256,12 @@ extension RunningEngine {
     }
   }
 
+  package func control() async -> ControlState {
+    await withCheckedContinuation { continuation in
+      inbox.put(.control { continuation.resume(returning: $0) })
+    }
+  }
+
   package func timers(_ query: TimerQuery) async -> [TimerPlace] {
     await withCheckedContinuation { continuation in
       inbox.put(.timers(query) { continuation.resume(returning: $0) })

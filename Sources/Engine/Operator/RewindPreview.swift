@@ -41,6 +41,9 @@ package struct RewindPreview: Sendable, Equatable {
     if reader.kind == ReaderChange.Kind.aggregate.description {
       return "\(reader.name) is an aggregate: its commands are decided, and nothing decides them again"
     }
+    if reader.kind == ReaderChange.Kind.process.description {
+      return "\(reader.name) is a process: what its instances have done is done, and nothing does it again"
+    }
     if reader.kind == ReaderChange.Kind.destination.description {
       return "\(reader.name) is a destination: what it has delivered is not delivered again; publish it again"
     }

@@ -120,8 +120,8 @@ extension EntryView {
 }
 
 extension EntryBatch {
-  /// The answer to a request, or why there is none, as the event that was asked for: on the subject of what the script
-  /// was handling, caused by the message.
+  /// The answer to a request, or why there is none, as the event that was asked for, or to the instance of a process that
+  /// waits for it: on the subject of what the script was handling, caused by the message.
   func addReply(_ result: Result<DeliveryReply?, DeliveryFailure>, to ended: Outbox.Ended) {
     guard let message = ended.message, let type = message.attributes[.reply] else { return }
     var data = ByteWriter(capacity: 256)
@@ -132,11 +132,15 @@ extension EntryBatch {
       data.appendJSON(string: failure.message)
       data.append(UInt8(ascii: "}"))
     }
+    let isAddress = ReplyAddress(type) != nil
+    let host = HostEvent.answered
+    let answered = UnsafeRawBufferPointer(start: host.utf8Start, count: host.utf8CodeUnitCount)
     begin(
-      kind: .event, type: type, subject: message.attributes[.sender] ?? UnsafeRawBufferPointer(start: nil, count: 0),
+      kind: .event, type: isAddress ? answered : type, subject: message.attributes[.sender] ?? UnsafeRawBufferPointer(start: nil, count: 0),
       data: data.bytes, encoding: .json, cause: ended.position, root: message.rootHere(at: ended.position),
       depth: min(message.depth + 1, EntryView.maximumDepth))
     inheritAttributes(of: message)
+    if isAddress { addAttribute(.reply, type) }
     end()
   }
 }

@@ -14,10 +14,14 @@ struct HearingTable {
   private static let largest = 1 << 14
 
   private let declaration: ConsumerDeclaration
+  /// Of a process: what its instances run on, besides.
+  private let older: [ConsumerDeclaration]
   private var slots = [Slot](repeating: Slot(), count: 64)
   private var used = 0
 
-  init(_ declaration: ConsumerDeclaration) { self.declaration = declaration }
+  init(_ declaration: ConsumerDeclaration, older: [ConsumerDeclaration] = []) {
+    (self.declaration, self.older) = (declaration, older)
+  }
 
   /// The handler's index, or -1.
   mutating func handler(forType hash: UInt64, of entry: EntryView) -> Int32 {
@@ -26,7 +30,8 @@ struct HearingTable {
       if slots[index].hash == hash { return slots[index].handler }
       index = (index + 1) & (slots.count - 1)
     }
-    let handler = Int32(declaration.handler(forType: entry.type) ?? -1)
+    var handler = Int32(declaration.handler(forType: entry.type) ?? -1)
+    if handler < 0, older.contains(where: { $0.handler(forType: entry.type) != nil }) { handler = 0 }
     insert(Slot(hash: hash, handler: handler))
     return handler
   }

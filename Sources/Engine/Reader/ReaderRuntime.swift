@@ -1,6 +1,7 @@
 import DequeModule
 import Events
 import LogStorage
+import Scripts
 
 /// What the engine knows of a reader besides the log: where its live cursor is and what is out. Lost in a crash, and
 /// no loss.
@@ -19,6 +20,11 @@ struct ReaderRuntime {
   var contended: [UInt64: Int] = [:]
   /// Whether its script declares a state.
   var hasState = false
+  /// Whether what it remembers are instances, and when those are called without an event.
+  var keepsInstances = false
+  var wakes = WakeQueue()
+  /// Of a process: what it hears when it is addressed to an instance.
+  var heardByAddress: [TypePattern] = []
 
   /// Everything up to here is handed out, queued or not heard.
   var scanned: UInt64

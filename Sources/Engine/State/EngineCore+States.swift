@@ -20,20 +20,33 @@ extension EngineCore {
 
   /// Frames what the units before `cut` have changed: a record for each key, with what the last of its units left.
   func appendStates(of batch: Batch, before cut: Int) {
-    guard batch.declaration.state != nil else { return }
+    guard batch.hasState else { return }
     batch.foundStates = batch.statesFound(before: cut)
     var changed: [KeyBytes: UInt64] = [:]
     for shard in batch.shards {
       for change in shard.stateChanges where change.unit < cut { changed[change.state.key] = change.keyHash }
     }
+    var twins: [UInt64: UInt8] = [:]
     let places = control.readers[Int(batch.reader) - 1].states
     for (key, keyHash) in changed.sorted(by: { $0.key.bytes.lexicographicallyPrecedes($1.key.bytes) }) {
-      guard let state = batch.foundStates[key] else { continue }
+      guard var state = batch.foundStates[key] else { continue }
       scratch.truncate(to: 0)
-      InstanceRecord(
+      var record = InstanceRecord(
         reader: batch.reader, key: key.bytes, keyHash: keyHash, state: state.json, version: state.version,
         previous: places[keyHash] ?? 0, sharesHash: state.sharesHash || places.isShared(keyHash)
-      ).encode(into: &scratch)
+      )
+      if batch.keepsInstances {
+        record.twin = twins[keyHash, default: 0]
+        twins[keyHash] = record.twin + 1
+        (record.deadline, record.replaces) = (state.deadline, state.place)
+        (record.generation, record.life) = (state.generation, state.life)
+        state.place = framer.nextCommit << 8 | UInt64(record.twin)
+        batch.foundStates[key] = state
+        if let deadline = state.deadline {
+          batch.wakes.append(Wake(deadline: deadline, place: InstancePlace(keyHash: keyHash, place: state.place)))
+        }
+      }
+      record.encode(into: &scratch)
       framer.appendRecord(scratch.bytes)
     }
   }

@@ -1,15 +1,22 @@
 import Events
 import LogStorage
 
-/// What a consumer remembers of a key at some moment.
+/// What a reader remembers of a key at some moment.
 struct KeyState: Sendable {
   var key: KeyBytes
-  /// JSON; nil: the declared state.
+  /// JSON, or the fields of an instance; nil: the declared state.
   var json: [UInt8]?
   /// Of the declaration that wrote it.
   var version: UInt32
   /// Another key has the same hash.
   var sharesHash = false
+  /// Where its record is in the log (`InstancePlace.place`); 0: nowhere. What a call has changed is still at the place
+  /// of what it was before.
+  var place: UInt64 = 0
+  /// Of an instance, as in its record. A deadline that was given up is nil here.
+  var deadline: Int64?
+  var generation: UInt32 = 0
+  var life = InstanceRecord.Life.none
 
   var bytes: Int { key.bytes.count + (json?.count ?? 0) + 64 }
 }
@@ -39,8 +46,7 @@ extension KeyState {
     while next > 0 {
       let records = try records(of: reader, keyHash, inCommit: next, log)
       if let record = records.last(where: { $0.key == key.bytes }) {
-        (state.json, state.version) = (record.state, record.version)
-        state.sharesHash = state.sharesHash || record.sharesHash
+        state.take(record, commit: next)
         return state
       }
       guard let other = records.first else {
@@ -50,6 +56,20 @@ extension KeyState {
       next = other.previous
     }
     return state
+  }
+
+  /// Takes over what a record of the key says.
+  mutating func take(_ record: InstanceRecord, commit: UInt64) {
+    (json, version) = (record.state, record.version)
+    (deadline, generation, life) = (record.deadline, record.generation, record.life)
+    sharesHash = sharesHash || record.sharesHash
+    place = commit << 8 | UInt64(record.twin)
+  }
+
+  /// Whether both say the same of the key.
+  func says(_ other: KeyState) -> Bool {
+    json == other.json && version == other.version && deadline == other.deadline && generation == other.generation
+      && life == other.life
   }
 
   private static let advice = "run moondance log verify on the data folder"

@@ -60,12 +60,13 @@ extension EngineCore {
     var errors: [String] = []
     for consumer in job.scripts.consumers {
       guard let reader = control.reader(named: consumer.name, kind: consumer.readerKind),
-        reader.keyRule != consumer.key.fingerprint, !reader.blocked.isEmpty || !reader.states.isEmpty
+        reader.keyRule != consumer.key.fingerprint,
+        !reader.blocked.isEmpty || !reader.states.isEmpty && reader.kind != .rule
       else { continue }
       let what = reader.blocked.isEmpty ? "\(reader.states.count) states" : "\(reader.blocked.count) blocked keys"
       errors.append(
         """
-        \(consumer.file):\(consumer.line): consumer "\(consumer.name)" has another key than before, and \
+        \(consumer.file):\(consumer.line): \(consumer.word) "\(consumer.name)" has another key than before, and \
         \(what) by the old one
           put the old key back until they are done, or give the consumer another name
         """)
@@ -78,8 +79,9 @@ extension EngineCore {
     var changes: [ReaderChange] = []
     var created = UInt32(control.readers.count)
     for consumer in job.scripts.consumers {
-      let hearing = consumer.handlers.map(\.pattern.description)
-      guard let reader = control.reader(named: consumer.name, kind: consumer.readerKind) else {
+      let known = control.reader(named: consumer.name, kind: consumer.readerKind)
+      let hearing = hearing(of: consumer, known)
+      guard let reader = known else {
         created += 1
         var change = ReaderChange(.created, reader: created)
         change.kind = consumer.readerKind
@@ -94,7 +96,7 @@ extension EngineCore {
       if let change = self.change(of: reader, to: consumer, hearing: hearing, job) { changes.append(change) }
     }
     for reader in control.readers where !reader.isRemoved {
-      guard [.consumer, .aggregate, .destination].contains(reader.kind),
+      guard [.consumer, .rule, .process, .aggregate, .destination].contains(reader.kind),
         !job.scripts.consumers.contains(where: { $0.name == reader.name && $0.readerKind == reader.kind })
       else { continue }
       var change = ReaderChange(.removed, reader: reader.number)
@@ -127,7 +129,10 @@ extension EngineCore {
     }
     if reader.hearing != hearing { change.hearing = hearing }
     change.scriptHash = consumer.scriptHash
-    if reader.keyRule != consumer.key.fingerprint { change.keyRule = consumer.key.fingerprint }
+    if reader.keyRule != consumer.key.fingerprint {
+      change.keyRule = consumer.key.fingerprint
+      if reader.kind == .rule { job.forgotten[reader.number] = reader.states.count }
+    }
     return change
   }
 
@@ -175,11 +180,16 @@ extension EngineCore {
       }
       if change.what != .created {
         runtimes[index].lost = []
+        if job.forgotten[change.reader] != nil {
+          runtimes[index].states.removeAll()
+          runtimes[index].wakes.rebuild(from: reader.open)
+        }
         scheduleAll(of: reader)
       }
     }
+    voidProcesses()
     setRunning(job.scripts, number: control.generation)
-    let warnings = job.scripts.warnings + notes(on: job.changes)
+    let warnings = job.scripts.warnings + notes(on: job.changes) + notesOnForgotten(job)
     live.append((control.commit, job, .loaded(generation: control.generation, isNew: true, warnings: warnings)))
   }
 
@@ -208,17 +218,25 @@ extension EngineCore {
   }
 
   /// The hashes of the types that a reader hears, when all of them are told in full and few enough to look up.
-  private func exactTypes(of consumer: ConsumerDeclaration) -> [UInt64]? {
-    let patterns = consumer.handlers.map(\.pattern)
+  private func exactTypes(of consumer: ConsumerDeclaration, older: [ConsumerDeclaration]) -> [UInt64]? {
+    let patterns = Set((older + [consumer]).flatMap { $0.handlers.map(\.pattern) })
     if patterns.count > Self.mostTypesToLookUp || patterns.contains(where: \.isPrefix) { return nil }
     return patterns.map { hash($0.text) }
   }
 
   private static let mostTypesToLookUp = 16
 
+  private func notesOnForgotten(_ job: DeployJob) -> [String] {
+    job.forgotten.sorted { $0.key < $1.key }.filter { $0.value > 0 }.map { number, count in
+      "\(control.readers[Int(number) - 1].name) has another key than before: what it has heard for \(count) keys is forgotten"
+    }
+  }
+
   private func setRunning(_ scripts: Generation, number: UInt32) {
     stateCacheBytes =
-      settings.stateCacheBytes / max(1, scripts.consumers.count { $0.state != nil || $0.aggregate != nil })
+      settings.stateCacheBytes
+      / max(1, scripts.consumers.count { $0.state != nil || $0.aggregate != nil || $0.keepsInstances })
+    keepPinned()
     generation = RunningGeneration(number: number, scripts: scripts)
     for index in runtimes.indices {
       let reader = control.readers[index]
@@ -233,10 +251,14 @@ extension EngineCore {
       if reader.kind == .destination, runtimes[index].outbox == nil { runtimes[index].outbox = Outbox() }
       runtimes[index].subjects = SubjectCache()
       runtimes[index].contended = [:]
-      runtimes[index].hearing = consumer.map { HearingTable(scripts.consumers[$0]) }
-      runtimes[index].exactTypes = consumer.flatMap { exactTypes(of: scripts.consumers[$0]) }
+      let older = consumer == nil ? [] : olderDeclarations(of: reader)
+      runtimes[index].hearing = consumer.map { HearingTable(scripts.consumers[$0], older: older) }
+      runtimes[index].exactTypes = consumer.flatMap { exactTypes(of: scripts.consumers[$0], older: older) }
+      runtimes[index].heardByAddress = consumer.map { Self.addressed(scripts.consumers[$0], older) } ?? []
       runtimes[index].forgetRead()
-      runtimes[index].hasState = consumer.map { scripts.consumers[$0].state != nil } ?? false
+      runtimes[index].keepsInstances = consumer.map { scripts.consumers[$0].keepsInstances } ?? false
+      runtimes[index].hasState =
+        runtimes[index].keepsInstances || consumer.map { scripts.consumers[$0].state != nil } ?? false
       runtimes[index].hasDefaultKey = consumer.map { scripts.consumers[$0].key.isDefault } ?? true
     }
   }

@@ -129,8 +129,10 @@ extension EngineCore {
     if runtimes[index].hasState {
       runtimes[index].states.note(batch.foundStates, batch: batch.number, mostBytes: stateCacheBytes)
     }
+    if runtimes[index].keepsInstances { noteWakes(of: batch, index) }
     if let work = batch.aggregate { committedDecisions(of: batch, work, index, progress) }
     if !runtimes[index].lost.isEmpty { noteFailedLost(index, progress) }
+    if pinned.count > control.pinned.count { dropUnpinned() }
     metrics?.committed(batch, control.readers[index], progress)
     tell(batch, progress)
   }
@@ -144,6 +146,7 @@ extension EngineCore {
       let keyHash = key.hash(hash)
       let count = runtimes[index].blockedHashes[keyHash, default: 0] + (after.isBlocked ? 1 : -1)
       runtimes[index].blockedHashes[keyHash] = count == 0 ? nil : count
+      if count == 0 { runtimes[index].wakes.unpark(keyHash) }
     }
     if let state, wasTried || after != before { schedule(key, state, of: UInt32(index + 1)) }
   }
@@ -180,14 +183,19 @@ extension Batch {
   /// Units of one new position stay together: the cursor moves by positions.
   private func cutAtPosition(_ index: Int) -> Int {
     var index = index
-    while index > 0, units[index].position > from, units[index - 1].position == units[index].position { index -= 1 }
+    while index > 0, !units[index].isWake, units[index].position > from,
+      units[index - 1].position == units[index].position
+    {
+      index -= 1
+    }
     return index
   }
 
-  /// All of it was run and it neither blocks nor frees a key. Of commands that is known when they are judged. It may have put followers into the queues of keys that stay
+  /// All of it was run and it neither blocks nor frees a key. Of commands that is known when they are judged, and of
+  /// instances where they are is known after the commit. It may have put followers into the queues of keys that stay
   /// blocked: the next batch puts its own behind them.
   var leavesKeysAlone: Bool {
-    aggregate == nil && keyFailures.isEmpty && retriedKeys.isEmpty && rekeyed.isEmpty
+    aggregate == nil && !keepsInstances && keyFailures.isEmpty && retriedKeys.isEmpty && rekeyed.isEmpty
       && shards.allSatisfy { $0.failures.isEmpty && $0.passedOver.isEmpty && $0.done == $0.units.count }
   }
 }

@@ -17,6 +17,7 @@ extension EngineCore {
   func addRuntime(of reader: ReaderState) {
     var runtime = ReaderRuntime(cursor: reader.cursor)
     for key in reader.blocked.all { runtime.blockedHashes[key.hash(hash), default: 0] += 1 }
+    if !reader.open.isEmpty { runtime.wakes.rebuild(from: reader.open) }
     runtimes.append(runtime)
     scheduleAll(of: reader)
   }
@@ -71,21 +72,25 @@ extension EngineCore {
     // Most readers, in most turns.
     if runtimes[index].scanned == control.position, runtimes[index].due.isEmpty {
       if runtimes[index].finished == 0 { runtimes[index].committed = runtimes[index].scanned }
-      return
-    }
-    if runtimes[index].due.isEmpty, passUnheard(index, &scanLeft) {
+      if !runtimes[index].keepsInstances || !hasDueWakes(index) { return }
+    } else {
+      let isAtHead = runtimes[index].due.isEmpty && passUnheard(index, &scanLeft)
+      // What it has passed now stays passed when the batch that begins behind it is given up: a deploy in between would
+      // otherwise write down that it is still to be heard.
       if runtimes[index].finished == 0 { runtimes[index].committed = runtimes[index].scanned }
-      return
+      if isAtHead, !runtimes[index].keepsInstances || !hasDueWakes(index) { return }
     }
     let batch = Batch(
       reader: UInt32(index + 1), number: runtimes[index].batchNumber + 1, generation: generation, consumer: consumer,
       now: commitTime, from: runtimes[index].scanned,
       aggregate: generation.scripts.consumers[consumer].aggregate.map(beginAggregateWork))
+    if !pinned.isEmpty, batch.declaration.process != nil { batch.pinned = pinned }
     // Slow retries must not keep new units waiting, nor these them: every other batch begins with what is new.
     if batch.number % 2 == 0 { addRetries(to: batch, index) }
     if batch.units.isEmpty || batch.number % 2 == 0 { addNew(to: batch, index) }
     if batch.units.isEmpty { addRetries(to: batch, index) }
     runtimes[index].scanned = batch.through
+    if runtimes[index].keepsInstances { prepareInstances(of: batch, index) }
     guard !batch.units.isEmpty || !batch.queued.isEmpty else {
       if runtimes[index].finished == 0 { runtimes[index].committed = batch.through }
       return
@@ -117,7 +122,7 @@ extension EngineCore {
     for (index, unit) in batch.units.enumerated() where !unit.isRetry && unit.position <= batch.from {
       batch.mustRun = index + 1
     }
-    guard let firstNew = batch.units.first(where: { $0.position > batch.from })?.position else { return }
+    guard let firstNew = batch.units.first(where: { $0.position > batch.from && !$0.isWake })?.position else { return }
     if batch.units[0].position == firstNew || batch.mustRun > 1 {
       for (index, unit) in batch.units.enumerated() where unit.position == firstNew { batch.mustRun = index + 1 }
     }
@@ -252,23 +257,30 @@ extension EngineCore {
       var unit = Unit(
         position: position, entry: view, recorded: chunk.commit(of: Position(position)).time,
         keyHash: chunk.place(Position(position)).subjectHash, key: .subject, handler: handler, isRetry: false)
-      if !runtimes[index].hasDefaultKey {
+      if !runtimes[index].heardByAddress.isEmpty, !address(&unit, view, in: batch, index) { continue }
+      if case .stored = unit.key {
+        // It is addressed to an instance.
+      } else if !runtimes[index].hasDefaultKey {
         unit.key = .unknown
       } else if view.subject.isEmpty {
         unit.keyHash = KeyBytes.own(Position(position)).hash(hash)
       }
       batch.bytes += view.length
-      if checksBlocked, runtimes[index].hasDefaultKey, let key = blockedKey(of: unit, view, batch, index) {
+      let isKeyed = if case .unknown = unit.key { false } else { true }
+      if checksBlocked, isKeyed, let key = blockedKey(of: unit, view, batch, index) {
         batch.queued[key, default: []].append(position)
         batch.queuedCount += 1
       } else {
         batch.retain(chunk)
-        if runtimes[index].hasState, runtimes[index].hasDefaultKey { findState(of: unit, view, batch, index) }
+        if runtimes[index].hasState, isKeyed { findState(of: unit, view, batch, index) }
         batch.units.append(unit)
       }
     }
     batch.through = heard.through
     runtimes[index].walk = heard
+    if runtimes[index].keepsInstances, heard.through >= chunk.firstPosition.rawValue {
+      batch.clock = chunk.commit(of: Position(heard.through)).time
+    }
     return heard.isAtEnd
   }
 
@@ -288,10 +300,13 @@ extension EngineCore {
     var computed = shard.computedKeys[...]
     var groups = (rekeyed: ContiguousArray<Unit>(), retried: ContiguousArray<Unit>(), new: ContiguousArray<Unit>())
     // A shard that ended early leaves the rest of the new events for the next batch.
-    if shard.done < batch.units.count { batch.through = max(batch.from, batch.units[shard.done].position - 1) }
+    if shard.done < batch.units.count {
+      batch.through = max(batch.from, batch.units[shard.done].position - 1)
+      batch.clock = .min
+    }
     for (unitIndex, var unit) in batch.units.prefix(shard.done).enumerated() where !failed.contains(unitIndex) {
       guard case .unknown = unit.key else {
-        groups.retried.append(unit)
+        if unit.isRetry { groups.retried.append(unit) } else { groups.new.append(unit) }
         continue
       }
       if unit.entry == nil, let chunk = shard.readBack[unitIndex] {
@@ -321,6 +336,7 @@ extension EngineCore {
         .map(\.element))
     batch.units = groups.rekeyed + groups.retried + groups.new
     runtimes[index].scanned = batch.through
+    if runtimes[index].keepsInstances { addWakes(to: batch, index) }
     send(batch)
   }
 }

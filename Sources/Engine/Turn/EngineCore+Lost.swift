@@ -24,7 +24,7 @@ extension EngineCore {
       runtimes[reader].lost.append(
         LostCall(
           batch: batch.number, index: index,
-          unit: GivenUpUnit(position: unit.position, keyHash: keyHash, seconds: seconds)))
+          unit: GivenUpUnit(position: unit.wake?.place.place ?? unit.position, keyHash: keyHash, seconds: seconds)))
     }
     hands.warn(
       "\(control.readers[reader].name) did not come back from one library function for the event at \(unit.position) "
@@ -36,8 +36,14 @@ extension EngineCore {
     guard let batch = runtimes[reader].out else { return }
     batch.makeVoid()
     runtimes[reader].out = nil
+    takeApart(batch, reader)
+  }
+
+  /// What a batch has brought out is to be brought out again.
+  func takeApart(_ batch: Batch, _ reader: Int) {
     runtimes[reader].scanned = batch.from
     runtimes[reader].due.append(contentsOf: batch.retriedKeys)
+    if batch.keepsInstances { putBackWakes(of: batch, reader) }
   }
 
   /// What was not recorded is looked at again after the next start, and delivered again unless it turns out to be there.
@@ -63,7 +69,9 @@ extension EngineCore {
       let keyHash = unit.key.isUnkeyed ? 0 : unit.key.hash(hash)
       for at in runtimes[reader].lost.indices {
         let lost = runtimes[reader].lost[at].unit
-        if lost.position == unit.position, lost.keyHash == keyHash { runtimes[reader].lost[at].hasFailed = true }
+        if lost.position == unit.wake?.place ?? unit.position, lost.keyHash == keyHash {
+          runtimes[reader].lost[at].hasFailed = true
+        }
       }
     }
     runtimes[reader].lost.removeAll { $0.isBack && $0.hasFailed }

@@ -24,7 +24,7 @@ extension EngineCore {
 
   /// A consumer, an aggregate or a destination; no script declares both under one name.
   func operable(named name: String, in scope: ReaderScope) -> ReaderState? {
-    let kinds = [ReaderChange.Kind.consumer, .aggregate, .destination].filter(scope.contains)
+    let kinds = [ReaderChange.Kind.consumer, .rule, .process, .aggregate, .destination].filter(scope.contains)
     let readers = kinds.compactMap { control.reader(named: name, kind: $0) }
     return readers.first { !$0.isRemoved } ?? readers.first
   }
@@ -131,6 +131,9 @@ extension EngineCore {
     if reader.kind == .aggregate {
       return "\(reader.name) is an aggregate: its commands are decided, and nothing decides them again"
     }
+    if reader.kind == .process {
+      return "\(reader.name) is a process: what its instances have done is done, and nothing does it again"
+    }
     if reader.kind == .destination {
       return "\(reader.name) is a destination: what it has delivered is not delivered again; publish it again"
     }
@@ -194,6 +197,7 @@ extension EngineCore {
     runtimes[index].blockedHashes = [:]
     runtimes[index].due = []
     for key in reader.blocked.all { runtimes[index].blockedHashes[key.hash(hash), default: 0] += 1 }
+    runtimes[index].wakes.rebuild(from: reader.open)
     // Their entries in `retries` are good as they are: those of keys that are gone are found stale.
     if reader.life == .forgotten { runtimes[index].consumer = nil }
     scheduleAll(of: reader)

@@ -80,7 +80,7 @@ extension EngineCore {
       position: failure.position, key: failure.key, attempt: earlier, kind: failure.kind, message: failure.message,
       traceback: failure.traceback, log: failure.log.map { "\($0.level): \($0.text)" },
       scriptHash: scriptHash, time: commitTime, disposition: .retry, nextTry: 0,
-      previous: before?.queue.first == failure.position ? before?.failure?.commit ?? 0 : 0)
+      previous: before?.queue.first == failure.position ? before?.failure?.commit ?? 0 : 0, wake: failure.wake)
     if reader.scriptHash != scriptHash {
       // Other code has gone live since: this failure says nothing about it, so its attempts begin anew at once.
       unit.attempt = 0

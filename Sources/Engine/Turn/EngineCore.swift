@@ -23,6 +23,8 @@ package final class EngineCore {
   var clock: CommitClock
   var tail: Tail
   var generation: RunningGeneration?
+  /// Older ones that instances of processes run on, by number.
+  var pinned: [UInt32: RunningGeneration] = [:]
   var loadErrors: [String] = []
   /// What each consumer with a state may keep of them in memory.
   var stateCacheBytes = 0
@@ -79,6 +81,8 @@ package final class EngineCore {
   var keeping: Deque<KeptSubject> = []
   /// A deploy waits for aggregates: no commands are let in before it.
   var deployWaitsForCommands = false
+  /// Who asked for the control state, and will be given it once it is durable.
+  var pictures: Deque<(commit: UInt64, answer: @Sendable (ControlState) -> Void, control: ControlState)> = []
   var isStopping = false
   /// On the way to a stop: the live cursors are in the log, so that the next start has nothing to read again.
   var wroteCursors = false
@@ -102,6 +106,7 @@ package final class EngineCore {
     durableCommit = opened.control.commit
     durablePosition = opened.control.position
     logBytes = opened.logBytes
+    for generation in opened.pinned { pinned[generation.number] = generation }
     for reader in control.readers { addRuntime(of: reader) }
   }
 
@@ -141,6 +146,7 @@ package final class EngineCore {
     for index in runtimes.indices {
       if runtimes[index].fetchAgainAt > 0 { due = min(due ?? .max, runtimes[index].fetchAgainAt) }
       if let next = nextDueOfMessages(of: index) { due = min(due ?? .max, next) }
+      if runtimes[index].keepsInstances, let next = nextWake(of: index) { due = min(due ?? .max, next) }
     }
     return due
   }
@@ -159,6 +165,7 @@ package final class EngineCore {
     case .durable(let commit, let position): becameDurable(commit: commit, position: position)
     case .journalEnded(let error): throw error
     case .status(let answer): answer(status())
+    case .control(let answer): takePicture(answer)
     case .operate(let job): take(job)
     case .lettersRead(let job): takeLettersRead(job)
     case .timersRead(let read): take(read)
@@ -322,6 +329,7 @@ package final class EngineCore {
       commandAnswers.removeFirst()
       first.job.answer(first.outcome)
     }
+    givePictures()
     while let first = done.first, first.commit <= durableCommit {
       done.removeFirst()
       answer(first.job)
@@ -383,7 +391,12 @@ package struct EngineStart {
   package var control: ControlState
   package var logBytes: UInt64
 
-  package init(identity: LogIdentity, control: ControlState, logBytes: UInt64) {
-    (self.identity, self.control, self.logBytes) = (identity, control, logBytes)
+  /// The older generations, and the last one, as far as instances of processes run on them.
+  package var pinned: [RunningGeneration]
+
+  package init(
+    identity: LogIdentity, control: ControlState, logBytes: UInt64, pinned: [RunningGeneration] = []
+  ) {
+    (self.identity, self.control, self.logBytes, self.pinned) = (identity, control, logBytes, pinned)
   }
 }

@@ -18,6 +18,8 @@ package enum EngineInput: Sendable {
   case durable(commit: UInt64, position: UInt64)
   case journalEnded(JournalError)
   case status(@Sendable (HostStatus) -> Void)
+  /// Somebody wants the control state as of a durable commit.
+  case control(@Sendable (ControlState) -> Void)
   case operate(OperatorJob)
   /// Comes back from the reader thread.
   case lettersRead(OperatorJob)
@@ -55,6 +57,8 @@ package final class DeployJob: @unchecked Sendable {
   package let passed: [String: UInt64]
   /// What it does to the readers, while its commit is framed.
   var changes: [ReaderChange] = []
+  /// Of rules whose `key` it changes: what they remembered of how many keys.
+  var forgotten: [UInt32: Int] = [:]
   private var complete: ((ReloadOutcome) -> Void)?
 
   package init(

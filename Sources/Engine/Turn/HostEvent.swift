@@ -8,21 +8,30 @@ enum HostEvent {
   case letterResolved
   /// A command that a script sent was rejected.
   case rejected
+  /// A command that an instance of a process asked for has an outcome.
+  case decided
 
   var type: StaticString {
     switch self {
     case .letter: "moondance.dead-letter"
     case .letterResolved: "moondance.dead-letter.resolved"
     case .rejected: "moondance.rejected"
+    case .decided: "moondance.decided"
     }
   }
+
+  /// The answer to the request of an instance of a process; `EntryBatch.addReply` makes it.
+  static let answered: StaticString = "moondance.answered"
+  /// What an operator asks of an instance of a process; `ProcessVerb` makes it.
+  static let process: StaticString = "moondance.process"
 }
 
 extension EntryBatch {
   /// Adds an event about the one at `position`; none about the host's own. `write` writes the members of its data.
-  /// `subject`: that of the cause, unless another is given.
+  /// `subject`: that of the cause, unless another is given. `reply`: the instance of a process that it is for.
   func addHostEvent(
     _ event: HostEvent, cause: EntryView, at position: UInt64, subject: UnsafeRawBufferPointer? = nil,
+    reply: UnsafeRawBufferPointer? = nil,
     _ write: (inout JSONObjectWriter) -> Void
   ) {
     if cause.isHostEvent { return }
@@ -34,6 +43,7 @@ extension EntryBatch {
       subject: subject ?? cause.subject, data: data.finish(), encoding: .json, cause: position,
       root: cause.rootHere(at: position), depth: min(cause.depth + 1, EntryView.maximumDepth))
     inheritAttributes(of: cause)
+    if let reply { addAttribute(.reply, reply) }
     end()
   }
 }

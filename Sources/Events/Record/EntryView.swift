@@ -26,7 +26,7 @@ package struct EntryView {
   /// 0: this entry is its own root.
   @inlinable package var root: UInt64 { base.integer(UInt64.self, at: 16) }
   @inlinable var dataLength: Int { Int(base.integer(UInt32.self, at: 24)) }
-  @inlinable var attributesLength: Int { Int(base.integer(UInt32.self, at: 28)) }
+  @inlinable package var attributesLength: Int { Int(base.integer(UInt32.self, at: 28)) }
   @inlinable var subjectLength: Int { Int(base.integer(UInt16.self, at: 32)) }
   @inlinable package var contractVersion: UInt16 { base.integer(UInt16.self, at: 34) }
   @inlinable var typeLength: Int { Int(base.integer(UInt8.self, at: 36)) }

@@ -81,10 +81,13 @@ struct OperatorBody {
       """)
   }
 
-  func flag(_ name: String) throws(Problem) -> Bool {
+  func text(_ name: String) throws(Problem) -> String? { try members?.text(name) }
+
+  /// - unsaid: what it is when it is not given.
+  func flag(_ name: String, unsaid: Bool = false) throws(Problem) -> Bool {
     switch members?[name] {
     case .boolean(let value): return value
-    case nil: return false
+    case nil: return unsaid
     default: throw Problem(.badRequest, "\(name) is true or false.")
     }
   }

@@ -17,6 +17,7 @@ enum Admission {
   /// A change by an operator; `by` for the log.
   case act(Operation, [UInt8], by: String)
   case view(Operation, ViewRequest)
+  case process(Operation, ProcessRequest, by: String)
   /// A request to a source.
   case receive(SourceRoute)
   case other(Operation, [UInt8], EventQuery)
@@ -48,6 +49,7 @@ enum Admission {
     case .receive: .receive
     case .timers: .listTimers
     case .letters(let query): query.scope == .destinations ? .listOutbox : .listDeadLetters
+    case .process(let operation, _, _): operation
     case .act(let operation, _, _), .view(let operation, _), .other(let operation, _, _): operation
     }
   }
@@ -73,6 +75,13 @@ enum Admission {
           try checkType(head)
         }
         return .view(operation, request)
+      }
+      if let request = try ProcessRequest(operation, target) {
+        if operation.method == .post {
+          try checkEncoding(head)
+          try checkType(head)
+        }
+        return .process(operation, request, by: services.access.sender(of: head))
       }
       let accepted = head.headerFields[.accept].map(EventForm.media)
       let follows = operation == .listEvents && accepted == "text/event-stream"

@@ -50,6 +50,15 @@ struct DoorResponder: Sendable {
       try await Self.invite(request, writer)
       let route = OperatorRoute(services: services, operation: operation, parameter: parameter, sender: sender)
       try await write(try await route.answer(request), operation, writer)
+    case .process(let operation, let asked, let sender):
+      let route = ProcessRoute(services: services, request: asked)
+      if operation.method == .post {
+        try await Self.invite(request, writer)
+        try await write(try await route.answer(request, sender: sender), operation, writer)
+      } else {
+        try await write(
+          await Self.answer { () throws(Problem) in try await route.answer() }, operation, writer)
+      }
     case .letters(let query):
       try await write(await Self.answer { () throws(Problem) in try await letters(query) }, operation, writer)
     case .timers(let query):

@@ -23,6 +23,12 @@ extension Operation {
     case .retryDeadLetters, .retryDeadLetter: "Call the consumer again"
     case .skipDeadLetters, .skipDeadLetter: "Let those behind a dead letter go on, and keep it"
     case .discardDeadLetters, .discardDeadLetter: "Let those behind a dead letter go on, and take it off the list"
+    case .listProcesses: "Running instances of processes, by how long they have not moved"
+    case .moveProcesses: "Try every instance that runs on older scripts on the newest"
+    case .getProcess: "One instance: what it heard, did and waits for"
+    case .cancelProcess: "End an instance"
+    case .moveProcess: "Try an instance on the newest scripts"
+    case .retryProcess: "Call a stuck instance again"
     case .listDestinations: "Every destination, what waits to leave for it, and why"
     case .getDestination: "One destination"
     case .pauseDestination: "Send a destination nothing more"
@@ -85,6 +91,18 @@ extension Operation {
       It hears again from a position on, or what was committed after a time. Blocked events and dead letters from there on \
       are dropped, since they are heard again; what it emits is new. With dryRun nothing is done: the answer says how much \
       would be repeated.
+      """
+    case .listProcesses: "state is looked for in a page at a time. The counts are of all instances, whatever is asked for."
+    case .cancelProcess:
+      """
+      It rolls back: the compensations that it has registered run, the last first, as soon as it waits for no answer any \
+      more. With rollback false it ends where it is. The answer comes when the instance is told, durably, and not when it has \
+      ended.
+      """
+    case .moveProcesses, .moveProcess:
+      """
+      Its history is run again on the newest scripts, without effects. When it does the same as it did, it goes on there; \
+      else it stays where it is, and the first step that differs is told in the list.
       """
     case .pauseDestination:
       """
@@ -180,6 +198,12 @@ extension Operation {
       return [Parameter("name", in: "path", required: true, .string(), "The name of a consumer, percent-encoded.")]
     case .getDestination, .pauseDestination, .resumeDestination, .forgetDestination:
       return [Parameter("name", in: "path", required: true, .string(), "The name of a destination, percent-encoded.")]
+    case .getProcess, .cancelProcess, .moveProcess, .retryProcess:
+      return [
+        Parameter("name", in: "path", required: true, .string(), "The name of a process, percent-encoded."),
+        Parameter("key", in: "path", required: true, .string(), "The key of an instance. Slashes may stand as they are."),
+      ]
+    case .listProcesses: return queryNames.map { Self.processParameter($0) }
     case .receive:
       return [Parameter("name", in: "path", required: true, .string(), "As the source says: http = \"psp\".")]
     case .getDeadLetter, .retryDeadLetter, .skipDeadLetter, .discardDeadLetter, .getMessage, .retryMessage,
@@ -196,6 +220,19 @@ extension Operation {
       return parameters + queryNames.map { Self.viewParameter($0) }
     default: return []
     }
+  }
+
+  private static func processParameter(_ name: String) -> APIDescription.Parameter {
+    let (schema, text): (Schema, String) =
+      switch name {
+      case "process": (.string(), "Instances of this process.")
+      case "state": (.string(), "Instances that are waiting, retrying or stuck.")
+      case "version": (.integer(), "Instances that run on this generation of the scripts.")
+      case "limit":
+        (.integer(), "At most so many instances, up to \(ProcessRequest.maximumLimit); 100 when it is not given.")
+      default: (.string(), "What the page before gave as next.")
+      }
+    return APIDescription.Parameter(name, in: "query", schema, text)
   }
 
   private static func viewParameter(_ name: String) -> APIDescription.Parameter {
@@ -261,6 +298,8 @@ extension Operation {
     case .retryDeadLetters, .skipDeadLetters, .discardDeadLetters: return json("ResolveRequest", required: true)
     case .retryMessages, .skipMessages, .discardMessages: return json("ResolveMessagesRequest", required: true)
     case .pauseDestination, .resumeDestination: return json("TargetRequest", required: false)
+    case .cancelProcess: return json("CancelRequest", required: false)
+    case .moveProcesses: return json("MoveRequest", required: false)
     default: return takesDocument ? json("ActRequest", required: false) : nil
     }
   }
@@ -309,6 +348,10 @@ extension Operation {
       ]
     case .listDeadLetters: return [200: json("A page of dead letters.", "DeadLetters")]
     case .getDeadLetter: return [200: json("The dead letter.", "DeadLetterHistory")]
+    case .listProcesses: return [200: json("A page of instances.", "Processes")]
+    case .getProcess: return [200: json("The instance.", "ProcessTimeline")]
+    case .cancelProcess, .moveProcess, .moveProcesses: return [200: json("It is told, durably.", "ProcessReceipt")]
+    case .retryProcess: return [200: json("It is durable.", "ResolveReceipt")]
     case .listDestinations: return [200: json("Every destination.", "Destinations")]
     case .getDestination: return [200: json("The destination.", "Destination")]
     case .pauseDestination, .resumeDestination, .forgetDestination:
@@ -359,6 +402,9 @@ extension Operation {
     case .getDocument: return guarded + [404, 409, 500, 503, 504]
     case .rebuildView: return guarded + [404, 415, 503]
     case .getConsumer, .getDestination: return guarded + [404]
+    case .listProcesses, .getProcess: return guarded + [404, 500, 503]
+    case .cancelProcess, .moveProcess, .moveProcesses, .retryProcess:
+      return guarded + [404, 413, 415, 500, 503, 507] + (self == .cancelProcess ? [409] : [])
     case .pauseConsumer, .resumeConsumer, .forgetConsumer, .pauseDestination, .resumeDestination, .forgetDestination:
       return guarded + [404, 409, 413, 415, 503, 507]
     case .rewindConsumer, .retryDeadLetters, .skipDeadLetters, .discardDeadLetters, .retryDeadLetter, .skipDeadLetter,
@@ -381,7 +427,7 @@ extension Operation {
     case .rejected: self == .sendCommand
     case .contractBroken: self == .append || self == .receive
     case .notLoaded: self == .reload
-    case .refused: isReaderVerb || self == .getState
+    case .refused: isReaderVerb || self == .getState || self == .cancelProcess
     default: true
     }
   }

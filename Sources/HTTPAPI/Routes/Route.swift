@@ -27,6 +27,12 @@ enum Operation: String, CaseIterable, Sendable {
   case retryDeadLetter
   case skipDeadLetter
   case discardDeadLetter
+  case listProcesses
+  case moveProcesses
+  case getProcess
+  case cancelProcess
+  case moveProcess
+  case retryProcess
   case listDestinations
   case getDestination
   case pauseDestination
@@ -69,7 +75,13 @@ enum Operation: String, CaseIterable, Sendable {
   }
 
   /// Whether the body, if there is one, says more.
-  var takesDocument: Bool { letterVerb != nil || isReaderVerb }
+  var takesDocument: Bool { letterVerb != nil || isReaderVerb || isInstanceVerb }
+
+  /// Whether it tells instances of processes something.
+  var isInstanceVerb: Bool { [.moveProcesses, .cancelProcess, .moveProcess, .retryProcess].contains(self) }
+
+  /// Whether it is about one instance of a process.
+  var isAboutInstance: Bool { [.getProcess, .cancelProcess, .moveProcess, .retryProcess].contains(self) }
 
   /// Whether it changes a consumer or a destination.
   var isReaderVerb: Bool {
@@ -123,6 +135,12 @@ enum Operation: String, CaseIterable, Sendable {
     case .retryDeadLetter: "/dead-letters/{id}/retry"
     case .skipDeadLetter: "/dead-letters/{id}/skip"
     case .discardDeadLetter: "/dead-letters/{id}/discard"
+    case .listProcesses: "/processes"
+    case .moveProcesses: "/processes/move"
+    case .getProcess: "/processes/{name}/{key}"
+    case .cancelProcess: "/processes/{name}/{key}/cancel"
+    case .moveProcess: "/processes/{name}/{key}/move"
+    case .retryProcess: "/processes/{name}/{key}/retry"
     case .listDestinations: "/destinations"
     case .getDestination: "/destinations/{name}"
     case .pauseDestination: "/destinations/{name}/pause"
@@ -169,6 +187,8 @@ enum Operation: String, CaseIterable, Sendable {
     switch self {
     case .rewindConsumer: ["to", "dryRun"]
     case .pauseDestination, .resumeDestination: ["to"]
+    case .cancelProcess: ["rollback"]
+    case .moveProcesses: ["process"]
     case .retryDeadLetters, .skipDeadLetters, .discardDeadLetters: ["ids", "consumer", "key", "all"]
     case .retryMessages, .skipMessages, .discardMessages: ["ids", "destination", "key", "all"]
     default: []
@@ -182,6 +202,7 @@ enum Operation: String, CaseIterable, Sendable {
     case .getEvent: ["upcast"]
     case .listDeadLetters: LetterListQuery.names
     case .listOutbox: LetterListQuery.outboxNames
+    case .listProcesses: ProcessRequest.names
     case .listTimers: TimerListQuery.names
     case .queryView: ViewRequest.names
     case .getDocument: ViewRequest.documentNames
@@ -206,7 +227,14 @@ enum Destination: Equatable {
     var methods: [String] = []
     var isWrittenOut = false
     for operation in Operation.allCases {
-      let match = operation == .getDocument ? ViewRequest.document(path) : Self.match(path, operation.path)
+      let match =
+        if operation == .getDocument {
+          ViewRequest.document(path)
+        } else if operation.isAboutInstance {
+          ProcessRequest.instance(path, operation)
+        } else {
+          Self.match(path, operation.path)
+        }
       guard let rest = match else { continue }
       // `/dead-letters/retry` is never the letter "retry".
       if isWrittenOut, !rest.isEmpty { continue }

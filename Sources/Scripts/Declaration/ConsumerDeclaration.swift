@@ -22,6 +22,8 @@ package struct ConsumerDeclaration: Sendable {
   package let aggregate: AggregateDeclaration?
   /// Of a destination: where its messages go. It has one handler, for the messages of its name, and no function.
   package let destination: DestinationDeclaration?
+  /// Of a rule: its handlers are the types that it hears, and no functions.
+  package let rule: RuleDeclaration?
   /// Of a process: what its handlers, which have no functions, are to its instances.
   package let process: ProcessDeclaration?
   private let hearing: Hearing
@@ -30,7 +32,7 @@ package struct ConsumerDeclaration: Sendable {
     name: String, file: String, line: Int, scriptHash: ContentHash, from: Start, retry: RetryPolicy,
     exhausted: Exhausted, key: KeyRule, state: StateDeclaration? = nil, reads: [String] = [],
     handlers: [HandlerDeclaration], aggregate: AggregateDeclaration? = nil,
-    destination: DestinationDeclaration? = nil, process: ProcessDeclaration? = nil
+    destination: DestinationDeclaration? = nil, rule: RuleDeclaration? = nil, process: ProcessDeclaration? = nil
   ) {
     self.name = name
     self.file = file
@@ -45,6 +47,7 @@ package struct ConsumerDeclaration: Sendable {
     self.handlers = handlers
     self.aggregate = aggregate
     self.destination = destination
+    self.rule = rule
     self.process = process
     hearing = Hearing(handlers.map(\.pattern))
   }
@@ -52,9 +55,13 @@ package struct ConsumerDeclaration: Sendable {
   /// The word that declares it.
   package var word: String {
     if destination != nil { return "destination" }
+    if rule != nil { return "rule" }
     if process != nil { return "process" }
     return aggregate == nil ? "consumer" : "aggregate"
   }
+
+  /// Whether what it remembers of a key is an instance, which may wait for a time.
+  package var keepsInstances: Bool { process != nil || rule?.keepsInstances ?? false }
 
   /// Whether it hears events: commands and messages are heard by those that they are for.
   package var hearsEvents: Bool { aggregate == nil && destination == nil }

@@ -7,6 +7,12 @@ package enum Span {
   /// Ten years.
   static let maximum: Int64 = 3650 * 86_400_000_000
 
+  /// A span as it would be written, in the largest unit that divides it.
+  static func text(_ microseconds: Int64) -> String {
+    let unit = units.last { microseconds % $0.microseconds == 0 && microseconds > 0 } ?? units[0]
+    return "\(microseconds / unit.microseconds)\(unit.name)"
+  }
+
   /// Microseconds, or nil when `text` is not digits followed by a unit or is longer than `maximum`.
   package static func microseconds(_ text: String) -> Int64? {
     let digits = text.utf8.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }

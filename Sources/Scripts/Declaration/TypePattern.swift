@@ -31,6 +31,15 @@ package struct TypePattern: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
+extension TypePattern {
+  /// As `matches`, of the bytes of an entry.
+  package func matches(_ type: UnsafeRawBufferPointer) -> Bool {
+    let own = text.utf8
+    if !isPrefix { return own.elementsEqual(type) }
+    return type.starts(with: own) && (!NameRule.isHostType(type) || text.hasPrefix(NameRule.hostPrefix))
+  }
+}
+
 /// The patterns of one consumer, ready to be asked for every event: flat bytes, no allocation.
 struct Hearing: Sendable {
   private struct Entry: Sendable {

@@ -1,7 +1,7 @@
 internal import Events
 internal import LuaRuntime
 
-/// Turns the body of a `consumer`, an `aggregate` or a `destination` into a declaration, or says what is
+/// Turns the body of a `consumer`, a `rule`, an `aggregate` or a `destination` into a declaration, or says what is
 /// wrong with it and where.
 struct BodyReader: DeclarationReader {
   let declared: LoadRun.Declared
@@ -22,11 +22,16 @@ struct BodyReader: DeclarationReader {
     var parts = Parts()
     parts.retry = usualRetry
     let entryHint =
-      isDestination ? Self.placeHint : isAggregate ? Self.commandsHint : isProcess ? Self.runHint : Self.onHint
+      isRule
+      ? Self.whenHint
+      : isDestination ? Self.placeHint : isAggregate ? Self.commandsHint : isProcess ? Self.runHint : Self.onHint
     guard readBody(entryHint: entryHint, { $0.read($1, $2, &parts) }) else { return nil }
     var destination: DestinationDeclaration?
+    var rule: RuleDeclaration?
     var process: (declaration: ProcessDeclaration, handlers: [HandlerDeclaration])?
-    if isDestination {
+    if isRule {
+      rule = finishRule(parts.choreography)
+    } else if isDestination {
       destination = finishDestination(parts.destination)
     } else if isProcess {
       process = finishProcess(parts.process)
@@ -37,7 +42,8 @@ struct BodyReader: DeclarationReader {
         fail([], "\(title) hears nothing", Self.onHint)
       }
     }
-    checkKeyTypes(parts, heard: process?.handlers ?? parts.handlers.map(\.declaration))
+    let heard = isRule ? rolesOf(parts.choreography) : process?.handlers ?? parts.handlers.map(\.declaration)
+    checkKeyTypes(parts, heard: heard)
     let state = parts.state.finish(name: title)
     for problem in parts.state.problems { fail(problem.path, problem.what, problem.hint) }
     guard errors.isEmpty else { return nil }
@@ -45,11 +51,13 @@ struct BodyReader: DeclarationReader {
       name: declared.name, file: declared.file, line: declared.line, scriptHash: scriptHash, from: parts.from,
       retry: parts.retry, exhausted: parts.exhausted, key: parts.rule, state: state?.declaration,
       reads: parts.reads,
-      handlers: process?.handlers ?? (isDestination ? [ownMessages] : parts.handlers.map(\.declaration)),
-      aggregate: isAggregate ? parts.aggregate : nil, destination: destination, process: process?.declaration)
+      handlers: isDestination ? [ownMessages] : heard,
+      aggregate: isAggregate ? parts.aggregate : nil, destination: destination, rule: rule,
+      process: process?.declaration)
     return LoadedConsumer(
       declaration: declaration, handlers: parts.handlers.map(\.function), key: parts.key,
-      upgrades: state?.upgrades ?? [:], folds: parts.folds.map(\.function), run: parts.process.run)
+      upgrades: state?.upgrades ?? [:], folds: parts.folds.map(\.function), rule: parts.choreography.functions,
+      run: parts.process.run)
   }
 
   typealias Handler = (declaration: HandlerDeclaration, function: LuaRef)
@@ -67,6 +75,8 @@ struct BodyReader: DeclarationReader {
     var initial: [UInt8] = Array("{}".utf8)
     var folds: [Handler] = []
     var destination = DestinationParts()
+    /// Of a rule.
+    var choreography = RuleParts()
     var process = ProcessParts()
 
     var aggregate: AggregateDeclaration {
@@ -75,10 +85,16 @@ struct BodyReader: DeclarationReader {
   }
 
   private var isAggregate: Bool { declared.word == "aggregate" }
+  private var isRule: Bool { declared.word == "rule" }
   private var isDestination: Bool { declared.word == "destination" }
   private var isProcess: Bool { declared.word == "process" }
 
   private var usualRetry: RetryPolicy { isDestination ? .delivery : .standard }
+
+  /// What a rule hears.
+  private func rolesOf(_ parts: RuleParts) -> [HandlerDeclaration] {
+    Self.patterns(of: parts).map { HandlerDeclaration(pattern: $0, line: declared.line) }
+  }
 
   /// What a destination hears.
   private var ownMessages: HandlerDeclaration {
@@ -88,6 +104,7 @@ struct BodyReader: DeclarationReader {
   private static let onHint = "write on = { OrderPlaced = function(event) … end }"
 
   private mutating func read(_ name: String, _ value: LuaSlot, _ parts: inout Parts) {
+    if isRule { return readRule(name, value, &parts) }
     if isAggregate { return readAggregate(name, value, &parts) }
     if isDestination { return readDestination(name, value, &parts) }
     if isProcess { return readProcess(name, value, &parts) }

@@ -96,6 +96,7 @@ final class LoadRun {
   static func bodyHint(_ word: String) -> String {
     switch word {
     case "aggregate": "{ events = { … }, commands = { … } }"
+    case "rule": "{ when = \"OrderPlaced\", emit = \"…\" }"
     case "process": "{ starts = \"OrderPlaced\", run = function(event) … end }"
     case "destination": "{ http = env \"…\" }"
     case "source": "{ http = \"psp\", verify = { … }, event = function(request) … end }"

@@ -38,6 +38,7 @@ struct LoadedConsumer {
   var upgrades: [UInt32: LuaRef] = [:]
   /// Of an aggregate, in the order of its declaration's folds.
   var folds: [LuaRef] = []
+  var rule = RuleFunctions()
   /// Of a process: what its instances do.
   var run: LuaRef?
 
@@ -52,7 +53,7 @@ struct LoadedConsumer {
 
   /// Every function that the engine may call.
   var functions: [LuaRef] {
-    handlers + folds + upgrades.sorted { $0.key < $1.key }.map(\.value) + key.all + [run].compactMap { $0 }
+    handlers + folds + upgrades.sorted { $0.key < $1.key }.map(\.value) + key.all + rule.all + [run].compactMap { $0 }
   }
 }
 

@@ -27,6 +27,7 @@ struct Loader {
     try registerDeclarations()
     try interpreter.run(prelude: PackageResources.declarations_lua, name: "prelude/declarations.lua")
     try interpreter.run(prelude: PackageResources.keys_lua, name: "prelude/keys.lua")
+    try interpreter.run(prelude: PackageResources.rules_lua, name: "prelude/rules.lua")
     try interpreter.run(prelude: PackageResources.documents_lua, name: "prelude/documents.lua")
     try interpreter.run(prelude: PackageResources.process_lua, name: "prelude/process.lua")
     try interpreter.run(prelude: PackageResources.requests_lua, name: "prelude/requests.lua")
@@ -83,12 +84,14 @@ struct Loader {
     errors += run.errors
     addUpcasts(to: &loaded.projections, by: loaded.contracts.map(\.declaration))
     checkOwners(of: loaded)
+    checkRules(loaded)
     checkReads(loaded)
     checkTargets(loaded)
     settle(loaded)
     loaded.emits = texts.mapValues(\.facts.emits)
     loaded.sends = texts.mapValues(\.facts.sends)
     loaded.messages = texts.mapValues(\.facts.messages)
+    addRules(to: &loaded)
     return errors.isEmpty ? loaded : nil
   }
 
@@ -340,8 +343,9 @@ extension Loader {
     let heard =
       loaded.consumers.map(\.declaration).filter { $0.destination == nil }.flatMap { consumer in
         if let process = consumer.process { return self.heard(by: process, of: consumer) }
+        let table = consumer.rule == nil ? "on" : "when"
         return consumer.aggregate.map { heard(by: consumer.name, $0.folds, in: "events", consumer.file, consumer.line) }
-          ?? heard(by: consumer.name, consumer.handlers, in: "on", consumer.file, consumer.line)
+          ?? heard(by: consumer.name, consumer.handlers, in: table, consumer.file, consumer.line)
       }
       + loaded.projections.map(\.declaration).flatMap { heard(by: $0.name, $0.handlers, in: "on", $0.file, $0.line) }
     let made = loaded.emits.sorted { $0.key < $1.key }.flatMap { file, emits in
@@ -380,7 +384,7 @@ extension Loader {
   /// `event.price` in a handler, where `event.data.price` was probably meant.
   private func fieldWarnings(_ file: SourceFile, _ facts: SourceFacts, _ loaded: LoadedScripts) -> [String] {
     let handlers = Set(
-      loaded.consumers.filter { $0.declaration.file == file.path && $0.declaration.hearsEvents }.flatMap {
+      loaded.consumers.filter { $0.declaration.file == file.path && $0.declaration.hearsEvents && $0.declaration.rule == nil }.flatMap {
         $0.declaration.handlers.map(\.line)
       })
     let folds = Set(

@@ -16,6 +16,7 @@ local function declaration(word)
 end
 
 declaration "consumer"
+declaration "rule"
 declaration "aggregate"
 declaration "contract"
 declaration "projection"

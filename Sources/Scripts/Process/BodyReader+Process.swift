@@ -14,8 +14,8 @@ extension BodyReader {
     var line = 0
   }
 
-  /// Answers of the host, which come to the instance that has asked.
-  private static let answers = ["moondance.answered", "moondance.decided"]
+  /// Answers of the host, which come to the instance that has asked, and what operators tell instances.
+  private static let answers = ["moondance.answered", "moondance.decided", "moondance.process"]
 
   mutating func readProcess(_ name: String, _ value: LuaSlot, _ parts: inout Parts) {
     switch name {

@@ -10,10 +10,11 @@ package enum EditorAnnotations {
       "---@alias Span string A span of time: digits and a unit (ms s m h d w), \"15m\".",
       "---@alias Key \"subject\"|string|fun(event: Event): string|integer|(string|integer)[]|nil",
       "---@class Removal What `remove()` gives.",
+      "---@class RuleTypes What `any` and `all` give.",
       "",
     ]
     let shapes = [
-      Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.sendOptions, Words.timerOptions,
+      Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.rule, Words.sendOptions, Words.timerOptions,
       Words.aggregate, Words.projection,
       Words.process, Words.awaitOptions, Words.verify, Words.incomingRequest, Words.sourceEvent, Words.source,
       Words.stage,

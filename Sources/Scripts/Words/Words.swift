@@ -1,7 +1,7 @@
 /// The words of this version.
 package enum Words {
   package static let all: [Word] =
-    declarations + aggregates + contracts + destinations + sources + effects + commands + messages
+    declarations + rules + aggregates + contracts + destinations + sources + effects + commands + messages
     + timers + processes + steps + documents + values
 
   static let declarations: [Word] = [

@@ -30,7 +30,7 @@ final class CallState {
   @exclusivity(unchecked) private(set) var mark: (bytes: Int, entries: Int) = (0, 0)
   /// The data of the event that is being emitted, and the line that is being written.
   @exclusivity(unchecked) var scratch = ByteWriter(capacity: 1024)
-  @exclusivity(unchecked) private var contractVersion: UInt16 = 0
+  @exclusivity(unchecked) var contractVersion: UInt16 = 0
   /// The consumer whose handler runs, what it may read, and who reads it.
   @exclusivity(unchecked) private(set) var consumer = 0
   var readable: [[Readable]] = []
@@ -64,6 +64,13 @@ final class CallState {
     self.effects = .passUnretained(effects)
     mark = effects.mark
     forgetLines()
+  }
+
+  /// What is made from now on goes to `effects`.
+  func begin(_ effects: EntryBatch, now: Int64) {
+    self.now = now
+    self.effects = .passUnretained(effects)
+    mark = effects.mark
   }
 
   /// A process goes on: its effects are those of the event that started it, caused by the one that it goes on with.
@@ -134,6 +141,8 @@ final class CallState {
       .error(
         "\(word) works in a command, not in events\n"
           + "  events only change the state; what a decision needs is in the event")
+    case .ruling:
+      .error("\(word) works in a handler, not in a rule\n  where, data and to only look at what was heard")
     case .receiving:
       .error("\(word) works in a handler, not in a source\n  event only says which events a request is")
     case .loading, .idle, .handling, .deciding, .running:

@@ -92,6 +92,54 @@ struct EventFields {
   /// Other data than the event's own, for the call that follows `set`. The bytes must live until it has ended.
   func setData(json: UnsafeRawBufferPointer) { fields.set(Place.data, .json(json)) }
 
+  /// An event as JSON, with the fields that scripts see. `data`: other data than its own.
+  func writeJSON(
+    of heard: HeardEvent, key: UnsafeRawBufferPointer, logName: [UInt8], data: UnsafeRawBufferPointer?,
+    into writer: inout ByteWriter
+  ) {
+    let event = heard.event
+    func text(_ name: StaticString, _ text: UnsafeRawBufferPointer) {
+      writer.append(name)
+      writer.appendJSON(string: text)
+    }
+    text("{\"type\":", event.type)
+    if !event.subject.isEmpty { text(",\"subject\":", event.subject) }
+    if let id = event.attributes[.id] {
+      text(",\"id\":", id)
+    } else {
+      writer.append(",\"id\":\"\(heard.position.rawValue)\"")
+    }
+    if let source = event.attributes[.source] {
+      text(",\"source\":", source)
+    } else {
+      logName.withUnsafeBytes { text(",\"source\":", $0) }
+    }
+    let time = event.attributes[.time].flatMap { Timestamp.microseconds($0) } ?? heard.recorded
+    writer.append(
+      ",\"time\":\(time.milliseconds),\"recorded\":\(heard.recorded.milliseconds),\"position\":\(heard.position.rawValue)")
+    if event.cause != 0, !event.isForeign { writer.append(",\"cause\":\(event.cause)") }
+    if let correlation = event.attributes[.correlationid] {
+      text(",\"correlation\":", correlation)
+    } else {
+      writer.append(",\"correlation\":\"\(event.rootHere(at: heard.position.rawValue))\"")
+    }
+    text(",\"key\":", key)
+    writer.append(",\"ext\":")
+    Self.writeExtensions(of: event, into: &writer)
+    writer.append(",\"data\":")
+    Self.writeData(of: event, data, into: &writer)
+    writer.append("}")
+  }
+
+  /// The data of an event as JSON: bytes of another content type as a text, nothing as null.
+  static func writeData(of event: EntryView, _ other: UnsafeRawBufferPointer?, into writer: inout ByteWriter) {
+    switch event.dataEncoding {
+    case .json: writer.append(other ?? event.data)
+    case .binary: writer.appendJSON(string: event.data)
+    case .none: writer.append("null")
+    }
+  }
+
   /// Every attribute that has no field of its own and is not the host's, as a JSON object.
   static func writeExtensions(of event: EntryView, into writer: inout ByteWriter) {
     writer.append(UInt8(ascii: "{"))

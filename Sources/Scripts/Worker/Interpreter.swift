@@ -5,7 +5,7 @@ internal import LuaRuntime
 /// worker calls handlers.
 final class Interpreter {
   /// What is going on, and so which words may be used.
-  enum Phase { case idle, loading, handling, keying, deciding, applying, folding, receiving, running }
+  enum Phase { case idle, loading, handling, keying, deciding, applying, folding, receiving, running, ruling }
 
   /// Numbers of `LuaReply.abort`.
   enum Abort {

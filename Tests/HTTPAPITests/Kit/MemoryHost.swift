@@ -80,6 +80,30 @@ final class MemoryHost: EventHost, EventReading {
     }
   }
 
+  // MARK: Processes
+
+  /// What a fold of the log would say, and what reading instances gives.
+  struct Processes: Sendable {
+    var control = ControlState()
+    var page: ProcessPage?
+    var timeline: ProcessTimeline?
+  }
+
+  let instances = Mutex(Processes())
+
+  func control() async -> ControlState { instances.withLock { $0.control } }
+  func processes(_ query: ProcessQuery, in control: ControlState) throws -> ProcessPage? {
+    instances.withLock { $0.page }
+  }
+  func process(key: String, of name: String, in control: ControlState) throws -> ProcessReport? {
+    instances.withLock { $0.timeline.flatMap { $0.report.key == KeyBytes(key) ? $0.report : nil } }
+  }
+  func timeline(of report: ProcessReport, in control: ControlState) throws -> ProcessTimeline {
+    guard let timeline = instances.withLock({ $0.timeline }) else { throw ReadError() }
+    return timeline
+  }
+  func subject(of report: ProcessReport, in control: ControlState) throws -> [UInt8] { report.key.bytes }
+
   // MARK: Appending
 
   func append(_ batch: EntryBatch, expecting: Position?, stream: IngressStream?) async -> AppendOutcome {

@@ -5,12 +5,16 @@ import Engine
 /// by itself.
 enum Bank {
   enum Role: Hashable, CaseIterable {
-    case account, teller, auditor
+    case account, teller, auditor, pair, quiet
+
+    var isRule: Bool { self == .pair || self == .quiet }
   }
 
-  static let names = ["account", "teller", "auditor"]
+  static let names = ["account", "teller", "auditor", "pair", "quiet"]
   /// Events that nobody else hears, and commands.
-  static let types: Set<String> = ["Deposited", "Withdrawn", "Wish", "Audit", "Withdraw", "Move"]
+  static let types: Set<String> = Watch.types.union([
+    "Deposited", "Withdrawn", "Wish", "Audit", "Withdraw", "Move",
+  ])
 
   static let behaviours: [Behaviour] = Role.allCases.map { role in
     Behaviour(
@@ -22,12 +26,13 @@ enum Bank {
     switch role {
     case .account: ["Move", "Withdraw"]
     case .teller: ["Wish"]
-    case .auditor: ["Deposited", "Withdrawn"]
+    case .auditor, .pair, .quiet: ["Deposited", "Withdrawn"]
     }
   }
 
   static func script(_ role: Role) -> String {
     switch role {
+    case .pair, .quiet: Watch.script(role)
     case .account:
       """
       local function take(account, command)
@@ -124,6 +129,7 @@ struct BankModel {
   var outcomes: [UInt64: (outcome: OutcomeRecord, commit: UInt64)] = [:]
   /// By reader: what it has passed and not handled.
   var pending: [UInt32: Set<UInt64>] = [:]
+  var watch = WatchModel()
   /// By reader and subject: what it handled last.
   var last: [UInt32: [String: UInt64]] = [:]
 
@@ -134,5 +140,6 @@ struct BankModel {
     accounts[event.subject, default: Account()].balance += event.type == "Deposited" ? entry.amount : -entry.amount
     accounts[event.subject]!.moves += 1
     behind[event.position] = accounts[event.subject]
+    watch.hear(event)
   }
 }

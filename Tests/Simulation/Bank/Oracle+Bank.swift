@@ -18,12 +18,13 @@ extension Oracle {
         unit.kind == .host && unit.disposition == .retry, .deterministic,
         "\(place): \(unit.position) has failed: \(unit.kind) \(unit.message)")
     }
+    if role.isRule { return try readRule(progress, header, new, index, role, place) }
     try pass(progress.through, index)
     let number = readers[index].number
     let done: [UInt64]
     switch role {
     case .account: done = try readDecisions(records, new, place, header.number)
-    case .teller, .auditor:
+    case .teller, .auditor, .pair, .quiet:
       try expect(records.count == 1, .oneOrder, "\(place): \(records.count) records")
       done = try new.map { at throws(Violation) in try readReaction(events[at], role, place) }
     }
@@ -39,6 +40,24 @@ extension Oracle {
     try expect(
       failed.isSubset(of: bank.pending[number] ?? []), .orderPerKey,
       "\(place): \(failed) have failed and are not to be called")
+  }
+
+  /// A rule tells what is to be told, once; what it has heard without telling anything shows later.
+  private mutating func readRule(
+    _ progress: ProgressRecord, _ header: CommitHeader, _ new: Range<Int>, _ index: Int, _ role: Bank.Role,
+    _ place: String
+  ) throws(Violation) {
+    try expect(progress.through <= UInt64(new.lowerBound), .oneOrder, "\(place): it is at \(progress.through)")
+    readers[index].cursor = max(readers[index].cursor, progress.through)
+    for at in new {
+      let isDue = bank.watch.tell(events[at], role, through: progress.through, time: header.time)
+      try expect(isDue, .deterministic, "\(place): it tells \(events[at]), which is not so, not yet, or was told before")
+    }
+    var waiting = bank.pending[readers[index].number, default: []]
+    for units in progress.handled { waiting.subtract(units.positions) }
+    for units in progress.queued { waiting.formUnion(units.positions) }
+    waiting.formUnion(progress.failed.map(\.position))
+    bank.pending[readers[index].number] = waiting
   }
 
   /// The cursor goes on: what is heard up to there is to be handled.

@@ -34,6 +34,15 @@ extension Machine {
       batch.queued[key]?.removeLast()
     case .wrongOrder where !batch.needsKeys: swapTwo(of: batch)
     case .overtaking where !batch.needsKeys && seed.oneIn(2): overtake(in: batch)
+    case .wrongTime where batch.declaration.rule != nil:
+      for index in batch.units.indices where batch.units[index].handler >= 0 && seed.oneIn(4) {
+        batch.units[index].recorded += 10_000_000
+      }
+    case .lostWake where batch.declaration.rule != nil && !batch.needsKeys:
+      let isWake = batch.units.map { $0.handler < -1 }
+      guard isWake.contains(true), batch.shards.count == 1, seed.oneIn(2) else { return }
+      batch.units.removeAll { $0.handler < -1 }
+      batch.shards = [Shard(units: Array(batch.units.indices), hash: opened!.hash)]
     case .voidedResult: takeVoided(into: batch)
     default: break
     }
@@ -78,6 +87,15 @@ extension Machine {
     batch.keys = ByteWriter(capacity: 16)
     batch.keys.append(old.keys.bytes)
     batch.through = old.through
+  }
+
+  /// What was read of due timers.
+  func spoil(_ input: EngineInput) -> EngineInput {
+    guard bug == .exchangedTimers, case .timersRead(.entries(var entries)) = input, entries.count > 1 else { return input }
+    let positions = entries.keys.sorted()
+    let (first, last) = (positions[0], positions[positions.count - 1])
+    (entries[first], entries[last]) = (entries[last], entries[first])
+    return .timersRead(.entries(entries))
   }
 
   /// What a shard brings back.

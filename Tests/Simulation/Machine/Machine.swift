@@ -100,7 +100,9 @@ final class Machine {
     }
     core = EngineCore(
       settings: settings,
-      opened: EngineStart(identity: opened.identity, control: control, logBytes: opened.reader.byteCount),
+      opened: EngineStart(
+        identity: opened.identity, control: control, logBytes: opened.reader.byteCount,
+        pinned: try control.loadPinned(naming: opened.reader)),
       journal: journal, identities: opened.identities, framer: opened.framer, hands: self)
     arrivals.durable = opened.journal.durable
     arrivals.hasEnded = false
@@ -204,7 +206,7 @@ final class Machine {
     case .fetch(let request): put(work.fetch(request))
     case .lookUp(let request): put(work.lookUp(request))
     case .letters(let request): put(work.read(request))
-    case .timers(let request): put(work.read(request))
+    case .timers(let request): put(spoil(work.read(request)))
     }
   }
 

@@ -16,6 +16,8 @@ struct LogEvent {
   /// What the data of one of the bank's entries say.
   var bank: Bank.Entry?
   var isCommand = false
+  /// Of a timer; its type has `timer ` before it, so that nobody hears it.
+  var timer: TimerNote?
 
   var isHostEvent: Bool { type.hasPrefix("moondance.") }
 }

@@ -69,6 +69,7 @@ extension Oracle {
             && found?.subject == cause.subject, .allOrNothing,
           "effect \(offset + 1) of \(behaviour.name) for \(cause.position) is \(String(describing: found)), not \(wanted)"
         )
+        if let found { try checkTimer(found, wanted.timer, cause, key, at: did.time, header) }
       }
       try expect(
         behaviour.failure(for: cause.content, at: did.time) == nil, .deterministic,
@@ -79,6 +80,21 @@ extension Oracle {
       handled.append(Handled(position: cause.position, key: key, time: did.time))
     }
     return handled
+  }
+
+  /// A timer that a call has set is due when its span has passed since the time of the call, and is its reader's and its
+  /// key's. `time`: of the call, ms.
+  private func checkTimer(
+    _ found: LogEvent, _ wanted: Behaviour.Effect.Timer?, _ cause: LogEvent, _ key: WorkKey, at time: Int64,
+    _ header: CommitHeader
+  ) throws(Violation) {
+    let wait = wanted?.wait
+    let depth = wait ?? 0 >= 1000 ? 0 : cause.depth + 1
+    try expect(
+      (found.timer != nil) == (wanted != nil) && found.timer?.id == wanted?.id
+        && found.timer?.due.map { $0 / 1000 } == wait.map { time + $0 } && found.depth == depth
+        && found.timer.map { $0.reader == header.producer.reader && $0.key == key.name ?? "" } ?? true, .deterministic,
+      "the timer at \(found.position), set for \(key) at \(time), is \(found), not \(String(describing: wanted))")
   }
 
   private struct Did {

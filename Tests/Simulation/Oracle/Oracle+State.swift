@@ -12,6 +12,7 @@ extension Oracle {
       control.readers.count == readers.count, .foldOfTheLog,
       "the engine knows \(control.readers.count) readers, the log \(readers.count)")
     for (state, model) in zip(control.readers, readers) { try check(state, model) }
+    try checkTimers(control)
   }
 
   private func check(_ state: ReaderState, _ model: ReaderModel) throws(Violation) {
@@ -58,6 +59,7 @@ extension Oracle {
 
   /// Nothing is left to do: all that is heard was called, and what waits does so for an operator.
   func checkQuiet(fullAt limit: Int) throws(Violation) {
+    try expect(pending.isEmpty, .ends, "timers never fire: \(pending.map(\.position))")
     for reader in readers where !reader.isRemoved && !reader.isForgotten {
       let name = reader.behaviour.name
       for (key, waiting) in reader.waiting {
@@ -66,6 +68,10 @@ extension Oracle {
       try expect(
         bank.pending[reader.number, default: []].isEmpty, .ends,
         "\(name): \(bank.pending[reader.number, default: []].sorted()) are never handled")
+      if let role = reader.behaviour.bank, role.isRule {
+        let rest = bank.watch.rest(role)
+        try expect(rest.isEmpty, .ends, "\(name) never tells \(rest)")
+      }
       let units = reader.waiting.values.reduce(0) { $0 + $1.units.count }
       if units >= limit { continue }
       for event in events[Int(reader.cursor)...] where reader.behaviour.hears(event.type) {

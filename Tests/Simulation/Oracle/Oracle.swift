@@ -19,6 +19,9 @@ struct Oracle {
   /// What orders have done: records, letters resolved, units and letters dropped.
   var done: [Int: Done] = [:]
   var bank = BankModel()
+  /// Timers that have not fired, in the order of the log, and how many have.
+  var pending: [PendingTimer] = []
+  var firedTimers = 0
 
   struct Done: Equatable {
     var records = 0
@@ -66,6 +69,7 @@ struct Oracle {
       try readDoor(new, ledger)
     case .operator: try readOperator(header, records, new, ledger)
     case .host: try readHost(header, records, new)
+    case .clock: try readClock(header, records, new)
     default: try readProgress(header, records, new, ledger)
     }
     commits.append((header.chain, events.count, header.time))
@@ -88,17 +92,20 @@ struct Oracle {
       throw Violation(.kept, "the event at \(position) has data that nobody sent: \(data)")
     }
     let cause = event(entry.cause)
+    let isTimer = entry.rawKind == RecordKind.timer.rawValue
     try expect(
       entry.cause == 0 || cause != nil, .oneOrder, "the event at \(position) stands before its cause \(entry.cause)")
     try expect(
       entry.root == (cause.map { $0.root == 0 ? $0.position : $0.root } ?? 0)
-        && Int(entry.depth) == (cause.map { $0.depth + 1 } ?? 0), .oneOrder,
+        && (isTimer || Int(entry.depth) == (cause.map { $0.depth + 1 } ?? 0)), .oneOrder,
       "the event at \(position), caused by \(entry.cause), has root \(entry.root) and depth \(entry.depth)")
     events.append(
       LogEvent(
-        position: position, commit: header.number, type: type, subject: entry.subject.text, data: data,
+        position: position, commit: header.number, type: isTimer ? "timer \(type)" : type, subject: entry.subject.text, data: data,
         cause: entry.cause, root: entry.root, depth: Int(entry.depth), identity: identity, time: header.time,
-        content: content, bank: entryOfBank, isCommand: entry.rawKind == RecordKind.command.rawValue))
+        content: content, bank: entryOfBank, isCommand: entry.rawKind == RecordKind.command.rawValue,
+        timer: isTimer ? TimerNote(entry) : nil))
+    if let timer = events[events.count - 1].timer { note(timer, at: position) }
     bank.add(events[events.count - 1])
     let balance = bank[entry.subject.text].balance
     try expect(balance >= 0, .deterministic, "\(entry.subject.text) is overdrawn at \(position): \(balance)")

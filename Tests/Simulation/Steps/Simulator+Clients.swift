@@ -21,7 +21,7 @@ extension Simulator {
     case .expecting:
       var event = item()
       event.subject = "s\(seed.below(swarm.subjects))"
-      let last = oracle.events.last { $0.subject == event.subject }?.position ?? 0
+      let last = oracle.events.last { $0.timer == nil && $0.subject == event.subject }?.position ?? 0
       submit([event], expecting: seed.oneIn(3) ? UInt64(seed.below(oracle.head + 1)) : last)
     case .stream:
       if streams.isEmpty || seed.oneIn(4) {
@@ -52,6 +52,11 @@ extension Simulator {
     if !isPlain, seed.oneIn(3) {
       content.hops = seed.below(swarm.hops + 1)
       content.steps = content.hops > 0 ? 1 + seed.below(2) : 0
+    }
+    if swarm.timers > 0, seed.oneIn(swarm.timers) {
+      if !seed.oneIn(3) { content.after = [0, 1, 300, 1000, 5000, 60_000, 3_600_000][seed.below(7)] }
+      if seed.oneIn(2) { content.id = "t\(seed.below(3))" }
+      if seed.oneIn(3) { content.cancel = "t\(seed.below(3))" }
     }
     if !seed.oneIn(4) { content.keys = (0..<(1 + seed.below(3))).map { _ in name("k") } }
     if !seed.oneIn(4) { content.group = name("g") }

@@ -1,0 +1,181 @@
+internal import Engine
+internal import Events
+internal import HTTPTypes
+internal import HummingbirdCore
+internal import NIOCore
+internal import Wire
+
+/// Lists instances of processes, tells what one has done, and brings operators' verbs to them.
+struct ProcessRoute: Sendable {
+  /// Instances that one append tells.
+  private static let mostTold = 1000
+
+  let services: DoorServices
+  let request: ProcessRequest
+
+  /// Of what changes nothing.
+  func answer() async throws(Problem) -> Answer {
+    switch request {
+    case .list(let query): return try await list(query)
+    case .show(let name, let key):
+      let report = try await instance(key, of: name)
+      let control = await services.host.control()
+      let timeline = try await services.reading { [log = services.log] in
+        try log.timeline(of: report, in: control)
+      }
+      return Answer(.ok, ProcessTimelineReport(timeline))
+    case .cancel, .move, .moveAll, .retry: preconditionFailure("a verb has a body")
+    }
+  }
+
+  func answer(_ request: Request, sender: String) async throws -> Answer {
+    guard let body = try await AppendRoute.collect(request.body, limit: services.limits.eventBytes) else {
+      return .problem(
+        Problem(.tooLarge, "The body of this request has at most \(services.limits.eventBytes) bytes.")
+      ).closing()
+    }
+    do throws(Problem) {
+      switch self.request {
+      case .cancel(let name, let key):
+        let body = try OperatorBody(body, names: Operation.cancelProcess.bodyNames)
+        let isRollback = try body.flag("rollback", unsaid: true)
+        return try await tell(isRollback ? .cancel : .end, key, of: name, try body.by(sender))
+      case .move(let name, let key):
+        let body = try OperatorBody(body, names: [])
+        return try await tell(.move, key, of: name, try body.by(sender))
+      case .moveAll:
+        let body = try OperatorBody(body, names: Operation.moveProcesses.bodyNames)
+        return try await moveAll(of: try body.text("process"), try body.by(sender))
+      case .retry(let name, let key):
+        let body = try OperatorBody(body, names: [])
+        return try await retry(key, of: name, try body.by(sender))
+      case .list, .show: preconditionFailure("nothing of it has a body")
+      }
+    } catch {
+      return .problem(error)
+    }
+  }
+
+  // MARK: reading
+
+  private func list(_ query: ProcessQuery) async throws(Problem) -> Answer {
+    let control = await services.host.control()
+    let page = try await services.reading { [log = services.log] in try log.processes(query, in: control) }
+    guard let page else { throw await services.unknownProcess(query.process ?? "", control) }
+    return Answer(.ok, ProcessList(page))
+  }
+
+  private func instance(_ key: String, of name: String) async throws(Problem) -> ProcessReport {
+    let control = await services.host.control()
+    let found = try await services.reading { [log = services.log] in
+      try log.process(key: key, of: name, in: control)
+    }
+    if let found { return found }
+    guard control.hasProcess(named: name) else { throw await services.unknownProcess(name, control) }
+    throw Problem(
+      .notFound, "No instance of \"\(name)\" runs for this key: it has ended, or it never began. GET /processes lists them.")
+  }
+
+  // MARK: verbs
+
+  private func tell(_ verb: ProcessVerb, _ key: String, of name: String, _ by: String) async throws(Problem) -> Answer {
+    let report = try await instance(key, of: name)
+    if report.state == .stuck, verb != .move, let letter = report.failure {
+      throw Problem(
+        .refused,
+        """
+        It is stuck with the dead letter \(letter), and what tells it would wait behind that. Discard the letter, then \
+        send the same again.
+        """)
+    }
+    return try await tell(verb, [report], by)
+  }
+
+  private func moveAll(of name: String?, _ by: String) async throws(Problem) -> Answer {
+    let control = await services.host.control()
+    if let name, !control.hasProcess(named: name) { throw await services.unknownProcess(name, control) }
+    var receipt = ProcessReceipt(told: 0, position: nil)
+    for generation in control.olderGenerations {
+      var query = ProcessQuery(process: name, generation: generation, limit: Self.mostTold)
+      repeat {
+        let asked = query
+        let page = try await services.reading { [log = services.log] in try log.processes(asked, in: control) }
+        guard let page, !page.instances.isEmpty else { break }
+        let told = try await append(.move, page.instances, by)
+        receipt.told += told.told
+        receipt.position = told.position ?? receipt.position
+        query.after = page.next
+      } while query.after != nil
+    }
+    return Answer(.ok, receipt)
+  }
+
+  private func tell(_ verb: ProcessVerb, _ reports: [ProcessReport], _ by: String) async throws(Problem) -> Answer {
+    Answer(.ok, try await append(verb, reports, by))
+  }
+
+  private func append(
+    _ verb: ProcessVerb, _ reports: [ProcessReport], _ by: String
+  ) async throws(Problem) -> ProcessReceipt {
+    if let problem = services.backPressure { throw problem }
+    let batch = EntryBatch(hash: services.host.hash)
+    let control = await services.host.control()
+    let subjects = try await services.reading { [log = services.log] in
+      try reports.map { try log.subject(of: $0, in: control) }
+    }
+    for (report, subject) in zip(reports, subjects) {
+      subject.withUnsafeBytes {
+        ProcessVerb.add(
+          verb, to: report.key, process: report.process, reader: report.place.reader, subject: $0, by: by, in: batch)
+      }
+    }
+    switch await services.host.append(batch, expecting: nil, stream: nil) {
+    case .appended(_, let last, let count, _): return ProcessReceipt(told: count, position: last.rawValue)
+    case .noSpace: throw DoorServices.outOfSpace
+    case .overloaded: throw DoorServices.overloaded
+    case .tooLarge(let limit): throw Problem(.tooLarge, "This is more than \(limit) bytes.")
+    case .readFailed:
+      throw Problem(.readFailed, "A part of the log could not be read; the daemon's own log says which.")
+    case .stopped, .conflict, .expectationFailed, .streamFailed:
+      throw Problem(.stopping, "The daemon is stopping. Ask again when it runs.")
+    }
+  }
+
+  private func retry(_ key: String, of name: String, _ by: String) async throws(Problem) -> Answer {
+    let control = await services.host.control()
+    guard control.hasProcess(named: name) else { throw await services.unknownProcess(name, control) }
+    switch await services.host.resolve(
+      .retry, .all(consumer: name, key: KeyBytes(written: key)), in: .consumers, by: by)
+    {
+    case .done(let receipt):
+      return Answer(
+        .ok,
+        ResolveReceipt(
+          resolved: receipt.resolved, unchanged: receipt.unchanged, left: receipt.left,
+          notOpen: receipt.notOpen.map(\.description)))
+    case .unknownConsumer: throw await services.unknownProcess(name, control)
+    case .noSpace: throw DoorServices.outOfSpace
+    case .readFailed:
+      throw Problem(.readFailed, "A part of the log could not be read; the daemon's own log says which.")
+    case .stopped: throw Problem(.stopping, "The daemon is stopping. Ask again when it runs.")
+    }
+  }
+}
+
+extension DoorServices {
+  func unknownProcess(_ name: String, _ control: ControlState) async -> Problem {
+    guard NameRule.declaration.allows(name) else {
+      return Problem(.notFound, "No process has such a name. GET /processes lists those that there are.")
+    }
+    let names = control.processNames
+    let advice =
+      if let near = control.processName(near: name) {
+        "Did you mean \"\(near)\"?"
+      } else if names.isEmpty {
+        "No script declares one."
+      } else {
+        "GET /processes lists those that there are."
+      }
+    return Problem(.notFound, "There is no process \"\(name)\". \(advice)")
+  }
+}
