@@ -45,7 +45,8 @@ import Testing
         let record = UnsafeRawBufferPointer(rebasing: all[at..<(at + length)])
         guard
           RecordKind.takesPosition(record[0])
-            || FieldReader.isValid(UnsafeRawBufferPointer(rebasing: record[RecordHeader.size...]))
+            ? EntryView.isValid(record)
+            : FieldReader.isValid(UnsafeRawBufferPointer(rebasing: record[RecordHeader.size...]))
         else { return }
         commit &+= 1
         do {

@@ -98,7 +98,7 @@ extension ScriptWorker {
     case .abort(_, let message)?:
       effects.truncate(to: mark)
       return .failed(ruleFailure(message, consumer, .limit))
-    case .done?: return .done(log: [])
+    case .done?, .wait?: return .done(log: [])
     }
   }
 
