@@ -533,7 +533,7 @@ struct ProcessDeclarationTests {
     #expect(process.line == 4)
     #expect(
       declaration.handlers.map(\.pattern.description) == [
-        "A", "B", "C", "Pay*", "Stop", "moondance.answered", "moondance.decided",
+        "A", "B", "C", "Pay*", "Stop", "moondance.answered", "moondance.decided", "moondance.process",
       ])
     #expect(declaration.key == .path(["data", "order"]) && declaration.reads == ["docs"])
     #expect(declaration.retry.attempts == 3 && declaration.exhausted == .skip && declaration.from == .start)

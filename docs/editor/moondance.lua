@@ -5,6 +5,7 @@
 ---@alias Span string A span of time: digits and a unit (ms s m h d w), "15m".
 ---@alias Key "subject"|string|fun(event: Event): string|integer|(string|integer)[]|nil
 ---@class Removal What `remove()` gives.
+---@class RuleTypes What `any` and `all` give.
 
 ---@class Event
 ---@field id string As its producer gave it; an event made here has its position as text.
@@ -37,6 +38,27 @@
 ---@field upgrade? table<integer, fun(state: table): table> For each older version a function that makes its state one of the next version.
 ---@field reads? string[] The projections and aggregates that its handlers `read`.
 ---@field key? Key|table<string, Key> What is kept in order, and waits together when a call fails: `"subject"` (default), a path like `"data.order"`, a function, or a table with one of these per type.
+---@field from? "now"|"start"|integer|string Where it begins when the log does not know it yet: `"now"` (default), `"start"`, a position, or a time.
+---@field retry? Retry|false How often and when a failed call is made again; `false`: never.
+---@field exhausted? "block"|"skip" After the last attempt the events behind it wait for an operator (`"block"`, default) or go on (`"skip"`).
+
+---@class RuleBody
+---@field when string|RuleTypes The event that it is about: a type, `any { … }` or `all { … }`. Beginnings like `"Payment*"` too, but not in `all`.
+---@field where? fun(event: Event): boolean? Which of the `when` events count.
+---@field unless? string|RuleTypes The event that must not follow within `within`: a type or `any { … }`. One that is in `when` too begins anew.
+---@field within? Span How long the events may take, counted from the commit of the first one.
+---@field count? integer So many `when` events make it fire, within any span of `within` if there is one.
+---@field of? integer …among so many of the last `when` events, whether `where` holds for them or not.
+---@field again? boolean|"cleared" `true`: it may fire for a key again; `"cleared"`: once the count has fallen below `count`. Default: once for each key.
+---@field emit? string The event that it emits, on its key.
+---@field after? Span The event of `emit` comes so much later.
+---@field otherwise? string The event that it emits when the time is over.
+---@field cleared? string The event that it emits when the count has fallen.
+---@field send? string The command that it sends, to its key or to `to`.
+---@field publish? string The destination that it publishes to: the event's data, what was heard by type, or `data`.
+---@field to? string|fun(heard: table): string The subject of the command, or the target of a destination that has one for each document.
+---@field data? fun(heard: table<string, Event>): table The data of what it makes, given what was heard: an event for each type, with `count` a list of them. Default: the data of what was heard, by type.
+---@field key? Key|table<string, Key> What goes together: `"subject"` (default), a path like `"data.order"`, a function, or a table with one of these per type.
 ---@field from? "now"|"start"|integer|string Where it begins when the log does not know it yet: `"now"` (default), `"start"`, a position, or a time.
 ---@field retry? Retry|false How often and when a failed call is made again; `false`: never.
 ---@field exhausted? "block"|"skip" After the last attempt the events behind it wait for an operator (`"block"`, default) or go on (`"skip"`).
@@ -146,6 +168,22 @@ function projection(name) end
 ---@param module string `"lib.money"` for `lib/money.lua`.
 ---@return any
 function require(module) end
+
+---Declares what follows from events: what must come together, in which time, and what is done then.
+---@param name string Its name for good: what it has heard and what waits is kept under it.
+---@overload fun(name: string, body: RuleBody)
+---@return fun(body: RuleBody) declare
+function rule(name) end
+
+---Several event types, any of which counts, for `when` and `unless` of a rule.
+---@param types string[]
+---@return RuleTypes
+function any(types) end
+
+---Several event types, all of which must come, for `when` of a rule.
+---@param types string[]
+---@return RuleTypes
+function all(types) end
 
 ---Declares who decides commands, on a state made of the events of their subject.
 ---@param name string Its name for good: what it has decided and what waits is kept under it.
