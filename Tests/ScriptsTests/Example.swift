@@ -8,6 +8,10 @@ struct Example: CustomStringConvertible {
     var isCommand = false
     /// A request to the source of that name; the event's data are its JSON body.
     var isRequest = false
+    /// What an instance of a process goes on with: `accepted`, `rejected`, `answered`, `timeout` or `aborted`.
+    var given: (kind: String, text: String)?
+    /// How the instance has ended.
+    var ends: String?
     var keys: [String]?
     var emits: [String] = []
     var sends: [String] = []
@@ -79,6 +83,8 @@ struct Example: CustomStringConvertible {
     } else if let text = line.after("-- request: ") {
       let parts = text.split(separator: " ", maxSplits: 1).map(String.init)
       steps.append(Step(event: (parts[0], "", parts.count > 1 ? parts[1] : nil), isRequest: true))
+    } else if let given = Self.given(line) {
+      steps.append(Step(event: (given.kind, "", nil), given: given))
     } else if let text = line.after("-- error: ") {
       errors.append(text)
     } else if let text = line.after("-- warning: ") {
@@ -93,6 +99,7 @@ struct Example: CustomStringConvertible {
       if let text = line.after("-- sets: ") { steps[last].sets.append(text) }
       if let text = line.after("-- cancels: ") { steps[last].cancels.append(text) }
       if let text = line.after("-- rejects: ") { steps[last].rejects.append(text) }
+      if let text = line.after("-- ends: ") { steps[last].ends = text }
       if let text = line.after("-- logs: ") { steps[last].logs.append(text) }
       if let text = line.after("-- fails: ") { steps[last].fails.append(text.replacing("\\n", with: "\n")) }
       if let text = line.after("-- document: ") {
@@ -103,6 +110,13 @@ struct Example: CustomStringConvertible {
         steps[last].keys = text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
       }
     }
+  }
+
+  private static func given(_ line: String) -> (kind: String, text: String)? {
+    for kind in ["accepted", "rejected", "answered", "timeout", "aborted"] {
+      if let text = line.after("-- \(kind):") { return (kind, text.trimmingCharacters(in: .whitespaces)) }
+    }
+    return nil
   }
 
   /// Whether two effects, `TYPE SUBJECT DATA`, are the same; `"…"` in the data of `expected` stands for any value.

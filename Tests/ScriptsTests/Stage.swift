@@ -112,7 +112,7 @@ final class Stage {
     for (number, consumer) in generation.consumers.enumerated() where consumer.aggregate != nil {
       fold(event.view, number, &reaction)
     }
-    for (number, consumer) in generation.consumers.enumerated() where consumer.hearsEvents {
+    for (number, consumer) in generation.consumers.enumerated() where consumer.hearsEvents && consumer.process == nil {
       guard let handler = consumer.handler(forType: event.view.type) else { continue }
       for key in keys(of: number, consumer, event, &reaction) {
         reaction.keys.append(key)
