@@ -82,6 +82,12 @@ extension Client {
     try reply(try transport.perform(Request(path: "/sources")))
   }
 
+  // MARK: Schedules
+
+  package func schedules() throws -> Reply<ScheduleList> {
+    try reply(try transport.perform(Request(path: "/schedules")))
+  }
+
   // MARK: Timers
 
   /// At most `limit` timers, 1 to 1000, behind the page that has ended at `after`.

@@ -23,7 +23,7 @@ struct MoondanceCommand: AsyncParsableCommand {
         name: "Operation",
         subcommands: [
           StatusCommand.self, DeadLettersCommand.self, ConsumersCommand.self, ProcessesCommand.self, OutboxCommand.self,
-          SourcesCommand.self, TimersCommand.self, ReloadCommand.self,
+          SourcesCommand.self, SchedulesCommand.self, TimersCommand.self, ReloadCommand.self,
         ]),
       CommandGroup(name: "Without a daemon", subcommands: [LogCommand.self, BenchCommand.self]),
     ])

@@ -107,7 +107,8 @@ package struct Daemon: Sendable {
     settings.version = Version.text
     return RunningEngine(
       settings: settings,
-      start: EngineStart(identity: opened.identity, control: control, logBytes: opened.reader.byteCount, pinned: pinned),
+      start: EngineStart(
+        identity: opened.identity, control: control, logBytes: opened.reader.byteCount, pinned: pinned),
       journal: opened.journal, identities: opened.identities, framer: opened.framer, reader: opened.reader,
       clock: SystemClock(), observer: ConsoleObserver(console: console), snapshots: keptStates,
       deliverer: courier, metrics: EngineMetrics(factory: metrics))

@@ -30,6 +30,8 @@ package enum Figure: String, CaseIterable, Sendable {
   case generation = "moondance_generation_number"
   case loadErrors = "moondance_load_errors"
   case timersPending = "moondance_timers_pending"
+  case processInstances = "moondance_process_instances"
+  case processInstancesOlder = "moondance_process_instances_on_older_scripts"
 
   package enum Kind: String, Sendable {
     /// Only grows, from 0 at the start of the process.
@@ -44,7 +46,8 @@ package enum Figure: String, CaseIterable, Sendable {
     switch self {
     case .groupEntries, .syncTime, .handlerTime, .deliveryTime: .histogram
     case .cursor, .lag, .blockedKeys, .queued, .deadLetters, .pending, .breakerOpen, .viewLag, .frozenKeys, .logHead,
-      .logDurable, .logBytes, .residentMemory, .generation, .loadErrors, .timersPending:
+      .logDurable, .logBytes, .residentMemory, .generation, .loadErrors, .timersPending,
+      .processInstances, .processInstancesOlder:
       .gauge
     default: .counter
     }
@@ -58,6 +61,7 @@ package enum Figure: String, CaseIterable, Sendable {
     case .retries, .deadLettersMade: ["reader"]
     case .cursor, .lag, .blockedKeys, .queued, .deadLetters: ["reader", "kind"]
     case .viewLag, .frozenKeys: ["view"]
+    case .processInstances, .processInstancesOlder: ["process"]
     case .requests: ["operation", "status"]
     default: []
     }
@@ -106,6 +110,8 @@ package enum Figure: String, CaseIterable, Sendable {
     case .residentMemory: "Memory of the process that is in RAM."
     case .generation: "The generation of scripts that runs."
     case .loadErrors: "Errors of the last load of the scripts; 0 when it did not fail."
+    case .processInstances: "Running instances of processes."
+    case .processInstancesOlder: "Those of them that do not run on the newest scripts."
     case .timersPending: "Events that are to come: timers that have not fired."
     }
   }

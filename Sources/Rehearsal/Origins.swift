@@ -3,7 +3,7 @@ import Events
 import LogStorage
 
 /// Where each event of a log comes from, said so that it is the same under every schedule: the how manyth from outside,
-/// which effect of which reader on which other event, or what a timer has become.
+/// which effect of which reader on which other event, what a timer has become, or which run of a schedule.
 ///
 /// `@unchecked Sendable`: a rehearsal has one thread.
 final class Origins: @unchecked Sendable {
@@ -87,6 +87,8 @@ final class Origins: @unchecked Sendable {
       origin = "\(from).\(count)"
     } else if producer == .clock, let timer = event(entry.cause) {
       origin = "\(timer.origin)/due"
+    } else if producer == .clock, entry.cause == 0 {
+      origin = "schedule/\(entry.type.text) \(entry.subject.text) \(entry.attributes[.time]?.text ?? "")"
     } else if NameRule.isHostType(entry.type) {
       return
     } else {

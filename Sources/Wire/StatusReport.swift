@@ -119,12 +119,14 @@ package struct StatusReport: Codable, Sendable, Equatable {
   package var outbox: [Outbox]
   package var views: [View]
   package var timers: Timers
+  /// Every process, its running instances counted.
+  package var processes: [ProcessList.Process]
 
   package init(
     version: String, generation: Generation, log: Log, warnings: [String] = [], consumers: [Consumer],
-    outbox: [Outbox] = [], views: [View] = [], timers: Timers = Timers()
+    outbox: [Outbox] = [], views: [View] = [], timers: Timers = Timers(), processes: [ProcessList.Process] = []
   ) {
-    (self.warnings, self.timers) = (warnings, timers)
+    (self.warnings, self.timers, self.processes) = (warnings, timers, processes)
     (self.version, self.generation, self.log) = (version, generation, log)
     (self.consumers, self.outbox, self.views) = (consumers, outbox, views)
   }

@@ -115,7 +115,22 @@ import Testing
       log: ["info: x"], scriptHash: nil, time: 5, disposition: disposition, nextTry: 9, previous: 0)
   }
 
+  private static func schedule(_ what: ScheduleRecord.What, _ name: String, _ time: Int64) -> ScheduleRecord {
+    var record = ScheduleRecord(what, KeyBytes(name))
+    record.time = time
+    if what == .began { record.recurrence = "every 1h" }
+    if what == .ran { record.position = 7 }
+    return record
+  }
+
   private static let histories: [[UInt8]] = [
+    history { writer in
+      schedule(.began, "a", 0).encode(into: &writer)
+      schedule(.began, "b", 5).encode(into: &writer)
+      schedule(.ran, "b", 6).encode(into: &writer)
+      schedule(.passed, "b", 9).encode(into: &writer)
+      schedule(.removed, "a", 0).encode(into: &writer)
+    },
     history { created(1, "stock").encode(into: &$0) },
     history { writer in
       DeployRecord(

@@ -46,6 +46,16 @@ struct ControlRecordTests {
     fields(of: record, { $0.encode(into: &$1) }) { #expect(ResolvedRecord($0) == record) }
   }
 
+  @Test func `a schedule record comes back from its bytes as it was`() {
+    var began = ScheduleRecord(.began, KeyBytes("close the day"))
+    (began.time, began.recurrence) = (1_767_225_600_000_000, "cron 0 2 * * *, Europe/Berlin")
+    var ran = ScheduleRecord(.ran, KeyBytes("close the day"))
+    (ran.time, ran.position) = (1_767_229_200_000_000, 1 << 40)
+    for record in [began, ran, ScheduleRecord(.removed, KeyBytes("x"))] {
+      fields(of: record, { $0.encode(into: &$1) }) { #expect(ScheduleRecord($0) == record) }
+    }
+  }
+
   @Test func `letters are named by commit and place`() {
     #expect(LetterID("8123") == LetterID(commit: 8123, index: 0))
     #expect(LetterID("8123.2") == LetterID(commit: 8123, index: 2))
@@ -85,6 +95,13 @@ struct ControlRecordTests {
     writer.truncate(to: 0)
     progress.encode(into: &writer)
     try control.apply(record: writer.bytes, commit: 2)
+    for (what, time) in [(ScheduleRecord.What.began, Int64(10)), (.ran, 20), (.passed, 30)] {
+      writer.truncate(to: 0)
+      var record = ScheduleRecord(what, KeyBytes("close the day"))
+      (record.time, record.recurrence, record.position) = (time, "every 1h", 9)
+      record.encode(into: &writer)
+      try control.apply(record: writer.bytes, commit: 2)
+    }
     control.finish(commit: 2, lastPosition: 9, time: 5)
 
     var snapshot = ByteWriter()

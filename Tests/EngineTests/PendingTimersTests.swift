@@ -72,12 +72,16 @@ import Testing
     }
     let sorted = model.timers.map(\.place).sorted()
     var inOrder: [TimerPlace] = []
-    timers.forEachInOrder { inOrder.append($0); return true }
+    timers.forEachInOrder {
+      inOrder.append($0); return true
+    }
     #expect(inOrder == sorted)
     #expect(timers.page(after: nil, through: .max, limit: 10) == Array(sorted.prefix(10)))
     if sorted.count > 20 {
       #expect(timers.page(after: sorted[9], through: .max, limit: 10) == Array(sorted[10..<20]))
-      #expect(timers.page(after: nil, through: sorted[5].position, limit: 10).allSatisfy { $0.position <= sorted[5].position })
+      #expect(
+        timers.page(after: nil, through: sorted[5].position, limit: 10).allSatisfy { $0.position <= sorted[5].position }
+      )
     }
     var writer = ByteWriter()
     timers.encode(into: &writer)

@@ -284,6 +284,26 @@ struct ProcessTests {
     #expect(try world.events(type: "OrderConfirmed").count == 1)
   }
 
+  @Test func `an instance that moves while it waits for an answer gets the answer`() throws {
+    let asking = Self.checkout(extra: #"ask("Break", {}, { to = "b" })"#)
+    let world = try World(scripts: Self.scripts(asking))
+    world.emit("OrderPlaced", "order-1", #"{"qty":1}"#)
+    try world.settle()
+    try world.deploy(Self.scripts(asking.replacing("OrderConfirmed", with: "OrderDone")))
+    let batch = EntryBatch(hash: world.opened.hash)
+    Array("order-1".utf8).withUnsafeBytes {
+      ProcessVerb.add(.move, to: KeyBytes("order-1"), process: "checkout", reader: 1, subject: $0, by: "me", in: batch)
+    }
+    world.append(batch)
+    try world.settle()
+    #expect(try Self.page(world).instances.first?.instance.generation == 2)
+    world.resolve(.discard, .all(consumer: "stock", key: nil))
+    world.emit("Paid", "order-1", #"{"by":"a"}"#)
+    try world.settle()
+    #expect(try world.events(type: "OrderDone").count == 1)
+    try Self.expectFold(world)
+  }
+
   @Test func `a deploy while a batch is out begins nothing on scripts that nobody keeps`() throws {
     let world = try World(scripts: Self.scripts())
     world.emit("OrderPlaced", "order-1", #"{"qty":3}"#)

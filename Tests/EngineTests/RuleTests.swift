@@ -12,7 +12,8 @@ struct RuleTests {
   /// One by one, as a batch, with nothing in memory, on many workers, across restarts, and caught up with afterwards: what
   /// came of it must be the same.
   private func inEveryWay(
-    _ script: String, types: [String], _ steps: (inout World, _ settle: @escaping (inout World) throws -> Void) throws -> Void,
+    _ script: String, types: [String],
+    _ steps: (inout World, _ settle: @escaping (inout World) throws -> Void) throws -> Void,
     isCaughtUp: Bool = true
   ) throws -> [String] {
     func seen(_ world: World) throws -> [String] {
@@ -36,9 +37,8 @@ struct RuleTests {
     let first = try run { try $0.settle() }
     let expected = try seen(first)
     #expect(try first.foldFromNothing() == first.core.control)
-    let batched = try run { _ in }
-    #expect(try seen(batched) == expected, "in batches")
     // In which order keys come does not matter.
+    #expect(try seen(run { _ in }).sorted() == expected.sorted(), "in batches")
     #expect(try seen(run { try restart(&$0) }).sorted() == expected.sorted(), "across restarts")
     var settings = EngineSettings()
     settings.stateCacheBytes = 0
@@ -46,7 +46,9 @@ struct RuleTests {
     #expect(try seen(run(settings) { try $0.settle() }).sorted() == expected.sorted(), "with nothing in memory")
     guard isCaughtUp else { return expected }
     // The rule comes when everything has happened.
-    let late = try run(scripts: ["a.lua": "consumer \"none\" { on = { Nothing = function() end } }"]) { try $0.settle() }
+    let late = try run(scripts: ["a.lua": "consumer \"none\" { on = { Nothing = function() end } }"]) {
+      try $0.settle()
+    }
     try late.deploy(["a.lua": script.replacing("rule \"r\" {", with: "rule \"r\" { from = \"start\",")])
     try late.settle()
     #expect(try seen(late).sorted() == expected.sorted(), "catching up")
@@ -91,7 +93,9 @@ struct RuleTests {
       world.clock.advance(microseconds: 60 * Self.minute)
     }
     #expect(
-      seen == [#"Ready o-1 {"Paid":{"sum":5},"Reserved":{"of":1}}"#, #"Ready o-2 {"Paid":{"sum":6},"Reserved":{"of":2}}"#])
+      seen == [
+        #"Ready o-1 {"Paid":{"sum":5},"Reserved":{"of":1}}"#, #"Ready o-2 {"Paid":{"sum":6},"Reserved":{"of":2}}"#,
+      ])
   }
 
   @Test func `a half whose time is over is told of, and a late one opens nothing`() throws {
@@ -116,10 +120,11 @@ struct RuleTests {
       seen == [
         #"Ready o-2 {"Paid":{"sum":6},"Reserved":{}}"#, #"Stalled o-1 {"Paid":{"sum":5}}"#,
         #"Stalled o-3 {"Paid":{"sum":7}}"#,
-      ] || seen == [
-        #"Ready o-2 {"Paid":{"sum":6},"Reserved":{}}"#, #"Stalled o-3 {"Paid":{"sum":7}}"#,
-        #"Stalled o-1 {"Paid":{"sum":5}}"#,
-      ])
+      ]
+        || seen == [
+          #"Ready o-2 {"Paid":{"sum":6},"Reserved":{}}"#, #"Stalled o-3 {"Paid":{"sum":7}}"#,
+          #"Stalled o-1 {"Paid":{"sum":5}}"#,
+        ])
   }
 
   @Test func `a deadline is told of by itself, caused by the event that opened the instance`() throws {
@@ -258,7 +263,8 @@ struct RuleTests {
 
   @Test func `a second alarm of the same sensor is published`() throws {
     let world = try World(scripts: [
-      "a.lua": "rule \"tell\" { when = \"AlarmRaised\", publish = \"ops\" }\ndestination \"ops\" { file = \"ops.ndjson\" }"
+      "a.lua":
+        "rule \"tell\" { when = \"AlarmRaised\", publish = \"ops\" }\ndestination \"ops\" { file = \"ops.ndjson\" }"
     ])
     for number in 1...3 { world.emit("AlarmRaised", "s", #"{"n":\#(number)}"#) }
     try world.settle()

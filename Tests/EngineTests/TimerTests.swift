@@ -167,6 +167,26 @@ import Testing
     #expect(try world.fired().count == 1)
   }
 
+  @Test func `row 44: while very many timers are due at once appends are served in between`() throws {
+    let world = try World(scripts: [
+      "t.lua": """
+      consumer "t" { on = { Go = function(event) for i = 1, 5000 do after("1m", "Due", { i = i }) end end } }
+      """
+    ])
+    for number in 0..<4 { world.emit("Go", "s-\(number)") }
+    try world.settle()
+    world.clock.advance(microseconds: Self.minute)
+    try world.turn()
+    #expect(world.status.timers.pending == 20_000 - EngineCore.timersPerTurn && world.core.nextDue == world.core.now)
+    let append = world.emit("Other", "s")
+    try world.turn()
+    world.sync()
+    try world.turn()
+    #expect(append.value != nil && world.status.timers.pending == 20_000 - 3 * EngineCore.timersPerTurn)
+    try world.settle()
+    #expect(try world.fired().count == 20_000)
+  }
+
   // MARK: clocks
 
   @Test func `after a step back of the clock timers wait until it has caught up`() throws {
@@ -227,7 +247,8 @@ import Testing
 
   // MARK: others
 
-  @Test func `timers of commands fire into what aggregates fold, also while their subject is kept for commands`() throws {
+  @Test func `timers of commands fire into what aggregates fold, also while their subject is kept for commands`() throws
+  {
     let world = try World(scripts: [
       "a.lua": """
       aggregate "lamp" {

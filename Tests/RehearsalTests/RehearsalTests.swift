@@ -288,4 +288,29 @@ import Testing
       #expect(failure.errors.count == 1 && "\(failure.errors[0])".contains(what), "\(failure.errors)")
     }
   }
+
+  @Test func `schedules are made as the clock goes on, the same under every schedule of the rehearsal`() throws {
+    let script = """
+      schedule "close the day" { cron = "30 17 * * mon-fri", zone = "Europe/Berlin", emit = "DayClosed", data = { a = 1 } }
+      consumer "report" { state = { days = 0 }, on = { DayClosed = function(event, state)
+        state.days = state.days + 1
+        emit("Reported", { days = state.days, at = time.text(event.time, "Europe/Berlin"), lot = random(1000000) })
+      end } }
+      """
+    #expect(
+      try result(
+        script,
+        """
+        t:never("DayClosed")
+        t:at("2026-01-05T16:29:59Z")
+        t:never("DayClosed")
+        t:advance("1s")
+        t:expect("DayClosed", "close the day", { a = 1 })
+        t:expect("Reported", "close the day", { days = 1, at = "2026-01-05T17:30:00+01:00" })
+        t:advance("7d")
+        t:expect("Reported", "close the day", { days = 6, at = "2026-01-12T17:30:00+01:00" })
+        """) == nil)
+    let problem = try result(script, #"t:advance("1d")  t:never("DayClosed")"#)
+    #expect(problem?.what == #"there is a DayClosed on close the day {"a": 1}"#)
+  }
 }

@@ -27,7 +27,8 @@ import Testing
         Words.consumer, Words.retry, Words.emitOptions, Words.event, Words.projection, Words.aggregate, Words.rule,
         Words.sendOptions, Words.timerOptions, Words.destination, Words.publishOptions, Words.request,
         Words.requestOptions, Words.source, Words.process, Words.awaitOptions,
-        Words.verify, Words.incomingRequest, Words.sourceEvent,
+        Words.verify, Words.incomingRequest, Words.sourceEvent, Words.schedule,
+        Words.timeParts, Words.timeAddOptions,
       ].flatMap { $0.keys.map(\.name) }
     for name in names where !text.contains(name) { Issue.record("\(name) is not in docs/handlers.md") }
   }
@@ -118,6 +119,13 @@ import Testing
     #expect(reaction.publishes.count == step.publishes.count, what)
     for (expected, actual) in zip(step.publishes, reaction.publishes) {
       #expect(Example.same(expected, actual), "\(place): \(actual) instead of \(expected)")
+    }
+    #expect(reaction.cancels == step.cancels, what)
+    #expect(reaction.sets.count == step.sets.count, what)
+    for (expected, actual) in zip(step.sets, reaction.sets) {
+      let parts = expected.split(separator: " ", maxSplits: 1).map(String.init)
+      #expect(Span.microseconds(parts[0]) == actual.wait, what)
+      #expect(Example.same(parts[1], actual.event), "\(place): \(actual.event) instead of \(parts[1])")
     }
     #expect(reaction.emits.count == step.emits.count, what)
     for (expected, actual) in zip(step.emits, reaction.emits) {

@@ -16,6 +16,9 @@ struct Example: CustomStringConvertible {
     var emits: [String] = []
     var sends: [String] = []
     var publishes: [String] = []
+    /// `SPAN TYPE SUBJECT DATA`, and ids.
+    var sets: [String] = []
+    var cancels: [String] = []
     var rejects: [String] = []
     var logs: [String] = []
     var fails: [String] = []
@@ -93,6 +96,8 @@ struct Example: CustomStringConvertible {
       if let text = line.after("-- emits: ") { steps[last].emits.append(text) }
       if let text = line.after("-- sends: ") { steps[last].sends.append(text) }
       if let text = line.after("-- publishes: ") { steps[last].publishes.append(text) }
+      if let text = line.after("-- sets: ") { steps[last].sets.append(text) }
+      if let text = line.after("-- cancels: ") { steps[last].cancels.append(text) }
       if let text = line.after("-- rejects: ") { steps[last].rejects.append(text) }
       if let text = line.after("-- ends: ") { steps[last].ends = text }
       if let text = line.after("-- logs: ") { steps[last].logs.append(text) }

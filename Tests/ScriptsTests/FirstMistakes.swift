@@ -33,7 +33,29 @@ struct FirstMistake: CustomStringConvertible, Sendable {
 
   static let all =
     words + declarations + keys + projections + syntax + effects + state + remembering + reads + commands + destinations
-    + sources + rules
+    + sources + rules + times
+
+  static let times: [FirstMistake] = [
+    .init(
+      "`schedule` with `at = \"08:00\"`", "schedule \"report\" { at = \"08:00\", emit = \"ReportDue\" }",
+      "script.lua:1: schedule \"report\" has no key \"at\"\n"
+        + "  write cron = \"30 2 * * *\" for every day at 02:30, or every = \"15m\""),
+    .init(
+      "a function in a schedule", "schedule \"report\" { every = \"1h\", run = function() end, emit = \"ReportDue\" }",
+      "script.lua:1: schedule \"report\" has no key \"run\"\n"
+        + "  write emit = \"DayClosed\": a consumer hears it and does the rest"),
+    .init(
+      "`cron` with seconds", "schedule \"report\" { cron = \"0 30 2 * * *\", emit = \"ReportDue\" }",
+      "script.lua:1: cron: \"0 30 2 * * *\" has 6 fields, not five: minute, hour, day, month, weekday\n"
+        + "  leave out the seconds: cron counts minutes"),
+    .init(
+      "`zone = \"Berlin\"`",
+      "schedule \"report\" { cron = \"@daily\", zone = \"Berlin\", emit = \"ReportDue\" }",
+      "script.lua:1: zone is \"Berlin\"; the name of a time zone is wanted\n  did you mean \"Europe/Berlin\"?"),
+    .init(
+      "`time.now()`", "consumer \"c\" { on = { A = function(event) emit(\"B\", { at = time.now() }) end } }",
+      "script.lua:1: there is no word \"time.now\"\n  write now()"),
+  ]
 
   static let sources: [FirstMistake] = [
     .init(

@@ -47,10 +47,18 @@ struct Reaction: Equatable, CustomStringConvertible {
   var sends: [String] = []
   /// Messages: destination, key, body.
   var publishes: [String] = []
+  /// Timers: the wait in µs, `TYPE SUBJECT DATA`; and the ids of those that are cancelled.
+  var sets: [Timer] = []
+  var cancels: [String] = []
   var logs: [String] = []
   var failures: [String] = []
   /// Why a command was rejected.
   var rejections: [String] = []
+
+  struct Timer: Equatable {
+    var wait: Int64
+    var event: String
+  }
 
   var description: String {
     "keys \(keys) emits \(emits) sends \(sends) logs \(logs) failures \(failures) rejections \(rejections)"
@@ -154,6 +162,12 @@ final class Stage {
         reaction.publishes.append(text)
       } else if entry.rawKind == RecordKind.command.rawValue {
         reaction.sends.append(text)
+      } else if entry.rawKind == RecordKind.timer.rawValue {
+        if let due = entry.due {
+          reaction.sets.append(Reaction.Timer(wait: due - Self.time, event: text))
+        } else {
+          reaction.cancels.append(entry.timerScope.id.map(\.text) ?? "")
+        }
       } else {
         reaction.emits.append(text)
       }

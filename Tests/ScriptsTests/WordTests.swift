@@ -16,12 +16,13 @@ import Testing
     let words = Set(Words.all.map { String($0.name.split(separator: ".")[0]) })
     // These come from the loader.
     let loading: Set = [
-      "consumer", "rule", "any", "all", "aggregate", "contract", "projection", "destination", "source", "env",
+      "consumer", "rule", "any", "all", "process", "aggregate", "contract", "projection", "destination", "source",
+      "schedule",
+      "env",
       "require",
-      "process",
     ]
     #expect(interpreter.known.globals.union(loading) == words.union(Self.lua))
-    for table in ["log", "json"] {
+    for table in ["log", "json", "time"] {
       let members = Words.all.filter { $0.name.hasPrefix(table + ".") }.map {
         String($0.name.dropFirst(table.count + 1))
       }

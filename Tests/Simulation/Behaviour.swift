@@ -34,12 +34,17 @@ struct Behaviour: Hashable {
   var isTame = false
   /// One of the bank's own readers.
   var bank: Bank.Role?
+  /// Schedules: then it is no reader and has no code.
+  var rhythms: [Clockwork.Rhythm] = []
 
   var path: String { "\(name).lua" }
 
   // MARK: the script
 
-  var script: String { bank.map { Bank.script($0) } ?? ownScript }
+  var script: String {
+    if !rhythms.isEmpty { return "-- version \(version)\n" + rhythms.map(\.script).joined(separator: "\n") }
+    return bank.map { Bank.script($0) } ?? ownScript
+  }
 
   private var ownScript: String {
     """

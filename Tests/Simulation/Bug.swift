@@ -23,6 +23,8 @@ package enum Bug: String, CaseIterable, Sendable {
   case staleDecision = "stale-decision"
   /// What was folded for `read` outlives the process, and with it what a crash has taken out of the log.
   case rememberedReads = "remembered-reads"
+  /// Now and then a turn is told that it is ten minutes later.
+  case hastyClock = "hasty-clock"
   /// A rule is told of another commit time of an event than the log's.
   case wrongTime = "wrong-time"
   /// A deadline that has passed is not called.

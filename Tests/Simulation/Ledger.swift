@@ -73,6 +73,8 @@ struct Ledger {
     }
   }
 
+  /// The latest time that the wall clock has ever shown, µs.
+  var latestTime: Int64 = 0
   private(set) var items: [Int: Item] = [:]
   /// By number.
   var commands: [Int: Item] = [:]

@@ -6,10 +6,13 @@ struct Palette {
 
   private(set) var versions: [String: [Behaviour]] = [:]
 
-  init(_ seed: inout Seed) {
+  /// - hearsTicks: one of them hears what schedules make.
+  init(_ seed: inout Seed, hearsTicks: Bool) {
     for name in Self.names {
       let key: Behaviour.Key = ["b": .function, "c": .path][name] ?? .subject
       versions[name] = (1...(1 + seed.below(3))).map { Self.behaviour(name, $0, key, &seed) }
+      guard hearsTicks, name == "a" else { continue }
+      for index in versions[name]!.indices { versions[name]![index].hears.append(Clockwork.type) }
     }
   }
 

@@ -35,7 +35,8 @@ package struct SimulatedRun: Sendable {
     return SimulatedRun(
       seed: seed, bug: bug, broken: broken, steps: simulator.trace.count, digest: simulator.trace.digest,
       trace: simulator.trace.lines, events: simulator.oracle.head, decided: simulator.oracle.bank.outcomes.count,
-      read: simulator.oracle.events.count { $0.type == "Audit" }, fired: simulator.oracle.firedTimers, counts: simulator.counts)
+      read: simulator.oracle.events.count { $0.type == "Audit" }, fired: simulator.oracle.firedTimers,
+      counts: simulator.counts)
   }
 }
 

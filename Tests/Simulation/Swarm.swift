@@ -24,9 +24,11 @@ struct Swarm {
   let timers: Int
   /// Whether there are accounts and commands.
   let hasBank: Bool
+  /// Whether there are schedules.
+  let hasClockwork: Bool
 
-  init(_ seed: inout Seed, hasBank: Bool) {
-    self.hasBank = hasBank
+  init(_ seed: inout Seed, hasBank: Bool, hasClockwork: Bool) {
+    (self.hasBank, self.hasClockwork) = (hasBank, hasClockwork)
     var weights: [(Step, Int)] = []
     for step in Step.allCases {
       let weight: Int

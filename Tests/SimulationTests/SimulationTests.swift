@@ -12,7 +12,9 @@ import Testing
     print("simulating 600 runs from seed 1, and 600 from seed \(base)")
     let output = try Simulate.expectGood(["--seed", "1", "--runs", "600"])
     let line = try #require(output.firstMatch(of: /600 runs .* (\d+) commands, (\d+) reads, (\d+) timers/))
-    #expect(Int(line.1)! > 2000 && Int(line.2)! > 2000 && Int(line.3)! > 2000, "too little was done to mean anything: \(line.0)")
+    #expect(
+      Int(line.1)! > 2000 && Int(line.2)! > 2000 && Int(line.3)! > 2000,
+      "too little was done to mean anything: \(line.0)")
     try Simulate.expectGood(["--seed", "\(base)", "--runs", "600"])
   }
 
@@ -30,6 +32,7 @@ import Testing
   @Test(arguments: [
     "skipped-sync", "early-acknowledgement", "lost-effects", "forgotten-follower", "voided-result", "wrong-order",
     "overtaking", "lost-verb", "duplicate-as-new", "stale-decision", "remembered-reads", "wrong-snapshot",
+    "hasty-clock",
     "exchanged-timers", "wrong-time", "lost-wake",
   ])
   func `a planted bug is found`(bug: String) throws {

@@ -3,6 +3,7 @@
 -- Point the Lua language server at this folder: "Lua.workspace.library": ["…/docs/editor"].
 
 ---@alias Span string A span of time: digits and a unit (ms s m h d w), "15m".
+---@alias Zone string A time zone of the IANA database: "Europe/Berlin", or "UTC".
 ---@alias Key "subject"|string|fun(event: Event): string|integer|(string|integer)[]|nil
 ---@class Removal What `remove()` gives.
 ---@class RuleTypes What `any` and `all` give.
@@ -132,6 +133,33 @@
 ---@field done? "delete"|"mark" Of `postgres`: what becomes of rows that are durable here: deleted (default), or marked in `done_at`.
 ---@field columns? table<string, string> Of `postgres`: names of columns that are called otherwise, `{ type = "event_type" }`.
 
+---@class ScheduleBody
+---@field cron? string When: minute, hour, day, month, weekday, `"30 2 * * mon-fri"`; or `"@daily"` and the like.
+---@field zone? Zone Of `cron`: where clocks show that time; default: UTC.
+---@field every? Span In place of `cron`: at each whole multiple of a span since 1970, `"15m"`.
+---@field emit? string The type of the event that is made.
+---@field send? string In place of `emit`: the command that is sent.
+---@field to? string Of `send`: the subject.
+---@field subject? string Of `emit`: the subject; default: the schedule's name.
+---@field data? any A JSON value; default `{}`.
+---@field missed? "once"|"skip"|"all" What becomes of times that have passed while the host was away: the last one is made up for (`"once"`, default), none, or all.
+
+---@class TimeParts
+---@field year integer
+---@field month integer 1 to 12.
+---@field day integer 1 to 31.
+---@field hour integer
+---@field minute integer
+---@field second integer
+---@field millisecond integer
+---@field weekday integer 1 for Monday to 7 for Sunday.
+---@field yearday integer 1 to 366.
+---@field offset integer How far the clocks are ahead of UTC, in milliseconds.
+
+---@class TimeAddOptions
+---@field zone? Zone Whose calendar days, months and years go by; default: UTC.
+---@field day? integer With months and years: the day of the month that is meant, 1 to 31; the last one of a shorter month. Default: the day of `t`.
+
 ---@class Test
 ---@field given fun(self: Test, type: string, subject: string, data?: table) An event that was there before; what comes of it is not looked at.
 ---@field when fun(self: Test, type: string, subject: string, data?: table) An event from outside.
@@ -151,6 +179,9 @@ log = {}
 
 ---@class jsonlib
 json = {}
+
+---@class timelib
+time = {}
 
 ---Declares who hears which events and what is done then.
 ---@param name string Its name for good: what it has heard and what waits is kept under it.
@@ -213,6 +244,12 @@ function env(name) end
 ---@overload fun(name: string, body: SourceBody)
 ---@return fun(body: SourceBody) declare
 function source(name) end
+
+---Declares an event or a command that the host makes when a time has come, again and again.
+---@param name string Its name for good: when it was made last is kept under it.
+---@overload fun(name: string, body: ScheduleBody)
+---@return fun(body: ScheduleBody) declare
+function schedule(name) end
 
 ---Appends an event: a fact. It counts when the handler returns, and not when it fails.
 ---@param type string ASCII letters, digits, `.`, `_` and `-`.
@@ -372,6 +409,45 @@ function array(list) end
 ---@param table table
 ---@return any
 function next(table) end
+
+---The time that a text says: RFC 3339, or a date; an error if it is none.
+---@param text string `"2026-01-31T12:00:00Z"`, `"2026-01-31"`.
+---@param zone? Zone Where clocks show it, when the text says no offset.
+---@return integer
+function time.parse(text, zone) end
+
+---The RFC 3339 text of a time.
+---@param t integer Milliseconds since 1970 UTC.
+---@param zone? Zone Default: UTC.
+---@return string
+function time.text(t, zone) end
+
+---What calendar and clock show at a time.
+---@param t integer Milliseconds since 1970 UTC.
+---@param zone? Zone Default: UTC.
+---@return TimeParts
+function time.parts(t, zone) end
+
+---A time so much later, or earlier. Hours and less are what passes; days, weeks, months and years go by the calendar of the zone and keep the time of day.
+---@param t integer Milliseconds since 1970 UTC.
+---@param span string `"90m"`, `"-2d"`, `"1mo"`: digits and a unit (ms s m h d w mo y).
+---@param options? TimeAddOptions
+---@return integer
+function time.add(t, span, options) end
+
+---How many days the date of `b` is after that of `a`.
+---@param a integer
+---@param b integer
+---@param zone? Zone Where the dates are those of the calendar; default: UTC.
+---@return integer
+function time.days(a, b, zone) end
+
+---The first time after `t` at which clocks show a time of day.
+---@param when string `"08:00"`, or a cron expression: `"0 8 * * mon-fri"`.
+---@param zone? Zone Default: UTC.
+---@param t? integer Default: `now()`, where there is one.
+---@return integer
+function time.next(when, zone, t) end
 
 ---A test of the scripts beside it: `moondance test` plays it under every schedule.
 ---@param name string What is promised.

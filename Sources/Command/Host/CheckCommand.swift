@@ -8,8 +8,8 @@ struct CheckCommand: ParsableCommand {
     commandName: "check",
     abstract: "Load the scripts as the daemon would, and print what they declare.",
     discussion: """
-      Prints every consumer and rule with what it hears and emits, every destination and source, every projection with what it \
-      hears, and every contract. Exits with 1 and file:line of every error when the folder does not load; nothing runs and \
+      Prints every consumer and rule with what it hears and emits, every destination, source and schedule, every projection \
+      with what it hears, and every contract. Exits with 1 and file:line of every error when the folder does not load; nothing runs and \
       no data is touched. Warns of events that are emitted and heard by no script, and heard and emitted by none: what comes \
       from outside or goes there is none of them once it has a contract. With --data it knows what has come from outside, \
       and looks for events in the log that a contract of the folder would refuse; the daemon may be running.
@@ -88,13 +88,18 @@ struct CheckCommand: ParsableCommand {
     for source in scripts.sources {
       text += "source \"\(source.name)\"  \(source.file):\(source.line)\n  \(source.summary)\n"
     }
+    for schedule in scripts.schedules {
+      text += "schedule \"\(schedule.name)\"  \(schedule.file):\(schedule.line)\n"
+      text += "  \(schedule.recurrence)\n  \(schedule.summary)\n"
+    }
     for contract in scripts.contracts.all {
       text += "contract \"\(contract.type)\", version \(contract.version)  \(contract.file):\(contract.line)\n"
     }
     func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
     let aggregates = scripts.consumers.count { $0.aggregate != nil }
     var counts = [
-      counted(scripts.files.count, "file"), counted(scripts.consumers.count { $0.hearsEvents && $0.rule == nil }, "consumer"),
+      counted(scripts.files.count, "file"),
+      counted(scripts.consumers.count { $0.hearsEvents && $0.rule == nil }, "consumer"),
     ]
     let rules = scripts.consumers.count { $0.rule != nil }
     if rules > 0 { counts.append(counted(rules, "rule")) }
@@ -102,6 +107,7 @@ struct CheckCommand: ParsableCommand {
     if aggregates > 0 { counts.append(counted(aggregates, "aggregate")) }
     if destinations > 0 { counts.append(counted(destinations, "destination")) }
     if !scripts.sources.isEmpty { counts.append(counted(scripts.sources.count, "source")) }
+    if !scripts.schedules.isEmpty { counts.append(counted(scripts.schedules.count, "schedule")) }
     if !scripts.projections.isEmpty { counts.append(counted(scripts.projections.count, "projection")) }
     if !scripts.contracts.isEmpty { counts.append(counted(scripts.contracts.all.count, "contract")) }
     return text + counts.joined(separator: ", ") + ", no errors\n"
@@ -128,6 +134,20 @@ struct CheckCommand: ParsableCommand {
       var line: Int
       /// `http {env:WAREHOUSE_URL}`: without secrets.
       var place: String
+    }
+    struct Schedule: Encodable {
+      var name: String
+      var file: String
+      var line: Int
+      /// `every 15m`
+      var times: String
+      /// `emits DayClosed`
+      var makes: String
+
+      init(_ schedule: ScheduleDeclaration) {
+        (name, file, line) = (schedule.name, schedule.file, schedule.line)
+        (times, makes) = (schedule.recurrence.description, schedule.summary)
+      }
     }
     struct Projection: Encodable {
       struct Handler: Encodable {
@@ -158,6 +178,7 @@ struct CheckCommand: ParsableCommand {
     var destinations: [Destination]
     /// The same of each source.
     var sources: [Destination]
+    var schedules: [Schedule]
     var projections: [Projection]
     var contracts: [Contract]
     var refused: [LogAgainstContracts.Refused]
@@ -196,7 +217,7 @@ struct CheckCommand: ParsableCommand {
       Report(
         files: scripts.files.map(\.path), consumers: consumers, destinations: destinations,
         sources: scripts.sources.map { .init(name: $0.name, file: $0.file, line: $0.line, place: $0.summary) },
-        projections: projections,
+        schedules: scripts.schedules.map { .init($0) }, projections: projections,
         contracts: scripts.contracts.all.map {
           .init(type: $0.type, version: $0.version, file: $0.file, line: $0.line)
         },

@@ -28,7 +28,8 @@ enum ProcessText {
   static func summary(_ process: ProcessList.Process) -> String {
     var text = "\(process.name): \(process.instances) running"
     if !process.versions.isEmpty {
-      text += " (" + process.versions.map { "\($0.instances) on version \($0.generation)" }.joined(separator: ", ") + ")"
+      text +=
+        " (" + process.versions.map { "\($0.instances) on version \($0.generation)" }.joined(separator: ", ") + ")"
     }
     if process.retrying > 0 { text += ", \(process.retrying) retrying" }
     if process.stuck > 0 { text += ", \(process.stuck) stuck" }

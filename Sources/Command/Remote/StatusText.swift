@@ -19,6 +19,7 @@ enum StatusText {
     if !report.warnings.isEmpty { lines += [""] + report.warnings.map { "WARNING: \($0)" } }
     lines += ["", readers(report.consumers)]
     if !report.outbox.isEmpty { lines += ["", destinations(report.outbox)] }
+    if !report.processes.isEmpty { lines += [""] + report.processes.map { ProcessText.summary($0) } }
     if report.timers.pending > 0 {
       lines += ["", "\(report.timers.pending) timers, the next due \(report.timers.next ?? "")"]
     }

@@ -56,6 +56,11 @@ extension EngineCore {
     }
   }
 
+  func isReserved(_ subject: String) -> Bool {
+    let subjectHash = hash(subject)
+    return touchesReserved { $0.contains(subjectHash) }
+  }
+
   private func touchesReserved(_ touches: (Set<UInt64>) -> Bool) -> Bool {
     for runtime in runtimes {
       if let reserved = runtime.out?.aggregate?.reserved, !reserved.isEmpty, touches(reserved) { return true }

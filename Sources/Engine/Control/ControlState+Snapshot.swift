@@ -22,6 +22,7 @@ extension ControlState {
       writer.field(7, source)
     }
     for reader in readers { writer.field(8) { reader.encode(into: &$0) } }
+    if !schedules.isEmpty { writer.field(RecordKind.schedule.rawValue) { schedules.encode(into: &$0) } }
     writer.field(20, preludeLevel)
     for (number, generation) in pinned.sorted(by: { $0.key < $1.key }) {
       writer.field(21) { writer in
@@ -59,6 +60,9 @@ extension ControlState {
           return nil
         }
         readers.append(reader)
+      case RecordKind.schedule.rawValue:
+        guard let states = ScheduleStates(snapshot: field.fields) else { return nil }
+        schedules = states
       case 20: preludeLevel = UInt32(truncatingIfNeeded: field.integer)
       case 21:
         guard let (number, generation) = PinnedGeneration.read(field.fields) else { return nil }

@@ -22,6 +22,7 @@ package struct ControlState: Equatable, Sendable {
 
   /// By number, which is the index + 1: readers are never deleted.
   package var readers: [ReaderState] = []
+  package var schedules = ScheduleStates()
   package var timers = PendingTimers()
 
   package init() {}
@@ -47,6 +48,7 @@ package struct ControlState: Equatable, Sendable {
   package mutating func finish(commit: UInt64, lastPosition: UInt64, time: Int64) {
     self.commit = commit
     if lastPosition > position { position = lastPosition }
+    if self.time == 0, time > 0, !schedules.isEmpty { schedules.begin(at: time) }
     self.time = max(self.time, time)
   }
 
@@ -98,6 +100,10 @@ package struct ControlState: Equatable, Sendable {
         throw FoldError(commit: commit, what: "a reader record that makes no sense")
       }
       try apply(change, commit: commit)
+    case .schedule:
+      guard let record = ScheduleRecord(fields), schedules.apply(record) else {
+        throw FoldError(commit: commit, what: "a schedule record that makes no sense")
+      }
     case .deploy:
       guard let deploy = DeployRecord(fields) else {
         throw FoldError(commit: commit, what: "a deploy record that makes no sense")

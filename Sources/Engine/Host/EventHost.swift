@@ -145,6 +145,19 @@ package struct HostStatus: Sendable {
     }
   }
 
+  /// A schedule of the running scripts. Times are µs since 1970.
+  package struct Schedule: Sendable {
+    package var declaration: ScheduleDeclaration
+    /// When it is due next; nil: not any more, or not before the log has a time.
+    package var next: Int64?
+    /// The last run that was made: when it was due, and what it has made.
+    package var last: (time: Int64, position: UInt64)?
+
+    package init(_ declaration: ScheduleDeclaration, next: Int64?, last: (time: Int64, position: UInt64)? = nil) {
+      (self.declaration, self.next, self.last) = (declaration, next, last)
+    }
+  }
+
   package var version: String
   package var generation: UInt32
   package var scripts: [Script]
@@ -157,7 +170,10 @@ package struct HostStatus: Sendable {
   /// What keeps the whole host from its work: a full disk, a clock that is wrong.
   package var warnings: [String]
   package var readers: [Reader]
+  /// By name.
+  package var schedules: [Schedule] = []
   package var timers = Timers()
+  package var processes: [ProcessCount] = []
 
   package struct Timers: Sendable, Equatable {
     package var pending = 0

@@ -12,6 +12,9 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
   /// Requests beyond this many bytes in flight are answered "overloaded".
   static let mostPendingBytes = 64 << 20
 
+  /// The wall clock is looked at so often, µs: it may be set, and the machine may sleep, while what is due waits for it.
+  private static let longestWait: Int64 = 20_000_000
+
   package let hash: StableHash
   package let logName: String
   package let maximumGroupBytes: Int
@@ -138,7 +141,7 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
     guard let due = core.nextDue else { return nil }
     // Both are the turn's own time: the wall clock may have jumped, and is not always followed.
     let wait = max(0, due - core.now)
-    return clock.monotonicNanoseconds() + UInt64(min(wait, 3_600_000_000)) * 1000
+    return clock.monotonicNanoseconds() + UInt64(min(wait, Self.longestWait)) * 1000
   }
 
   /// Finishes what is accepted, writes the cursors down and ends the engine's threads; all of it is durable then, and the

@@ -136,7 +136,8 @@ extension EntryBatch {
     let host = HostEvent.answered
     let answered = UnsafeRawBufferPointer(start: host.utf8Start, count: host.utf8CodeUnitCount)
     begin(
-      kind: .event, type: isAddress ? answered : type, subject: message.attributes[.sender] ?? UnsafeRawBufferPointer(start: nil, count: 0),
+      kind: .event, type: isAddress ? answered : type,
+      subject: message.attributes[.sender] ?? UnsafeRawBufferPointer(start: nil, count: 0),
       data: data.bytes, encoding: .json, cause: ended.position, root: message.rootHere(at: ended.position),
       depth: min(message.depth + 1, EntryView.maximumDepth))
     inheritAttributes(of: message)

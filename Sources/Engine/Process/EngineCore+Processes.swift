@@ -126,7 +126,8 @@ extension ControlState {
       let level = number == generation ? preludeLevel : pinned[number]?.preludeLevel ?? 0
       guard level == Generation.preludeLevel else {
         throw error(
-          number, "was written for level \(level) of the prelude, and this program has level \(Generation.preludeLevel)",
+          number,
+          "was written for level \(level) of the prelude, and this program has level \(Generation.preludeLevel)",
           log)
       }
       guard let files = sources(of: number) else { throw error(number, "is not in the log", log) }

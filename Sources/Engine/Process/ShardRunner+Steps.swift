@@ -23,11 +23,13 @@ extension ShardRunner {
     let input = try input(kind, heard, live, work)
     if let heard { live.cause = heard }
     let worker = try worker(for: work.generation)
+    worker.documents?.begin(work.index, of: work.batch)
     mark.begin(work.index)
     let outcome = withContext(live, heard, now: work.batch.now, work.instance!.nextStep, work) {
       worker.scripts.step(live.run, input.value, $0, into: effects)
     }
     mark.end()
+    worker.documents?.end()
     withExtendedLifetime(input) {}
     if worker.scripts.isDead { drop(worker.scripts) }
     switch outcome {
@@ -178,11 +180,13 @@ extension ShardRunner {
       let input = try input(step.kind, heard, live, work)
       if let heard { live.cause = heard }
       scratch.truncate(to: (0, 0))
+      worker.documents?.begin(work.index, of: work.batch)
       mark.begin(work.index)
       let outcome = withContext(live, heard, now: step.now, instance.earlierSteps + UInt32(index), work) {
         worker.scripts.step(live.run, input.value, $0, into: scratch)
       }
       mark.end()
+      worker.documents?.end()
       withExtendedLifetime(input) {}
       if worker.scripts.isDead { drop(worker.scripts) }
       switch outcome {
@@ -242,7 +246,8 @@ extension ShardRunner {
   private func difference(_ step: ProcessStep, cause: UInt64, _ now: EntryBatch) throws(CallError) -> String {
     var made: [String] = []
     do {
-      try ProcessEffects.forEach(of: step, cause: cause, in: log) { _, entry in made.append(ProcessEffects.text(entry)) }
+      try ProcessEffects.forEach(of: step, cause: cause, in: log) { _, entry in made.append(ProcessEffects.text(entry))
+      }
     } catch {
       throw CallError(kind: .host, message: "\(error)")
     }
@@ -268,11 +273,12 @@ extension ShardRunner {
       work.instance!.generation = newest.number
       work.instance!.stays = nil
       work.live = live
-      guard ProcessInstance.Wait(wait, since: instance.wait.since) != instance.wait else { return }
+      var next = ProcessInstance.Wait(wait, since: instance.wait.since)
+      if next.kind == instance.wait.kind { next.asker = instance.wait.asker }
+      guard next != instance.wait else { return }
       // It waits for something else from now on, which may be there.
-      let since = instance.wait.since
       try goOn(wait, &work)
-      if work.instance?.stepCount == instance.stepCount { work.instance!.wait = ProcessInstance.Wait(wait, since: since) }
+      if work.instance?.stepCount == instance.stepCount { work.instance!.wait = next }
     case .differs(let step, let what):
       guard work.batch.pinned[instance.generation] != nil else {
         throw CallError(kind: .host, message: "generation \(instance.generation) is not loaded")

@@ -163,6 +163,7 @@ extension EngineCore {
       change.encode(into: &scratch)
       framer.appendRecord(scratch.bytes)
     }
+    frameSchedules(of: job.scripts)
     framer.endCommit()
   }
 
@@ -238,6 +239,7 @@ extension EngineCore {
       / max(1, scripts.consumers.count { $0.state != nil || $0.aggregate != nil || $0.keepsInstances })
     keepPinned()
     generation = RunningGeneration(number: number, scripts: scripts)
+    plan = SchedulePlan(scripts, control.schedules)
     for index in runtimes.indices {
       let reader = control.readers[index]
       let consumer = scripts.consumers.firstIndex { $0.name == reader.name && reader.kind == $0.readerKind }

@@ -10,6 +10,8 @@ extension EngineCore {
       loadErrors: loadErrors, head: control.position, durable: durablePosition, logBytes: logBytes,
       logID: identity.id.description, warnings: warnings,
       readers: control.readers.filter { $0.life != .forgotten }.map(self.status))
+    status.processes = control.processCounts
+    status.schedules = scheduleStatus
     status.timers.pending = control.timers.count
     status.timers.next = control.timers.first?.due
     return status

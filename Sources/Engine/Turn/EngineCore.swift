@@ -31,6 +31,7 @@ package final class EngineCore {
   /// By reader number - 1.
   var runtimes: [ReaderRuntime] = []
   var retries = Heap<RetryEntry>()
+  var plan = SchedulePlan()
   var timers = TimerRuntime()
 
   /// The time of this turn, µs.
@@ -119,7 +120,7 @@ package final class EngineCore {
       hands.warn(clock.agreement.note ?? "the clock of this machine is right again")
     }
     wantsTurn = false
-    timers.standBack = false
+    (timers.standBack, plan.standsBack) = (false, false)
     (scanLeft, someStandBack) = (settings.scanPerTurn / 2, false)
     for index in runtimes.indices where runtimes[index].fetchAgainAt <= now { runtimes[index].fetchAgainAt = 0 }
     if let pause = appendAgainAt, monotonic >= pause { appendAgainAt = nil }
@@ -142,6 +143,7 @@ package final class EngineCore {
       due = now
     }
     if let retry = retries.min?.due { due = min(due ?? .max, retry) }
+    if let run = nextRunAhead { due = min(due ?? .max, run) }
     if let timer = nextDueOfTimers { due = min(due ?? .max, timer) }
     for index in runtimes.indices {
       if runtimes[index].fetchAgainAt > 0 { due = min(due ?? .max, runtimes[index].fetchAgainAt) }
@@ -188,7 +190,7 @@ package final class EngineCore {
 
   var hasWorkToAppend: Bool {
     wasDiskFull || !appends.isEmpty || !resumed.isEmpty || !finished.isEmpty || !deploys.isEmpty || hasOperatorWork
-      || hasDeliveriesToRecord || hasDueTimers
+      || hasDeliveriesToRecord || hasDueTimers || hasDueRuns
       || (mayWriteCursors && !wroteCursors)
   }
 
@@ -228,6 +230,7 @@ package final class EngineCore {
     let accepted = frameAppends()
     let batches = deploy == nil ? decided + frameFinished() : []
     let deliveries = deploy == nil ? frameDeliveries(besides: verbs) : []
+    let makesRuns = deploy == nil && frameRuns()
     let cursors = fired.isEmpty && batches.isEmpty && accepted.isEmpty && deliveries.isEmpty && frameCursors()
     guard framer.hasCommits else {
       framer.rollback()
@@ -257,6 +260,7 @@ package final class EngineCore {
     metrics?.appended(chunk)
     tail.append(chunk, durable: durablePosition)
     fold(chunk)
+    if makesRuns || !plan.isComplete, let scripts = generation?.scripts { plan.update(scripts, control.schedules) }
     for job in verbs { committed(job) }
     if let deploy { goLive(deploy) }
     acceptedAppends(accepted, commit: chunk.lastCommit)

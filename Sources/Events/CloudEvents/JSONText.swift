@@ -39,7 +39,7 @@ extension ByteWriter {
   }
 
   /// Exactly `digits` decimal digits, with zeros in front.
-  mutating func appendDecimal(_ value: UInt64, digits: Int) {
+  package mutating func appendDecimal(_ value: UInt64, digits: Int) {
     let place = reserve(digits)
     var rest = value
     for index in stride(from: digits - 1, through: 0, by: -1) {

@@ -21,7 +21,7 @@ extension Timestamp {
     return text.withUTF8 { microseconds(UnsafeRawBufferPointer($0)) }
   }
 
-  private static func daysIn(_ month: Int64, of year: Int64) -> Int64 {
+  package static func daysIn(_ month: Int64, of year: Int64) -> Int64 {
     switch month {
     case 4, 6, 9, 11: 30
     case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
@@ -30,7 +30,7 @@ extension Timestamp {
   }
 
   /// Days since 1970-01-01 in the proleptic Gregorian calendar; years begin in March so that the leap day is last.
-  private static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
+  package static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
     let shifted = month <= 2 ? year - 1 : year
     let era = (shifted >= 0 ? shifted : shifted - 399) / 400
     let yearOfEra = shifted - era * 400

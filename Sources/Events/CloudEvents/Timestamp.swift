@@ -63,7 +63,7 @@ package enum Timestamp {
   }
 
   /// The Gregorian date of a day since 1970-01-01, counted in eras of 400 years that begin on the first of March.
-  private static func civil(_ day: Int64) -> (year: Int64, month: Int64, day: Int64) {
+  package static func civil(_ day: Int64) -> (year: Int64, month: Int64, day: Int64) {
     let shifted = day + 719_468
     let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
     let dayOfEra = shifted - era * 146_097

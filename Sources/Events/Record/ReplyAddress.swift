@@ -20,7 +20,8 @@ package struct ReplyAddress: Equatable, Sendable {
   /// Nil when `text` is no address.
   package init?(_ text: UnsafeRawBufferPointer) {
     var rest = text[...]
-    guard let reader = Self.number(&rest), reader > 0, let number = UInt32(exactly: reader), rest.popFirst() == Self.colon,
+    guard let reader = Self.number(&rest), reader > 0, let number = UInt32(exactly: reader),
+      rest.popFirst() == Self.colon,
       let start = Self.number(&rest), rest.popFirst() == UInt8(ascii: "."), let step = Self.number(&rest),
       let step = UInt32(exactly: step)
     else { return nil }

@@ -49,6 +49,12 @@ final class DoorMetrics: Sendable {
       gauges[.pending, default: []].append(Sample([reader.name], Double(reader.pending)))
       gauges[.breakerOpen, default: []].append(Sample([reader.name], reader.state == "down" ? 1 : 0))
     }
+    for process in status.processes {
+      let newest = process.generations[status.generation] ?? 0
+      gauges[.processInstances, default: []].append(Sample([process.process], Double(process.instances)))
+      gauges[.processInstancesOlder, default: []].append(
+        Sample([process.process], Double(process.instances - newest)))
+    }
     for view in views {
       gauges[.viewLag, default: []].append(Sample([view.name], Double(view.lag)))
       gauges[.frozenKeys, default: []].append(Sample([view.name], Double(view.frozen)))

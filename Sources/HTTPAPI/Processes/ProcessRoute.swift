@@ -73,7 +73,8 @@ struct ProcessRoute: Sendable {
     if let found { return found }
     guard control.hasProcess(named: name) else { throw await services.unknownProcess(name, control) }
     throw Problem(
-      .notFound, "No instance of \"\(name)\" runs for this key: it has ended, or it never began. GET /processes lists them.")
+      .notFound,
+      "No instance of \"\(name)\" runs for this key: it has ended, or it never began. GET /processes lists them.")
   }
 
   // MARK: verbs

@@ -63,7 +63,8 @@ extension APISchemas {
     ], required: ["instance", "steps", "omitted", "mailbox"])
 
   static let processReceipt = Schema.object(
-    ["told": .integer("How many instances were told."), "position": .nullable(.integer())], required: ["told", "position"])
+    ["told": .integer("How many instances were told."), "position": .nullable(.integer())],
+    required: ["told", "position"])
 
   static let cancelRequest = Schema.object(["rollback": .boolean, "by": by])
 }

@@ -65,7 +65,8 @@ enum APISchemas {
       "MessageHistory": messageHistory, "ResolveMessagesRequest": resolveMessagesRequest,
       "Command": command, "CommandEvents": commandEvents, "CommandReceipt": commandReceipt,
       "SubjectState": subjectState, "Source": source,
-      "Sources": .object(["sources": .array(.reference("Source"))], required: ["sources"]),
+      "Sources": .object(["sources": .array(.reference("Source"))], required: ["sources"]), "Schedule": schedule,
+      "Schedules": .object(["schedules": .array(.reference("Schedule"))], required: ["schedules"]),
       "Timers": timers, "Timer": timer,
     ]
   }
@@ -127,5 +128,6 @@ enum APISchemas {
           "pending": .integer("Events that are to come."),
           "next": .nullable(.string("When the next one is due, RFC 3339.")),
         ], required: ["pending", "next"]),
-    ], required: ["version", "generation", "log", "warnings", "consumers", "outbox", "views", "timers"])
+      "processes": .array(.reference("Process")),
+    ], required: ["version", "generation", "log", "warnings", "consumers", "outbox", "views", "timers", "processes"])
 }

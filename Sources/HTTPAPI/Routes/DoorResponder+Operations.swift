@@ -30,6 +30,9 @@ extension DoorResponder {
     case .getDestination: return Answer(.ok, StatusReport.Outbox(try await reader(parameter, in: .destinations)))
     case .getDeadLetter, .getMessage: return try await letter(parameter, in: operation.readers)
     case .listSources: return Answer(.ok, SourceList(sources: await services.sourceReports()))
+    case .listSchedules:
+      let schedules = await services.host.status().schedules
+      return Answer(.ok, ScheduleList(schedules: schedules.map { ScheduleReport($0) }))
     case .reload: return try await reload()
     case .live: return Answer(.ok, HealthReport(status: "live"))
     case .ready:
@@ -131,7 +134,8 @@ extension StatusReport {
       log: Log(
         head: status.head, durable: status.durable, bytes: status.logBytes, id: status.logID, name: logName),
       warnings: status.warnings, consumers: status.readers(in: .consumers).map { Consumer($0) },
-      outbox: status.readers(in: .destinations).map { Outbox($0) }, timers: Timers(status.timers))
+      outbox: status.readers(in: .destinations).map { Outbox($0) }, timers: Timers(status.timers),
+      processes: status.processes.map { ProcessList.Process($0) })
   }
 }
 

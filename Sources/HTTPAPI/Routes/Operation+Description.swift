@@ -45,6 +45,7 @@ extension Operation {
     case .rebuildView: "Fold a view anew"
     case .receive: "Hand a request to a source, which makes events of it"
     case .listSources: "Every source, and what has come from it"
+    case .listSchedules: "Every schedule, when it was last made, and when it is due next"
     case .listTimers: "Events that are to come, the next due first"
     case .reload: "Load the handlers now"
     case .live: "Whether the daemon runs"
@@ -92,7 +93,8 @@ extension Operation {
       are dropped, since they are heard again; what it emits is new. With dryRun nothing is done: the answer says how much \
       would be repeated.
       """
-    case .listProcesses: "state is looked for in a page at a time. The counts are of all instances, whatever is asked for."
+    case .listProcesses:
+      "state is looked for in a page at a time. The counts are of all instances, whatever is asked for."
     case .cancelProcess:
       """
       It rolls back: the compensations that it has registered run, the last first, as soon as it waits for no answer any \
@@ -201,7 +203,8 @@ extension Operation {
     case .getProcess, .cancelProcess, .moveProcess, .retryProcess:
       return [
         Parameter("name", in: "path", required: true, .string(), "The name of a process, percent-encoded."),
-        Parameter("key", in: "path", required: true, .string(), "The key of an instance. Slashes may stand as they are."),
+        Parameter(
+          "key", in: "path", required: true, .string(), "The key of an instance. Slashes may stand as they are."),
       ]
     case .listProcesses: return queryNames.map { Self.processParameter($0) }
     case .receive:
@@ -372,6 +375,7 @@ extension Operation {
         204: .init(description: "The request is no event."),
       ]
     case .listSources: return [200: json("Every source.", "Sources")]
+    case .listSchedules: return [200: json("Every schedule.", "Schedules")]
     case .listTimers: return [200: json("A page of timers.", "Timers")]
     case .reload: return [200: json("The generation that runs.", "ReloadReceipt")]
     case .live, .ready: return [200: json("Yes.", "Health")]
@@ -413,7 +417,8 @@ extension Operation {
     case .receive: return always + [401, 404, 409, 413, 415, 422, 500, 503, 507]
     case .reload: return guarded + [415, 422]
     case .ready: return guarded + [507]
-    case .status, .listConsumers, .listDestinations, .listSources, .live, .metrics, .describe: return guarded
+    case .status, .listConsumers, .listDestinations, .listSources, .listSchedules, .live, .metrics, .describe:
+      return guarded
     }
   }
 

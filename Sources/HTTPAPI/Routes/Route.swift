@@ -52,6 +52,7 @@ enum Operation: String, CaseIterable, Sendable {
   case rebuildView
   case receive
   case listSources
+  case listSchedules
   case listTimers
   case reload
   case live
@@ -160,6 +161,7 @@ enum Operation: String, CaseIterable, Sendable {
     case .rebuildView: "/views/{name}/rebuild"
     case .receive: "/in/{name}"
     case .listSources: "/sources"
+    case .listSchedules: "/schedules"
     case .listTimers: "/timers"
     case .reload: "/reload"
     case .live: "/health/live"

@@ -12,6 +12,8 @@ package final class Generation: Sendable {
   package let projections: [ProjectionDeclaration]
   /// Where events come in from by themselves.
   package let sources: [SourceDeclaration]
+  /// What happens when a time has come.
+  package let schedules: [ScheduleDeclaration]
   /// What is probably wrong although it loads, one `file:line: what` each.
   package let warnings: [String]
   package let looseEnds: LooseEnds
@@ -37,6 +39,7 @@ package final class Generation: Sendable {
     contracts = ContractSet(loaded.contracts.map(\.declaration))
     projections = loaded.projections.map(\.declaration)
     sources = loaded.sources.map(\.declaration)
+    schedules = loaded.schedules
     stateHashes = Self.stateHashes(of: consumers, contracts, files)
     emits = loaded.emits
     fingerprint = Self.fingerprint(of: files)

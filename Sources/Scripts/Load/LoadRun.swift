@@ -99,6 +99,7 @@ final class LoadRun {
     case "rule": "{ when = \"OrderPlaced\", emit = \"…\" }"
     case "process": "{ starts = \"OrderPlaced\", run = function(event) … end }"
     case "destination": "{ http = env \"…\" }"
+    case "schedule": "{ cron = \"30 2 * * *\", emit = \"…\" }"
     case "source": "{ http = \"psp\", verify = { … }, event = function(request) … end }"
     default: "{ on = { … } }"
     }

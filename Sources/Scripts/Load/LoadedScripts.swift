@@ -8,6 +8,7 @@ struct LoadedScripts {
   var contracts: [LoadedContract] = []
   var projections: [LoadedProjection] = []
   var sources: [LoadedSource] = []
+  var schedules: [ScheduleDeclaration] = []
   /// Types that a file emits literally.
   var emits: [String: [SourceFacts.Emit]] = [:]
   /// Commands that a file sends literally.

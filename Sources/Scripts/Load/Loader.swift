@@ -87,6 +87,7 @@ struct Loader {
     checkRules(loaded)
     checkReads(loaded)
     checkTargets(loaded)
+    checkSchedules(&loaded)
     settle(loaded)
     loaded.emits = texts.mapValues(\.facts.emits)
     loaded.sends = texts.mapValues(\.facts.sends)
@@ -152,6 +153,10 @@ struct Loader {
         let (source, errors) = readSource(declared, interpreter, among: loaded.sources.map(\.declaration))
         self.errors += errors
         if let source { loaded.sources.append(source) }
+      case "schedule":
+        let (schedule, errors) = readSchedule(declared, interpreter, among: loaded.schedules)
+        self.errors += errors
+        if let schedule { loaded.schedules.append(schedule) }
       default: add(declared, hash, to: &loaded)
       }
     }
@@ -348,9 +353,13 @@ extension Loader {
           ?? heard(by: consumer.name, consumer.handlers, in: table, consumer.file, consumer.line)
       }
       + loaded.projections.map(\.declaration).flatMap { heard(by: $0.name, $0.handlers, in: "on", $0.file, $0.line) }
-    let made = loaded.emits.sorted { $0.key < $1.key }.flatMap { file, emits in
-      emits.map { TypeWarnings.Made(type: $0.type, file: file, line: $0.line) }
-    }
+    let made =
+      loaded.emits.sorted { $0.key < $1.key }.flatMap { file, emits in
+        emits.map { TypeWarnings.Made(type: $0.type, file: file, line: $0.line) }
+      }
+      + loaded.schedules.filter { !$0.effect.isCommand }.map {
+        TypeWarnings.Made(type: $0.effect.type, file: $0.file, line: line(of: "emit", $0))
+      }
     return TypeWarnings(heard: heard, made: made, known: knownTypes)
   }
 
@@ -384,7 +393,9 @@ extension Loader {
   /// `event.price` in a handler, where `event.data.price` was probably meant.
   private func fieldWarnings(_ file: SourceFile, _ facts: SourceFacts, _ loaded: LoadedScripts) -> [String] {
     let handlers = Set(
-      loaded.consumers.filter { $0.declaration.file == file.path && $0.declaration.hearsEvents && $0.declaration.rule == nil }.flatMap {
+      loaded.consumers.filter {
+        $0.declaration.file == file.path && $0.declaration.hearsEvents && $0.declaration.rule == nil
+      }.flatMap {
         $0.declaration.handlers.map(\.line)
       })
     let folds = Set(

@@ -76,6 +76,8 @@ struct NameCheck {
   private static let members = [
     "json.parse": "json.decode(text)", "json.stringify": "json.encode(value)", "log.warning": "log.warn(…)",
     "log.log": "log.info(…)", "log.print": "log.info(…)", "log.err": "log.error(…)", "math.pow": "x ^ y",
+    "time.now": "now()", "time.time": "now()", "time.format": "time.text(t, zone)", "time.date": "time.parts(t, zone)",
+    "time.diff": "b - a (milliseconds), or time.days(a, b)", "time.sleep": "after(span, type, data)",
     "math.randomseed": "random(): its numbers follow from the event", "table.getn": "#list",
     "string.split": "for part in string.gmatch(text, \"[^,]+\") do … end", "table.length": "#list",
   ]
@@ -86,7 +88,7 @@ struct NameCheck {
     case "on": "write consumer \"name\" { on = { … } }"
     case "event", "e", "ev": "the event is the parameter: function(\(global.name)) … end"
     case "os" where ["time", "clock", "date", "difftime"].contains(global.field): clock
-    case "time", "date", "clock", "Date": clock
+    case "date", "clock", "Date": clock
     case "os", "io", "file", "socket", "http", "fetch", "package", "ffi":
       noInputOutput
     case "wait", "coroutine", "yield", "async":

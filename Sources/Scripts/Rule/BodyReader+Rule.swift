@@ -258,7 +258,8 @@ extension BodyReader {
       for name in effects + (parts.keys.contains("after") ? ["after"] : []) {
         fail(
           [name], "\(name) and unless do not go together: nothing happens before the time is over",
-          name == "emit" ? "write otherwise = \"\(parts.emit ?? "OrderLate")\"" : "write otherwise = \"OrderLate\" and hear that")
+          name == "emit"
+            ? "write otherwise = \"\(parts.emit ?? "OrderLate")\"" : "write otherwise = \"OrderLate\" and hear that")
       }
       if effects.isEmpty, !parts.keys.contains("otherwise") {
         fail([], "\(title) does nothing", "write otherwise = \"OrderLate\"")

@@ -10,10 +10,13 @@ extension Loader {
         report(
           error(
             in: consumer, "send", "nobody owns \"\(command)\"",
-            near ?? "an aggregate owns it: write aggregate \"name\" { commands = { \(command) = function(state, command) … end } }"))
+            near
+              ?? "an aggregate owns it: write aggregate \"name\" { commands = { \(command) = function(state, command) … end } }"
+          ))
       case .publish(let name)?:
-        guard let destination = loaded.consumers.first(where: { $0.declaration.name.utf8.elementsEqual(name.utf8) })?
-          .declaration.destination
+        guard
+          let destination = loaded.consumers.first(where: { $0.declaration.name.utf8.elementsEqual(name.utf8) })?
+            .declaration.destination
         else {
           let names = loaded.consumers.map(\.declaration).filter { $0.destination != nil }.map(\.name)
           let near = NearestName.of(name, among: names).map { "did you mean \"\($0)\"?" }
@@ -23,9 +26,11 @@ extension Loader {
               near ?? "write destination \"\(name)\" { http = env \"…\" } in a file"))
           continue
         }
-        let hasTarget = rule.to != nil || loaded.consumers.contains {
-          $0.declaration.name == consumer.name && $0.rule.target != nil
-        }
+        let hasTarget =
+          rule.to != nil
+          || loaded.consumers.contains {
+            $0.declaration.name == consumer.name && $0.rule.target != nil
+          }
         if let projection = destination.each, !hasTarget {
           report(
             error(

@@ -182,7 +182,8 @@ extension ScriptWorker {
     }
     if whole {
       fields.writeJSON(
-        of: heard, key: key, logName: interpreter.logName, data: upcast.isOlder ? upcastBytes.bytes : nil, into: &writer)
+        of: heard, key: key, logName: interpreter.logName, data: upcast.isOlder ? upcastBytes.bytes : nil, into: &writer
+      )
     } else {
       EventFields.writeData(of: heard.event, upcast.isOlder ? upcastBytes.bytes : nil, into: &writer)
     }

@@ -347,7 +347,8 @@ private struct ScopeReader {
 
   private mutating func noteEmit(_ name: Substring) {
     if ["after", "at", "rollback"].contains(name) { return noteSecond(name) }
-    guard ["emit", "send", "ask", "publish", "request"].contains(name), !locals.contains(where: { $0.name == name }) else {
+    guard ["emit", "send", "ask", "publish", "request"].contains(name), !locals.contains(where: { $0.name == name })
+    else {
       return
     }
     let argument = sees("(") ? at + 1 : at

@@ -8,6 +8,7 @@ package enum EditorAnnotations {
       "-- Point the Lua language server at this folder: \"Lua.workspace.library\": [\"…/docs/editor\"].",
       "",
       "---@alias Span string A span of time: digits and a unit (ms s m h d w), \"15m\".",
+      "---@alias Zone string A time zone of the IANA database: \"Europe/Berlin\", or \"UTC\".",
       "---@alias Key \"subject\"|string|fun(event: Event): string|integer|(string|integer)[]|nil",
       "---@class Removal What `remove()` gives.",
       "---@class RuleTypes What `any` and `all` give.",
@@ -15,14 +16,13 @@ package enum EditorAnnotations {
     ]
     let shapes = [
       Words.event, Words.retry, Words.emitOptions, Words.consumer, Words.rule, Words.sendOptions, Words.timerOptions,
-      Words.aggregate, Words.projection,
-      Words.process, Words.awaitOptions, Words.verify, Words.incomingRequest, Words.sourceEvent, Words.source,
-      Words.stage,
+      Words.aggregate, Words.projection, Words.process, Words.awaitOptions, Words.verify, Words.incomingRequest,
+      Words.sourceEvent, Words.source, Words.schedule, Words.timeParts, Words.timeAddOptions, Words.stage,
     ]
     for shape in shapes {
       lines += classLines(shape)
     }
-    for table in ["log", "json"] {
+    for table in ["log", "json", "time"] {
       lines += ["---@class \(table)lib", "\(table) = {}", ""]
     }
     for word in Words.all + [Words.test] { lines += wordLines(word) }
@@ -30,7 +30,7 @@ package enum EditorAnnotations {
   }
 
   private static func classLines(_ shape: Shape) -> [String] {
-    let isRead = shape.name == Words.event.name
+    let isRead = [Words.event.name, Words.timeParts.name].contains(shape.name)
     let fields = shape.keys.map { key in
       "---@field \(key.name)\(key.isRequired || isRead ? "" : "?") \(key.type)\(key.summary.isEmpty ? "" : " ")\(key.summary)"
     }

@@ -1,7 +1,8 @@
 extension Words {
   static let rules: [Word] = [
     Word(
-      "rule", .declaring, "Declares what follows from events: what must come together, in which time, and what is done then.",
+      "rule", .declaring,
+      "Declares what follows from events: what must come together, in which time, and what is done then.",
       parameters: [
         .init("name", "string", "Its name for good: what it has heard and what waits is kept under it.")
       ],
@@ -38,7 +39,8 @@ extension Words {
       .init("cleared", "string", "The event that it emits when the count has fallen."),
       .init("send", "string", "The command that it sends, to its key or to `to`."),
       .init(
-        "publish", "string", "The destination that it publishes to: the event's data, what was heard by type, or `data`."),
+        "publish", "string",
+        "The destination that it publishes to: the event's data, what was heard by type, or `data`."),
       .init(
         "to", "string|fun(heard: table): string",
         "The subject of the command, or the target of a destination that has one for each document."),

@@ -1,8 +1,8 @@
 /// The words of this version.
 package enum Words {
   package static let all: [Word] =
-    declarations + rules + aggregates + contracts + destinations + sources + effects + commands + messages
-    + timers + processes + steps + documents + values
+    declarations + rules + aggregates + contracts + destinations + sources + schedules + effects + commands + messages
+    + timers + processes + steps + documents + values + times
 
   static let declarations: [Word] = [
     Word(

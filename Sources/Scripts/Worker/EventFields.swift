@@ -116,7 +116,8 @@ struct EventFields {
     }
     let time = event.attributes[.time].flatMap { Timestamp.microseconds($0) } ?? heard.recorded
     writer.append(
-      ",\"time\":\(time.milliseconds),\"recorded\":\(heard.recorded.milliseconds),\"position\":\(heard.position.rawValue)")
+      ",\"time\":\(time.milliseconds),\"recorded\":\(heard.recorded.milliseconds),\"position\":\(heard.position.rawValue)"
+    )
     if event.cause != 0, !event.isForeign { writer.append(",\"cause\":\(event.cause)") }
     if let correlation = event.attributes[.correlationid] {
       text(",\"correlation\":", correlation)

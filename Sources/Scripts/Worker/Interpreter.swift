@@ -44,6 +44,7 @@ final class Interpreter {
     try registerEffects()
     try registerValues()
     try registerDocuments()
+    try registerTime()
     try registerSteps()
     try state.register("read", cost: 200) { [call] in call.read($0) }
   }

@@ -319,9 +319,20 @@ final class MemoryHost: EventHost, EventReading {
       version: "9.9", generation: 3, scripts: [.init(path: "hello.lua", hash: "ab12")],
       loadErrors: ["a.lua:1: no", "b.lua:2: no"],
       head: head, durable: head, logBytes: 4096, logID: "00ff", readers: operators.withLock { $0.readers })
+    status.schedules = schedules
     status.timers.pending = pendingTimers.withLock { $0.count }
     status.timers.next = pendingTimers.withLock { $0.first?.due }
     return status
+  }
+
+  private var schedules: [HostStatus.Schedule] {
+    let hourly = ScheduleDeclaration(
+      name: "hourly", file: "a.lua", line: 3, recurrence: .every(3_600_000_000),
+      effect: .init(type: "Ticked", subject: "hourly", data: []))
+    let fee = ScheduleDeclaration(
+      name: "fee", file: "b.lua", line: 1, recurrence: .every(86_400_000_000),
+      effect: .init(isCommand: true, type: "Charge", subject: "account-1", data: []), missed: .all)
+    return [.init(fee, next: nil), .init(hourly, next: 1_767_229_200_000_000, last: (1_767_225_600_000_000, 7))]
   }
 
   func timers(_ query: TimerQuery) async -> [TimerPlace] {

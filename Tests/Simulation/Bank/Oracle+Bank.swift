@@ -51,7 +51,8 @@ extension Oracle {
     readers[index].cursor = max(readers[index].cursor, progress.through)
     for at in new {
       let isDue = bank.watch.tell(events[at], role, through: progress.through, time: header.time)
-      try expect(isDue, .deterministic, "\(place): it tells \(events[at]), which is not so, not yet, or was told before")
+      try expect(
+        isDue, .deterministic, "\(place): it tells \(events[at]), which is not so, not yet, or was told before")
     }
     var waiting = bank.pending[readers[index].number, default: []]
     for units in progress.handled { waiting.subtract(units.positions) }

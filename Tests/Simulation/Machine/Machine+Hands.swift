@@ -91,7 +91,9 @@ extension Machine {
 
   /// What was read of due timers.
   func spoil(_ input: EngineInput) -> EngineInput {
-    guard bug == .exchangedTimers, case .timersRead(.entries(var entries)) = input, entries.count > 1 else { return input }
+    guard bug == .exchangedTimers, case .timersRead(.entries(var entries)) = input, entries.count > 1 else {
+      return input
+    }
     let positions = entries.keys.sorted()
     let (first, last) = (positions[0], positions[positions.count - 1])
     (entries[first], entries[last]) = (entries[last], entries[first])

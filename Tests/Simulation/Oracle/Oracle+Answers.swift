@@ -41,7 +41,8 @@ extension Oracle {
 
   private func checkExpectation(_ append: Ledger.Append, _ who: String, first: UInt64) throws(Violation) {
     guard let expecting = append.expecting else { return }
-    let before = events[..<Int(first - 1)].last { $0.timer == nil && $0.subject == append.items[0].subject }?.position ?? 0
+    let before =
+      events[..<Int(first - 1)].last { $0.timer == nil && $0.subject == append.items[0].subject }?.position ?? 0
     try expect(
       before == expecting, .answered, "\(who) expected \(expecting) and was appended at \(first), behind \(before)")
   }

@@ -37,13 +37,15 @@ extension Oracle {
     generations.append(declared)
     generationCommits.append(header.number)
     var changes: [ReaderChange] = []
-    for record in records.dropFirst() {
+    let others = records.dropFirst().drop { $0.kind == .reader }
+    try readSchedules(header, Array(others), declared: declared)
+    for record in records.dropFirst().dropLast(others.count) {
       guard record.kind == .reader, let change = ReaderChange(record.fields) else {
         throw Violation(.oneOrder, "commit \(header.number): a deploy with another record")
       }
       changes.append(change)
     }
-    for behaviour in declared {
+    for behaviour in declared where behaviour.rhythms.isEmpty {
       let index = changes.firstIndex { name(of: $0) == behaviour.name }
       try apply(index.map { changes.remove(at: $0) }, to: behaviour, header)
     }

@@ -12,6 +12,7 @@ extension Oracle {
       control.readers.count == readers.count, .foldOfTheLog,
       "the engine knows \(control.readers.count) readers, the log \(readers.count)")
     for (state, model) in zip(control.readers, readers) { try check(state, model) }
+    try checkSchedules(control.schedules)
     try checkTimers(control)
   }
 

@@ -32,14 +32,17 @@ extension Oracle {
     for (timer, index) in zip(fired.timers, new) {
       guard let next = pending.min(by: { $0.isBefore($1) }), next.position == timer.position else {
         throw Violation(
-          .oneOrder, "\(place): \(timer.position) fires, and it is the turn of \(pending.min { $0.isBefore($1) } as Any)")
+          .oneOrder,
+          "\(place): \(timer.position) fires, and it is the turn of \(pending.min { $0.isBefore($1) } as Any)")
       }
       try expect(
         next.due <= header.time, .oneOrder, "\(place) at \(header.time): \(timer.position) is due at \(next.due)")
       try expect(
         (timer.name == nil) == (next.name == nil), .foldOfTheLog, "\(place): \(timer.position) has another name")
       pending.removeAll { $0 == next }
-      guard let set = event(timer.position) else { throw Violation(.oneOrder, "\(place): there is no \(timer.position)") }
+      guard let set = event(timer.position) else {
+        throw Violation(.oneOrder, "\(place): there is no \(timer.position)")
+      }
       let made = events[index]
       try expect(
         made.timer == nil && !made.isCommand && made.cause == set.position && "timer \(made.type)" == set.type

@@ -19,6 +19,8 @@ struct Oracle {
   /// What orders have done: records, letters resolved, units and letters dropped.
   var done: [Int: Done] = [:]
   var bank = BankModel()
+  /// By name.
+  var rhythms: [RhythmModel] = []
   /// Timers that have not fired, in the order of the log, and how many have.
   var pending: [PendingTimer] = []
   var firedTimers = 0
@@ -69,6 +71,7 @@ struct Oracle {
       try readDoor(new, ledger)
     case .operator: try readOperator(header, records, new, ledger)
     case .host: try readHost(header, records, new)
+    case .clock where records.contains { $0.kind == .schedule }: try readRuns(header, records, new, ledger)
     case .clock: try readClock(header, records, new)
     default: try readProgress(header, records, new, ledger)
     }
@@ -101,7 +104,8 @@ struct Oracle {
       "the event at \(position), caused by \(entry.cause), has root \(entry.root) and depth \(entry.depth)")
     events.append(
       LogEvent(
-        position: position, commit: header.number, type: isTimer ? "timer \(type)" : type, subject: entry.subject.text, data: data,
+        position: position, commit: header.number, type: isTimer ? "timer \(type)" : type, subject: entry.subject.text,
+        data: data,
         cause: entry.cause, root: entry.root, depth: Int(entry.depth), identity: identity, time: header.time,
         content: content, bank: entryOfBank, isCommand: entry.rawKind == RecordKind.command.rawValue,
         timer: isTimer ? TimerNote(entry) : nil))

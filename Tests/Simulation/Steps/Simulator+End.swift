@@ -9,6 +9,7 @@ extension Simulator {
     note("the faults stop")
     machine.disk.heal()
     machine.workerClock.slowness = 0
+    try endClockwork()
     try quiesce()
     for name in Palette.names + (swarm.hasBank ? Bank.names : []) { order(.resume, name) }
     try quiesce()

@@ -9,13 +9,14 @@ extension Simulator {
   // MARK: deploys
 
   func reload() {
-    folder = withBank(seed.oneIn(2) ? palette.choose(&seed, all: false) : palette.vary(folder, &seed))
+    folder = withClockwork(
+      withBank(seed.oneIn(2) ? palette.choose(&seed, all: false) : palette.vary(folder, &seed)))
     deploy(folder)
   }
 
   /// At the start of a host: what the folder holds, which may have changed while it was down.
   func deployFirst(mayVary: Bool) throws {
-    if mayVary, seed.oneIn(5) { folder = palette.vary(folder, &seed) }
+    if mayVary, seed.oneIn(5) { folder = withClockwork(palette.vary(folder, &seed)) }
     let scripts = shelf.load(folder)
     machine.disk.isWatching = true
     defer { machine.disk.isWatching = false }
