@@ -90,7 +90,7 @@ struct MeteringTests {
       #expect(figure.help.hasSuffix(".") && !figure.help.contains("\n"))
       #expect(
         Set(figure.labels).isSubset(of: [
-          "consumer", "destination", "reader", "kind", "view", "operation", "status", "outcome",
+          "consumer", "destination", "reader", "kind", "view", "operation", "status", "outcome", "process",
         ]))
     }
   }
