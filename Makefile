@@ -7,8 +7,10 @@ LISTEN ?= 127.0.0.1:8070
 BINARY := .build/release/moondance
 
 SIMULATE := .build/release/simulate
+INSTRUCTIONS := .build/release/instructions
 
-.PHONY: run build test soak simulate simulate-test simulator sanitize fuzz bench format lint deps test-deps clean
+.PHONY: run build test soak simulate simulate-test simulator sanitize fuzz bench bench-report bench-check \
+  instructions format lint deps test-deps clean
 
 ## run: build the release binary and start the daemon on handlers/ with its data in data/
 run: build
@@ -88,6 +90,23 @@ fuzz: deps
 ## bench: the workloads of the performance budget on this machine, beside their floors
 bench: build
 	$(BINARY) bench
+
+## bench-report: measures all of it and writes the figures, plots and profiles of docs/performance.md (ten minutes; leave
+## the machine alone meanwhile)
+bench-report: build instructions test-deps
+	$(BINARY) bench --report docs
+	scripts/bench-check document docs/performance.md
+
+instructions: deps
+	@if [ ! -x $(INSTRUCTIONS) ] || [ -n "$$(find Sources Package.swift -newer $(INSTRUCTIONS) -type f -print -quit)" ]; then \
+	  echo "building what instructions are counted of"; \
+	  swift build -c release --product instructions && touch $(INSTRUCTIONS); \
+	fi
+
+## bench-check: counts the instructions of fixed workloads and fails when one takes 10 % more than committed (UPDATE=1
+## commits to what they take now)
+bench-check: instructions test-deps
+	@scripts/bench-check $(if $(UPDATE),update)
 
 ## format: rewrite the Swift sources in the project's format
 format:

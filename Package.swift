@@ -1,6 +1,10 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+// Takes the place of the C library's, in the programs that people run (docs/decisions/0090). Not in debug builds, which
+// the sanitizers watch by allocators of their own.
+let allocator: [LinkerSetting] = [.linkedLibrary("mimalloc", .when(platforms: [.linux], configuration: .release))]
+
 // The manifest is the architecture diagram: a target imports only what stands above it in this list.
 let package = Package(
   name: "moondance",
@@ -90,7 +94,7 @@ let package = Package(
     .target(
       name: "Benchmarks",
       dependencies: [
-        "Views", "Engine", "Scripts", "LogStorage", "Platform", "Events",
+        "Views", "Engine", "Scripts", "LogStorage", "VirtualPlatform", "Platform", "Events",
         .product(name: "GRDBSQLite", package: "GRDB.swift"),
       ]),
     .target(
@@ -99,7 +103,8 @@ let package = Package(
         "Daemon", "Client", "Wire", "Benchmarks", "Rehearsal", "LogStorage", "Scripts", "Platform", "Events",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
-    .executableTarget(name: "moondance", dependencies: ["Command"]),
+    .executableTarget(name: "moondance", dependencies: ["Command"], linkerSettings: allocator),
+    .executableTarget(name: "instructions", dependencies: ["Benchmarks"], linkerSettings: allocator),
 
     .target(name: "CThreadSanitizer", path: "Tests/CThreadSanitizer"),
     .target(
@@ -142,6 +147,7 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
+    .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks"]),
     .testTarget(name: "RehearsalTests", dependencies: ["Rehearsal", "Scripts", "Events"]),
     .testTarget(name: "ClientTests", dependencies: ["Client", "Wire", "TestKit"]),
     .testTarget(
@@ -168,6 +174,9 @@ for target in package.targets where !cTargets.contains(target.name) {
   target.swiftSettings = [
     .swiftLanguageMode(.v6),
     .treatAllWarnings(as: .error),
+    // Debug builds, in which the tests run, check every access for exclusiveness; a call of a handler would spend a
+    // tenth of its time on it.
+    .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),

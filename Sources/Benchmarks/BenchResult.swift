@@ -9,43 +9,83 @@ package struct BenchResult: Sendable, Codable {
   package var floorWhat: String
   package var floor: Double
   package var floorRounds: [Double]
-  /// value ÷ floor for a rate, floor ÷ value turned round for a time: see `target`.
+  /// value ÷ floor.
   package var ratio: Double
-  /// What the budget asks of `ratio`.
-  package var target: String
+  /// What the budget asks; nil: nothing, the figure stands for itself.
+  package var target: String?
   package var meetsTarget: Bool
+  /// The cost at several sizes, for a plot; `value` is that at the largest.
+  package var curve: Curve?
 
-  /// A rate: the more the better; the budget says which part of the floor it must reach.
-  static func rate(
-    _ name: String, _ what: String, unit: String, rounds: [Double], floorWhat: String, floors: [Double],
-    atLeast part: Double
-  ) -> BenchResult {
-    let (value, floor) = (median(rounds), median(floors))
-    return BenchResult(
-      name: name, what: what, unit: unit, value: value, rounds: rounds, floorWhat: floorWhat, floor: floor,
-      floorRounds: floors, ratio: value / floor, target: "≥ \(part) of the floor", meetsTarget: value / floor >= part)
+  package struct Curve: Sendable, Codable {
+    /// What grows.
+    package var axis: String
+    package var points: [Point]
   }
 
-  /// A rate of which the budget says how large it must be, whatever its floor.
-  static func rate(
-    _ name: String, _ what: String, unit: String, rounds: [Double], floorWhat: String, floors: [Double],
-    atLeastInAll wanted: Double
-  ) -> BenchResult {
-    let (value, floor) = (median(rounds), median(floors))
-    return BenchResult(
-      name: name, what: what, unit: unit, value: value, rounds: rounds, floorWhat: floorWhat, floor: floor,
-      floorRounds: floors, ratio: value / floor, target: "≥ \(Int(wanted)) \(unit)", meetsTarget: value >= wanted)
+  package struct Point: Sendable, Codable {
+    package var size: Double
+    package var value: Double
+    package var floor: Double
   }
 
-  /// A time: the less the better; the budget says how many floors it may take.
-  static func time(
-    _ name: String, _ what: String, rounds: [Double], floorWhat: String, floors: [Double], atMost times: Double
-  ) -> BenchResult {
-    let (value, floor) = (median(rounds), median(floors))
-    return BenchResult(
-      name: name, what: what, unit: "µs", value: value, rounds: rounds, floorWhat: floorWhat, floor: floor,
-      floorRounds: floors, ratio: value / floor, target: "≤ \(Int(times)) × the floor",
-      meetsTarget: value / floor <= times)
+  /// What the budget asks of a figure.
+  enum Budget {
+    /// A rate that reaches this part of its floor.
+    case partOfFloor(Double)
+    /// A rate of at least so many.
+    case atLeast(Double)
+    /// Both.
+    case partOfFloorAndAtLeast(Double, Double)
+    /// A time or a size of at most so many floors.
+    case timesFloor(Double)
+    /// A time or a size of at most so much.
+    case atMost(Double)
+    case nothing
+
+    func isMet(_ value: Double, floor: Double) -> Bool {
+      switch self {
+      case .partOfFloor(let part): value >= part * floor
+      case .atLeast(let wanted): value >= wanted
+      case .partOfFloorAndAtLeast(let part, let wanted): value >= part * floor && value >= wanted
+      case .timesFloor(let times): value <= times * floor
+      case .atMost(let most): value <= most
+      case .nothing: true
+      }
+    }
+
+    func text(_ unit: String) -> String? {
+      switch self {
+      case .partOfFloor(let part): "≥ \(part) × floor"
+      case .atLeast(let wanted): "≥ \(FigureText.number(wanted)) \(unit)"
+      case .partOfFloorAndAtLeast(let part, let wanted):
+        "≥ \(part) × floor, ≥ \(FigureText.number(wanted)) \(unit)"
+      case .timesFloor(let times): "≤ \(FigureText.short(times)) × floor"
+      case .atMost(let most): "≤ \(FigureText.number(most)) \(unit)"
+      case .nothing: nil
+      }
+    }
+  }
+
+  init(
+    _ name: String, _ what: String, unit: String, _ figures: (values: [Double], floors: [Double]), floorWhat: String,
+    budget: Budget, curve: Curve? = nil
+  ) {
+    (self.name, self.what, self.unit, self.floorWhat, self.curve) = (name, what, unit, floorWhat, curve)
+    (rounds, floorRounds) = figures
+    (value, floor) = (Self.median(rounds), Self.median(floorRounds))
+    ratio = floor == 0 ? 0 : value / floor
+    target = budget.text(unit)
+    meetsTarget = budget.isMet(value, floor: floor)
+  }
+
+  /// What a cost is at the largest size, beside what it is at the smallest.
+  init(
+    _ name: String, _ what: String, unit: String, axis: String, _ points: [Point], floorWhat: String, budget: Budget
+  ) {
+    self.init(
+      name, what, unit: unit, (points.suffix(1).map(\.value), points.prefix(1).map(\.value)), floorWhat: floorWhat,
+      budget: budget, curve: Curve(axis: axis, points: points))
   }
 
   static func median(_ values: [Double]) -> Double {
@@ -60,4 +100,12 @@ package struct Machine: Sendable, Codable {
   package var processor: String
   package var cores: Int
   package var system: String
+}
+
+/// What `moondance bench --json` prints.
+package struct BenchReport: Sendable, Codable {
+  package var machine: Machine
+  package var results: [BenchResult]
+
+  package init(machine: Machine, results: [BenchResult]) { (self.machine, self.results) = (machine, results) }
 }

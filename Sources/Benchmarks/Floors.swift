@@ -66,7 +66,3 @@ enum Floors {
     return Double(batch.count) / (ContinuousClock.now - start).seconds
   }
 }
-
-extension Duration {
-  var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
-}

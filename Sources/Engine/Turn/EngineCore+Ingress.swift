@@ -130,7 +130,7 @@ extension EngineCore {
 
   /// The same identity twice in one request.
   private func findRepeats(in job: AppendJob, _ duplicates: inout [Int: UInt64]) -> AppendOutcome? {
-    guard job.batch.count > 1 else { return nil }
+    guard job.batch.hasRepeatedIdentity else { return nil }
     var seen: [UInt64: Int] = [:]
     for (index, info) in job.batch.infos.enumerated() where info.identityHash != 0 && duplicates[index] == nil {
       guard let first = seen.updateValue(index, forKey: info.identityHash) else { continue }

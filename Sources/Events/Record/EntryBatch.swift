@@ -21,11 +21,10 @@ package struct EntryInfo: Sendable {
 
 /// Encoded entries on their way into the log: position-free record bytes and what is known of each.
 ///
-/// `@unchecked Sendable`: one thread builds it and then hands it over; nobody changes it afterwards. For the same reason
-/// its properties are not checked for exclusive access at run time, which took a sixth of encoding an effect.
+/// `@unchecked Sendable`: one thread builds it and then hands it over; nobody changes it afterwards.
 package final class EntryBatch: @unchecked Sendable {
-  @exclusivity(unchecked) package var bytes: ByteWriter
-  @exclusivity(unchecked) package var infos: [EntryInfo] = []
+  package var bytes: ByteWriter
+  package var infos: [EntryInfo] = []
   package let hash: StableHash
 
   package init(hash: StableHash, capacity: Int = 1024) {
@@ -34,6 +33,15 @@ package final class EntryBatch: @unchecked Sendable {
   }
 
   package var count: Int { infos.count }
+
+  /// Whether two entries have the same identity from outside, or at least the same hash of it. By sorting, since there is
+  /// hardly ever one, and a set of a thousand hashes costs five times as much.
+  package var hasRepeatedIdentity: Bool {
+    guard count > 1 else { return false }
+    var hashes = infos.compactMap { $0.identityHash == 0 ? nil : $0.identityHash }
+    hashes.sort()
+    return zip(hashes, hashes.dropFirst()).contains { $0 == $1 }
+  }
 
   package func entry(_ index: Int) -> EntryView { EntryView(bytes.bytes.baseAddress! + Int(infos[index].offset)) }
 

@@ -28,10 +28,10 @@ struct AccessRule: Sendable {
         .unknownHost,
         "The header Host is none of this daemon's names. Use localhost, or start the daemon with the name it goes by.")
     }
-    if let origin = request.headerFields[.origin], !Self.isSame(origin.lowercased(), authority.lowercased()) {
+    if let origin = request.headerFields.value(of: .origin), !Self.isSame(origin.lowercased(), authority.lowercased()) {
       return Problem(.foreignOrigin, "The header Origin names another web page, and those are kept out.")
     }
-    if let site = request.headerFields[.fetchSite], site != "same-origin", site != "none" {
+    if let site = request.headerFields.value(of: .fetchSite), site != "same-origin", site != "none" {
       return Problem(
         .foreignOrigin, "The header Sec-Fetch-Site says that another web page asks, and those are kept out.")
     }
@@ -94,7 +94,7 @@ struct AccessRule: Sendable {
   }
 
   private static func bearer(_ request: HTTPRequest) -> String? {
-    let words = request.headerFields[.authorization]?.split(separator: " ") ?? []
+    let words = request.headerFields.value(of: .authorization)?.split(separator: " ") ?? []
     return words.count == 2 && words[0].lowercased() == "bearer" ? String(words[1]) : nil
   }
 

@@ -94,7 +94,7 @@ final class ConnectionWatch {
   /// What is wrong with a head that has come; nil: it may go on.
   func receivedHead(_ head: HTTPRequest) -> Problem? {
     headBytes = 0
-    let type = head.headerFields[.contentType] ?? ""
+    let type = head.headerFields.value(of: .contentType) ?? ""
     clock.headEnded(isStream: type.lowercased().hasPrefix("application/x-ndjson"), now: now)
     changed()
     if (head.path ?? "").utf8.count > limits.addressBytes {
@@ -119,8 +119,8 @@ final class ConnectionWatch {
   func answering(_ head: HTTPResponse) {
     if head.status.kind == .informational { return }
     isAnswering = true
-    closesAfterAnswer = head.headerFields[.connection]?.lowercased() == "close"
-    follows = head.headerFields[.contentType] == "text/event-stream"
+    closesAfterAnswer = head.headerFields.value(of: .connection)?.lowercased() == "close"
+    follows = head.headerFields.value(of: .contentType) == "text/event-stream"
   }
 
   func answered(_ context: ChannelHandlerContext) {

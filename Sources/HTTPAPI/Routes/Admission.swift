@@ -83,7 +83,7 @@ enum Admission {
         }
         return .process(operation, request, by: services.access.sender(of: head))
       }
-      let accepted = head.headerFields[.accept].map(EventForm.media)
+      let accepted = head.headerFields.value(of: .accept).map(EventForm.media)
       let follows = operation == .listEvents && accepted == "text/event-stream"
       let values = target.query.isEmpty ? nil : try Query(target.query, names: operation.queryNames)
       if operation.method == .post { try checkEncoding(head) }
@@ -116,7 +116,7 @@ enum Admission {
 
   /// The position after the last one that a follower has seen.
   private static func resume(_ head: HTTPRequest) throws(Problem) -> Position? {
-    guard let last = head.headerFields[.lastEventID], !last.isEmpty else { return nil }
+    guard let last = head.headerFields.value(of: .lastEventID), !last.isEmpty else { return nil }
     guard let position = UInt64(last), position < Int64.max else {
       throw Problem(.badRequest, "Last-Event-ID is the position of the last event that was seen.")
     }
@@ -124,12 +124,14 @@ enum Admission {
   }
 
   static func checkEncoding(_ head: HTTPRequest) throws(Problem) {
-    guard let encoding = head.headerFields[.contentEncoding], encoding.lowercased() != "identity" else { return }
+    guard let encoding = head.headerFields.value(of: .contentEncoding), encoding.lowercased() != "identity" else {
+      return
+    }
     throw Problem(.unsupportedContent, "Bodies are taken as they are: send this without Content-Encoding.")
   }
 
   private static func checkType(_ head: HTTPRequest) throws(Problem) {
-    if let type = head.headerFields[.contentType] {
+    if let type = head.headerFields.value(of: .contentType) {
       if EventForm.media(type) == "application/json" { return }
     } else if !hasBody(head) {
       return
@@ -147,14 +149,14 @@ enum Admission {
   }
 
   private static func hasBody(_ head: HTTPRequest) -> Bool {
-    head.headerFields[.transferEncoding] != nil || length(head) ?? 0 > 0
+    head.headerFields.value(of: .transferEncoding) != nil || length(head) ?? 0 > 0
   }
 
-  static func length(_ head: HTTPRequest) -> Int? { head.headerFields[.contentLength].flatMap { Int($0) } }
+  static func length(_ head: HTTPRequest) -> Int? { head.headerFields.value(of: .contentLength).flatMap { Int($0) } }
 
   /// Whether reading a body that nobody wants, to use the connection again, costs more than a new connection.
   private static func hasLargeBody(_ head: HTTPRequest) -> Bool {
-    head.headerFields[.transferEncoding] != nil || length(head) ?? 0 > 64 << 10
+    head.headerFields.value(of: .transferEncoding) != nil || length(head) ?? 0 > 64 << 10
   }
 }
 

@@ -170,7 +170,7 @@ private enum Expectation {
   case problem(Problem)
 
   init(_ head: HTTPRequest) {
-    guard let text = head.headerFields[.ifMatch] else {
+    guard let text = head.headerFields.value(of: .ifMatch) else {
       self = .none
       return
     }

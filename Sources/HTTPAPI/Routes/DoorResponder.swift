@@ -85,7 +85,7 @@ struct DoorResponder: Sendable {
 
   /// Says to a sender who waits for it that the body is wanted.
   private static func invite(_ request: Request, _ writer: borrowing ResponseWriter) async throws {
-    guard request.headers[.expect]?.lowercased() == "100-continue" else { return }
+    guard request.headers.value(of: .expect)?.lowercased() == "100-continue" else { return }
     try await writer.writeInformationalHead(HTTPResponse(status: .continue))
   }
 

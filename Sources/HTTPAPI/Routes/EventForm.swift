@@ -11,7 +11,7 @@ enum EventForm: Sendable, Equatable {
 
   /// - Throws: a problem with the content types that are taken.
   init(_ head: HTTPRequest) throws(Problem) {
-    let given = head.headerFields[.contentType]
+    let given = head.headerFields.value(of: .contentType)
     switch given.map(Self.media) {
     case "application/cloudevents+json": self = .structured
     case "application/cloudevents-batch+json": self = .batch

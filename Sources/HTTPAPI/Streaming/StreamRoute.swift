@@ -38,7 +38,7 @@ struct StreamRoute: Sendable {
   }
 
   func answer(_ request: Request) async throws -> Answer {
-    if request.headers[.ifMatch] != nil {
+    if request.headers.value(of: .ifMatch) != nil {
       return .problem(Problem(.badRequest, "If-Match goes with a single event; this is a stream.")).closing()
     }
     let body = Body(request.body)

@@ -11,8 +11,9 @@ package struct TypeStrands: Sendable {
 
   /// The end of a strand.
   package static let none = UInt32.max
-  /// Chunks with more types are looked through entry by entry.
-  private static let mostTypes = 64
+  /// Chunks with more types are looked through entry by entry; and those with more than a quarter as many types as
+  /// entries, since each reader asks for every type whether it hears that.
+  private static let mostTypes = 256
   /// Shorter chunks are looked through as fast.
   private static let fewestEntries = 16
 
@@ -24,16 +25,17 @@ package struct TypeStrands: Sendable {
   init?(_ places: ContiguousArray<EntryPlace>) {
     if places.count < Self.fewestEntries { return nil }
     next = ContiguousArray(repeating: Self.none, count: places.count)
-    // Twice as many slots as types, so that a free one ends every search.
-    var slots = [Int8](repeating: -1, count: Self.mostTypes * 2)
+    let mostTypes = min(Self.mostTypes, max(Self.fewestEntries, places.count / 4))
+    // At least twice as many slots as types, a power of two, so that a free one ends every search.
+    var slots = [Int16](repeating: -1, count: 1 << (Int.bitWidth - (mostTypes * 2 - 1).leadingZeroBitCount))
     for (ordinal, place) in places.enumerated() {
       var slot = Int(truncatingIfNeeded: place.typeHash) & (slots.count - 1)
       while slots[slot] >= 0, strands[Int(slots[slot])].typeHash != place.typeHash {
         slot = (slot + 1) & (slots.count - 1)
       }
       if slots[slot] < 0 {
-        if strands.count == Self.mostTypes { return nil }
-        slots[slot] = Int8(strands.count)
+        if strands.count == mostTypes { return nil }
+        slots[slot] = Int16(strands.count)
         strands.append(Strand(typeHash: place.typeHash, first: UInt32(ordinal), last: UInt32(ordinal)))
       } else {
         let number = Int(slots[slot])

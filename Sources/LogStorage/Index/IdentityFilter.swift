@@ -65,7 +65,7 @@ package struct IdentityFilter: Sendable, Equatable {
   private static func build(_ keys: ContiguousArray<UInt64>, seed: UInt64, block: UInt64) -> ContiguousArray<UInt16>? {
     let size = Int(block) * 3
     // Per place: how many keys look at it, and the exclusive or of their numbers.
-    var counts = ContiguousArray<UInt32>(repeating: 0, count: size)
+    var counts = ContiguousArray<UInt16>(repeating: 0, count: size)
     var sums = ContiguousArray<UInt32>(repeating: 0, count: size)
     for (number, key) in keys.enumerated() {
       let places = Places(key, seed: seed, block: block)
@@ -74,19 +74,20 @@ package struct IdentityFilter: Sendable, Equatable {
         sums[place] ^= UInt32(number)
       }
     }
-    var queue = ContiguousArray<Int>()
-    for place in 0..<size where counts[place] == 1 { queue.append(place) }
-    var order: ContiguousArray<(number: UInt32, place: Int)> = []
+    var queue = ContiguousArray<UInt32>()
+    for place in 0..<size where counts[place] == 1 { queue.append(UInt32(place)) }
+    // In 32 bits each: a segment has two million identities, and this is when the host needs most memory.
+    var order: ContiguousArray<(number: UInt32, place: UInt32)> = []
     order.reserveCapacity(keys.count)
     while let place = queue.popLast() {
-      if counts[place] != 1 { continue }
-      let number = sums[place]
+      if counts[Int(place)] != 1 { continue }
+      let number = sums[Int(place)]
       order.append((number, place))
       let places = Places(keys[Int(number)], seed: seed, block: block)
       for other in [places.first, places.second, places.third] {
         counts[other] -= 1
         sums[other] ^= number
-        if counts[other] == 1 { queue.append(other) }
+        if counts[other] == 1 { queue.append(UInt32(other)) }
       }
     }
     if order.count != keys.count { return nil }
@@ -94,7 +95,7 @@ package struct IdentityFilter: Sendable, Equatable {
     for (number, place) in order.reversed() {
       let places = Places(keys[Int(number)], seed: seed, block: block)
       let others = fingerprints[places.first] ^ fingerprints[places.second] ^ fingerprints[places.third]
-      fingerprints[place] = others ^ fingerprints[place] ^ places.fingerprint
+      fingerprints[Int(place)] = others ^ fingerprints[Int(place)] ^ places.fingerprint
     }
     return fingerprints
   }

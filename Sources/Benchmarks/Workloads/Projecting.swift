@@ -9,6 +9,19 @@ import Views
 
 /// W3: events of a log folded into documents in SQLite.
 enum Projecting {
+  static let workload: Workload = Workload("W3", "fold events into documents in SQLite") { run in
+    let figures = try await run.inRounds("W3") {
+      try floor(in: run.folder)
+    } value: {
+      try await folds(run)
+    }
+    return [
+      BenchResult(
+        "W3", workload.summary, unit: "folds/s", figures, floorWhat: "a row for each event by a prepared statement",
+        budget: .atLeast(100_000))
+    ]
+  }
+
   static let source = """
     projection "subjects" {
       initial = { count = 0, sum = 0 },
@@ -22,34 +35,31 @@ enum Projecting {
     }
     """
 
-  static let count = 400_000
+  private static let count = 400_000
 
   /// Folds a second, from a log that is durable to the last transaction of the view.
-  static func folds(in folder: String, workers: Int) async throws -> Double {
-    let host = try BenchHost(in: folder, workers: workers)
-    let batches = stride(from: 0, to: count, by: 1000).map {
-      host.batch(1000, type: "Measured", recordBytes: 200, first: $0)
+  private static func folds(_ run: BenchRun) async throws -> Double {
+    try await BenchHost.with(run) { host in
+      try await host.append(host.batches(count, type: "Measured", recordBytes: 200))
+      let views = RunningViews(
+        settings: ViewSettings(path: host.folder + "/views.db"), log: host.opened.reader,
+        identity: host.opened.identity, clock: SystemClock())
+      let scripts = try Generation.load([SourceFile(path: "bench.lua", text: source)]).get()
+      let time = try await seconds {
+        views.start()
+        await views.deploy(scripts)
+        views.durableAdvanced(to: host.engine.durable)
+        try await views.wait(for: "subjects", toRead: Position(UInt64(count)), timeout: .seconds(120))
+      }
+      await views.stop()
+      return Double(count) / time
     }
-    try await host.append(batches, inFlight: 32)
-    let views = RunningViews(
-      settings: ViewSettings(path: host.folder + "/views.db"), log: host.opened.reader, identity: host.opened.identity,
-      clock: SystemClock())
-    let scripts = try Generation.load([SourceFile(path: "bench.lua", text: source)]).get()
-    let (time, _) = try await seconds {
-      views.start()
-      await views.deploy(scripts)
-      views.durableAdvanced(to: host.engine.durable)
-      try await views.wait(for: "subjects", toRead: Position(UInt64(count)), timeout: .seconds(120))
-    }
-    await views.stop()
-    try await host.stop()
-    return Double(count) / time
   }
 
   /// Rows a second of a bare loop: a row of the same size for each event, by a prepared statement, in transactions as
   /// large as those of the views. No log is read and no script is called; but the views write a document once in a
   /// transaction however often it changes, and this does not.
-  static func floor(in folder: String) throws -> Double {
+  private static func floor(in folder: String) throws -> Double {
     let path = folder + "/bench-rows-\(getpid()).db"
     defer { for suffix in ["", "-wal", "-shm"] { unlink(path + suffix) } }
     var database: OpaquePointer?

@@ -2,7 +2,7 @@ import Engine
 import Events
 
 /// W2 with a `read` in each call, of a document that each event changes: how fast a consumer catches up that reads.
-struct ReadingLoad {
+struct ReadingLoad: Sendable {
   let name: String
   let summary: String
   /// Of the projection.
@@ -33,28 +33,29 @@ struct ReadingLoad {
     """
   }
 
-  func run(_ rounds: Int, _ folder: String, _ workers: Int) async throws -> BenchResult {
-    var (rates, floors): ([Double], [Double]) = ([], [])
-    for _ in 0..<rounds {
-      floors.append(try await rate(false, folder, workers))
-      rates.append(try await rate(true, folder, workers))
+  var workload: Workload {
+    Workload(name, summary) { run in
+      let figures = try await run.inRounds(name) {
+        try await rate(run, reads: false)
+      } value: {
+        try await rate(run, reads: true)
+      }
+      return [
+        BenchResult(
+          name, summary, unit: "reactions/s", figures, floorWhat: "the same without the read",
+          budget: .partOfFloor(0.1))
+      ]
     }
-    return .rate(
-      name, summary, unit: "reactions/s", rounds: rates, floorWhat: "the same without the read", floors: floors,
-      atLeast: 0.1)
   }
 
-  private func rate(_ reads: Bool, _ folder: String, _ workers: Int) async throws -> Double {
-    let host = try BenchHost(in: folder, workers: workers)
-    let batches = stride(from: 0, to: Self.count, by: 1000).map {
-      host.batch(1000, type: "Ping", recordBytes: 120, first: $0)
+  private func rate(_ run: BenchRun, reads: Bool) async throws -> Double {
+    try await BenchHost.with(run) { host in
+      try await host.append(host.batches(Self.count, type: "Ping", recordBytes: 120))
+      let time = try await seconds {
+        try await host.deploy(source(reads))
+        try await host.wait(for: UInt64(Self.count * 2))
+      }
+      return Double(Self.count) / time
     }
-    try await host.append(batches, inFlight: 32)
-    let (time, _) = try await seconds {
-      try await host.deploy(source(reads))
-      try await host.wait(for: UInt64(Self.count * 2))
-    }
-    try await host.stop()
-    return Double(Self.count) / time
   }
 }

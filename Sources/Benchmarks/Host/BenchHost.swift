@@ -6,20 +6,21 @@ import LogStorage
 import Platform
 import Scripts
 
-/// A host in a temporary folder: the daemon without its door, and counting as the daemon does.
+/// A host in a folder of its own: the daemon without its door.
 struct BenchHost {
   let folder: String
   let opened: OpenedLog
   let engine: RunningEngine
+  private let run: BenchRun
 
-  /// `parent`: the folder whose disk is measured.
-  init(in parent: String, workers: Int) throws {
-    folder = parent + "/bench-\(ProcessInfo.processInfo.processIdentifier)-\(UInt32.random(in: 0...UInt32.max))"
+  init(_ run: BenchRun) throws {
+    self.run = run
+    folder = run.newFolder()
     opened = try LogStore.open(
       folder: folder, fileSystem: LocalFileSystem(), options: LogOptions(), clock: SystemClock(),
       randomness: SystemRandomness())
     var settings = EngineSettings()
-    settings.workers = workers
+    settings.workers = run.workers
     engine = RunningEngine(
       settings: settings, start: EngineStart(identity: opened.identity, control: ControlState(), logBytes: 0),
       journal: opened.journal, identities: opened.identities, framer: opened.framer, reader: opened.reader,
@@ -27,35 +28,42 @@ struct BenchHost {
     engine.start()
   }
 
+  /// Runs `body` with a host that is stopped and removed afterwards, however it ends.
+  static func with<Result>(_ run: BenchRun, _ body: (BenchHost) async throws -> Result) async throws -> Result {
+    let host = try BenchHost(run)
+    let result: Result
+    do {
+      result = try await body(host)
+    } catch {
+      try? await host.stop()
+      throw error
+    }
+    try await host.stop()
+    return result
+  }
+
   func deploy(_ source: String) async throws {
     let scripts = try Generation.load([SourceFile(path: "bench.lua", text: source)]).get()
     if case .refused(let errors) = await engine.deploy(scripts) { throw BenchError(errors.joined(separator: "\n")) }
   }
 
-  func stop() async throws {
+  private func stop() async throws {
     _ = try await engine.stop()
     try opened.close()
     try FileManager.default.removeItem(atPath: folder)
   }
 
-  /// A batch of `count` events of one type whose records are `recordBytes` long.
-  func batch(_ count: Int, type: String, recordBytes: Int, first: Int) -> EntryBatch {
-    let batch = EntryBatch(hash: engine.hash, capacity: count * recordBytes)
-    for number in first..<(first + count) {
-      let subject = "subject-\(number % 10_000)"
-      let empty = #"{"n":\#(number),"pad":""}"#
-      let padding = max(0, recordBytes - EntryView.headerSize - type.utf8.count - subject.utf8.count - empty.utf8.count)
-      batch.add(
-        type, subject, json: #"{"n":\#(number),"pad":"\#(String(repeating: "x", count: padding))"}"#.utf8)
-    }
-    return batch
+  /// Events with data that fill their records, a thousand a batch.
+  func batches(_ count: Int, type: String, recordBytes: Int, subjects: Int = 10_000) -> [EntryBatch] {
+    BenchEvents(hash: engine.hash, type: type, recordBytes: recordBytes, subjects: subjects).batches(count)
   }
 
   /// Appends batches with a bounded number in flight; returns once all are durable.
-  func append(_ batches: [EntryBatch], inFlight: Int) async throws {
+  func append(_ batches: some Sequence<EntryBatch>, inFlight: Int = 32) async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in
       var started = 0
       for batch in batches {
+        try run.goOn()
         if started >= inFlight { try await group.next() }
         started += 1
         group.addTask {
@@ -70,13 +78,11 @@ struct BenchHost {
   /// Returns when the log is durable up to `position`.
   func wait(for position: UInt64) async throws {
     var durable = engine.durable
-    while durable.rawValue < position { durable = try await engine.waitForDurable(after: durable) }
+    while durable.rawValue < position {
+      try run.goOn()
+      durable = try await engine.waitForDurable(after: durable)
+    }
   }
-}
-
-struct BenchError: Error, CustomStringConvertible {
-  let description: String
-  init(_ description: String) { self.description = description }
 }
 
 final class SilentObserver: EngineObserver {
@@ -87,10 +93,12 @@ final class SilentObserver: EngineObserver {
 }
 
 /// Seconds that `body` takes.
-func seconds<Result>(_ body: () async throws -> Result) async rethrows -> (Double, Result) {
-  let clock = ContinuousClock()
-  let start = clock.now
-  let result = try await body()
-  let duration = clock.now - start
-  return (Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18, result)
+func seconds(_ body: () async throws -> Void) async rethrows -> Double {
+  let start = ContinuousClock.now
+  try await body()
+  return (ContinuousClock.now - start).seconds
+}
+
+extension Duration {
+  var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }

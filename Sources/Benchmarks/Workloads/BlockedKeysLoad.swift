@@ -4,8 +4,9 @@ import Foundation
 
 /// What blocked keys cost the others: the same backlog is read twice in each round, once with some keys blocked before
 /// and once with none. One event in a hundred belongs to a blocked key and joins its queue.
-struct BlockedKeysLoad {
-  var workload: Workload
+struct BlockedKeysLoad: Sendable {
+  let name: String
+  let summary: String
   var keys: Int
   /// Every hundredth key.
   var blocked: Int { keys / 100 }
@@ -14,20 +15,26 @@ struct BlockedKeysLoad {
   var events = 400_000
 
   /// Tried again after 200 ms, 400 ms, … while the others are measured.
-  static let few = BlockedKeysLoad(workload: .blocked, keys: 10_000, retry: "")
+  static let few = BlockedKeysLoad(
+    name: "blocked", summary: "W2 with 100 of 10,000 keys blocked, and tried again meanwhile", keys: 10_000, retry: "")
   /// Between two tries.
   static let many = BlockedKeysLoad(
-    workload: .manyBlocked, keys: 1_000_000, retry: #"retry = { first = "1h", cap = "1h" },"#)
+    name: "many-blocked", summary: "W2 with 10,000 of 1,000,000 keys blocked", keys: 1_000_000,
+    retry: #"retry = { first = "1h", cap = "1h" },"#)
 
-  func run(_ rounds: Int, _ folder: String, _ workers: Int) async throws -> BenchResult {
-    var (rates, floors): ([Double], [Double]) = ([], [])
-    for _ in 0..<rounds {
-      floors.append(try await rate(blocking: false, folder, workers))
-      rates.append(try await rate(blocking: true, folder, workers))
+  var workload: Workload {
+    Workload(name, summary) { run in
+      let figures = try await run.inRounds(name) {
+        try await rate(run, blocking: false)
+      } value: {
+        try await rate(run, blocking: true)
+      }
+      return [
+        BenchResult(
+          name, summary, unit: "reactions/s", figures, floorWhat: "the same with no key blocked",
+          budget: .partOfFloor(0.9))
+      ]
     }
-    return .rate(
-      workload.rawValue, workload.summary, unit: "reactions/s", rounds: rates,
-      floorWhat: "the same with no key blocked", floors: floors, atLeast: 0.9)
   }
 
   private var source: String {
@@ -43,27 +50,27 @@ struct BlockedKeysLoad {
   }
 
   /// Reactions a second to a backlog, from the moment when the consumer goes on until the last one is durable.
-  private func rate(blocking: Bool, _ folder: String, _ workers: Int) async throws -> Double {
-    let host = try BenchHost(in: folder, workers: workers)
-    try await host.deploy(source)
-    if blocking { try await block(host) }
-    guard case .done = await host.engine.act(.pause, on: "react", by: "bench") else {
-      throw BenchError("the consumer cannot be paused")
+  private func rate(_ run: BenchRun, blocking: Bool) async throws -> Double {
+    try await BenchHost.with(run) { host in
+      try await host.deploy(source)
+      if blocking { try await block(host) }
+      guard case .done = await host.engine.act(.pause, on: "react", by: "bench") else {
+        throw BenchError("the consumer cannot be paused")
+      }
+      let before = host.engine.durable.rawValue
+      try await host.append(backlog(host))
+      let reactions = blocking ? events - events / 100 : events
+      let time = try await seconds {
+        _ = await host.engine.act(.resume, on: "react", by: "bench")
+        try await host.wait(for: before + UInt64(events + reactions))
+      }
+      let status = await host.engine.status().readers[0]
+      guard status.blockedKeys == (blocking ? blocked : 0), status.queued == status.blockedKeys + events - reactions
+      else {
+        throw BenchError("\(status.blockedKeys) keys are blocked, \(status.queued) events wait")
+      }
+      return Double(reactions) / time
     }
-    let before = host.engine.durable.rawValue
-    try await host.append(backlog(host), inFlight: 32)
-    let reactions = blocking ? events - events / 100 : events
-    let (time, _) = try await seconds {
-      _ = await host.engine.act(.resume, on: "react", by: "bench")
-      try await host.wait(for: before + UInt64(events + reactions))
-    }
-    let status = await host.engine.status().readers[0]
-    guard status.blockedKeys == (blocking ? blocked : 0), status.queued == status.blockedKeys + events - reactions
-    else {
-      throw BenchError("\(status.blockedKeys) keys are blocked, \(status.queued) events wait")
-    }
-    try await host.stop()
-    return Double(reactions) / time
   }
 
   /// Blocks every hundredth key.
@@ -75,7 +82,7 @@ struct BlockedKeysLoad {
       }
       return batch
     }
-    try await host.append(batches, inFlight: 32)
+    try await host.append(batches)
     while await host.engine.status().readers[0].blockedKeys < blocked { await Task.yield() }
   }
 

@@ -8,6 +8,24 @@ import Views
 
 /// Changed code: three projections are folded again from the start of the log beside the documents that answer.
 struct Rebuilding {
+  static let workload: Workload = Workload(
+    "rebuild", "fold three changed projections anew beside the old ones, in one pass over the log"
+  ) { run in
+    var figures: (values: [Double], floors: [Double]) = ([], [])
+    for round in 1...run.rounds {
+      run.progress("rebuild: round \(round) of \(run.rounds)")
+      try run.goOn()
+      let (together, apart) = try await folds(run)
+      figures.values.append(together)
+      figures.floors.append(apart)
+    }
+    return [
+      BenchResult(
+        "rebuild", workload.summary, unit: "folds/s", figures, floorWhat: "the same three one after the other",
+        budget: .atLeast(100_000))
+    ]
+  }
+
   private static let count = 200_000
   private static let names = ["subjects", "spans", "remainders"]
 
@@ -31,12 +49,9 @@ struct Rebuilding {
   private let host: BenchHost
   private let views: RunningViews
 
-  private init(in folder: String, workers: Int) async throws {
-    host = try BenchHost(in: folder, workers: workers)
-    let batches = stride(from: 0, to: Self.count, by: 1000).map { [host] in
-      host.batch(1000, type: "Measured", recordBytes: 200, first: $0)
-    }
-    try await host.append(batches, inFlight: 32)
+  private init(_ host: BenchHost) async throws {
+    self.host = host
+    try await host.append(host.batches(Self.count, type: "Measured", recordBytes: 200))
     views = RunningViews(
       settings: ViewSettings(path: host.folder + "/views.db"), log: host.opened.reader, identity: host.opened.identity,
       clock: SystemClock())
@@ -49,25 +64,26 @@ struct Rebuilding {
   }
 
   /// Folds a second when all three change at once and read the log together, and when one is folded after the other.
-  static func folds(in folder: String, workers: Int) async throws -> (together: Double, apart: Double) {
-    let bench = try await Rebuilding(in: folder, workers: workers)
-    let changed = try Generation.load(files(factor: 2)).get()
-    let (together, _) = try await seconds {
-      await bench.views.deploy(changed)
-      try await bench.settle()
-    }
-    let (apart, _) = try await seconds {
-      for name in names {
-        try bench.views.rebuild(name)
-        // The request is behind what is asked for next, so nothing is seen before it is taken up.
+  private static func folds(_ run: BenchRun) async throws -> (together: Double, apart: Double) {
+    try await BenchHost.with(run) { host in
+      let bench = try await Rebuilding(host)
+      let changed = try Generation.load(files(factor: 2)).get()
+      let together = try await seconds {
         await bench.views.deploy(changed)
         try await bench.settle()
       }
+      let apart = try await seconds {
+        for name in names {
+          try bench.views.rebuild(name)
+          // The request is behind what is asked for next, so nothing is seen before it is taken up.
+          await bench.views.deploy(changed)
+          try await bench.settle()
+        }
+      }
+      await bench.views.stop()
+      let folds = Double(count * names.count)
+      return (folds / together, folds / apart)
     }
-    await bench.views.stop()
-    try await bench.host.stop()
-    let folds = Double(count * names.count)
-    return (folds / together, folds / apart)
   }
 
   /// Waits until nothing is folded beside a view.
