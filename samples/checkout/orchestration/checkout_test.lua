@@ -1,0 +1,52 @@
+-- Tests of checkout.lua: what goes well, and what is undone when a step fails.
+local order = { sku = "lamp", qty = 2, price = 80, card = "card-1", city = "Lisbon" }
+
+local function ready(t)
+  t:given("GoodsReceived", "lamp", { qty = 3 })
+  t:given("CardIssued", "card-1", { limit = 100 })
+end
+
+test("an order is confirmed when its parcel is handed over", function(t)
+  ready(t)
+  t:when("OrderPlaced", "order-1", order)
+  t:expect("ShipmentBooked", "shipment-order-1")
+  t:when("ParcelHandedOver", "order-1", { parcel = "p-7" })
+  t:expect("OrderConfirmed", "order-1", { parcel = "p-7" })
+  t:never("StockReleased")
+end)
+
+test("no stock: nobody is charged", function(t)
+  t:given("GoodsReceived", "lamp", { qty = 1 })
+  t:given("CardIssued", "card-1", { limit = 100 })
+  t:when("OrderPlaced", "order-1", order)
+  t:expect("OrderFailed", "order-1", { reason = "only 1 left" })
+  t:never("CardCharged")
+end)
+
+test("a declined card gives the stock back", function(t)
+  t:given("GoodsReceived", "lamp", { qty = 3 })
+  t:given("CardIssued", "card-1", { limit = 50 })
+  t:when("OrderPlaced", "order-1", order)
+  t:expect("StockReleased", "lamp", { qty = 2, order = "order-1" })
+  t:expect("OrderFailed", "order-1", { reason = "the card is declined" })
+end)
+
+test("a parcel that nobody hands over undoes everything, the last step first", function(t)
+  ready(t)
+  t:when("OrderPlaced", "order-1", order)
+  t:advance("3d")
+  t:expect("ShipmentCancelled", "shipment-order-1")
+  t:expect("CardRefunded", "card-1", { amount = 80, order = "order-1" })
+  t:expect("StockReleased", "lamp", { qty = 2, order = "order-1" })
+  t:expect("OrderFailed", "order-1", { reason = "the parcel was not handed over" })
+end)
+
+test("a cancelled order is undone, and a parcel after that changes nothing", function(t)
+  ready(t)
+  t:when("OrderPlaced", "order-1", order)
+  t:expect("ShipmentBooked", "shipment-order-1")
+  t:when("OrderCancelled", "order-1")
+  t:expect("CardRefunded", "card-1", { amount = 80, order = "order-1" })
+  t:when("ParcelHandedOver", "order-1", { parcel = "p-7" })
+  t:never("OrderConfirmed")
+end)
