@@ -106,7 +106,8 @@ struct CheckoutAcceptance {
     try await eventually(within: 240, "all orders at an end") {
       // What is broken is given up, whatever it is.
       _ = try await daemon.request(
-        "POST", "/dead-letters/discard", body: Data(#"{"all":true}"#.utf8), headers: ["content-type": "application/json"])
+        "POST", "/dead-letters/discard", body: Data(#"{"all":true}"#.utf8),
+        headers: ["content-type": "application/json"])
       let list = try await daemon.get("/processes?limit=1").json
       let process = (list["processes"] as? [[String: Any]])?.first
       return process?["instances"] as? Int == 0 ? nil : "\(list)"

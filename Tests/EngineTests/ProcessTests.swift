@@ -164,7 +164,8 @@ struct ProcessTests {
     let world = try World(
       scripts: Self.scripts(
         Self.checkout(
-          extra: #"local both = await { all = { "Paid", "Packed" } } emit("Both", { p = both.Paid.data.n, k = both.Packed.data.n })"#
+          extra:
+            #"local both = await { all = { "Paid", "Packed" } } emit("Both", { p = both.Paid.data.n, k = both.Packed.data.n })"#
         )))
     world.emit("OrderPlaced", "o", #"{"qty":1}"#)
     try world.settle()

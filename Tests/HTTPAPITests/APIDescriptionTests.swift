@@ -58,6 +58,8 @@ struct `The API's description` {
         switch operation {
         case .rewindConsumer: "RewindRequest"
         case .pauseDestination, .resumeDestination: "TargetRequest"
+        case .cancelProcess: "CancelRequest"
+        case .moveProcesses: "MoveRequest"
         default: operation.readers == .destinations ? "ResolveMessagesRequest" : "ResolveRequest"
         }
       let schema = try #require(APISchemas.all[name])

@@ -187,7 +187,10 @@ struct `Reading over HTTP` {
       let answer = try await server.get("/status")
       #expect(answer.status == 200)
       let json = try answer.json()
-      #expect(Set(json.keys) == ["version", "generation", "log", "warnings", "consumers", "outbox", "views"])
+      #expect(
+        Set(json.keys) == [
+          "version", "generation", "log", "warnings", "consumers", "outbox", "views", "timers", "processes",
+        ])
       let generation = try #require(json["generation"] as? [String: Any])
       #expect(generation["number"] as? Int == 3)
       #expect(generation["error"] as? String == "a.lua:1: no\nb.lua:2: no")

@@ -42,7 +42,8 @@ extension Oracle {
   private func checkExpectation(_ append: Ledger.Append, _ who: String, first: UInt64) throws(Violation) {
     guard let expecting = append.expecting else { return }
     let before =
-      events[..<Int(first - 1)].last { $0.timer == nil && $0.subject == append.items[0].subject }?.position ?? 0
+      events[..<Int(first - 1)].last { $0.timer == nil && !$0.isCommand && $0.subject == append.items[0].subject }?
+      .position ?? 0
     try expect(
       before == expecting, .answered, "\(who) expected \(expecting) and was appended at \(first), behind \(before)")
   }
@@ -67,9 +68,13 @@ extension Oracle {
 
   /// Whether the subject's last event was at `position` at some moment since the log ended at `head`.
   private func wasLast(_ position: UInt64, of subject: String, since head: Int) -> Bool {
-    if position > 0, event(position)?.subject != subject || event(position)?.timer != nil { return false }
+    if position > 0 {
+      guard let last = event(position), last.subject == subject, last.timer == nil, !last.isCommand else {
+        return false
+      }
+    }
     return !events.prefix(head).contains {
-      $0.timer == nil && $0.subject == subject && $0.position > position
+      $0.timer == nil && !$0.isCommand && $0.subject == subject && $0.position > position
     }
   }
 

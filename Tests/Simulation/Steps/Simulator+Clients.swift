@@ -21,7 +21,7 @@ extension Simulator {
     case .expecting:
       var event = item()
       event.subject = "s\(seed.below(swarm.subjects))"
-      let last = oracle.events.last { $0.timer == nil && $0.subject == event.subject }?.position ?? 0
+      let last = oracle.events.last { $0.timer == nil && !$0.isCommand && $0.subject == event.subject }?.position ?? 0
       submit([event], expecting: seed.oneIn(3) ? UInt64(seed.below(oracle.head + 1)) : last)
     case .stream:
       if streams.isEmpty || seed.oneIn(4) {
