@@ -61,7 +61,7 @@ package struct ByteWriter: ~Copyable {
   }
 
   package mutating func append(_ text: StaticString) {
-    append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    append(text.bytes)
   }
 
   /// Counts bytes in that were written where `reserve` pointed.

@@ -77,3 +77,8 @@ extension UnsafeRawBufferPointer {
   /// The text of these bytes; invalid UTF-8 is repaired, so use it for display and for bytes checked before.
   package var text: String { String(decoding: self, as: UTF8.self) }
 }
+
+extension StaticString {
+  /// Its bytes, which live for ever.
+  package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: utf8Start, count: utf8CodeUnitCount) }
+}

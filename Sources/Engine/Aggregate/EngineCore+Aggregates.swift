@@ -56,9 +56,12 @@ extension EngineCore {
     }
   }
 
-  func isReserved(_ subject: String) -> Bool {
-    let subjectHash = hash(subject)
-    return touchesReserved { $0.contains(subjectHash) }
+  /// Subjects that are kept for commands, also for those that are decided and not yet in the log.
+  var reservedSubjects: Set<UInt64> {
+    var reserved: Set<UInt64> = []
+    for runtime in runtimes { if let work = runtime.out?.aggregate { reserved.formUnion(work.reserved) } }
+    for batch in finished { if let work = batch.aggregate { reserved.formUnion(work.reserved) } }
+    return reserved
   }
 
   private func touchesReserved(_ touches: (Set<UInt64>) -> Bool) -> Bool {

@@ -28,6 +28,13 @@ package struct KeyBytes: Hashable, Sendable, CustomStringConvertible {
   /// Whether these are the bytes of a key that an event is to itself: scripts see none.
   static func isOwn(_ bytes: UnsafeRawBufferPointer) -> Bool { bytes.count == 9 && bytes[0] == ownMark }
 
+  /// The key as scripts see it, and effects go by: nothing for an event that goes by itself.
+  func forScripts<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    bytes.withUnsafeBytes { bytes in
+      body(KeyBytes.isOwn(bytes) ? UnsafeRawBufferPointer(start: nil, count: 0) : bytes)
+    }
+  }
+
   package func hash(_ hash: StableHash) -> UInt64 { bytes.withUnsafeBytes { hash($0) } }
 
   /// For people: `#12` stands for the event at position 12 itself.

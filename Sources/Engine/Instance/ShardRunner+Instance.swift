@@ -115,7 +115,9 @@ extension ShardRunner {
       shard.wakeRecords = [:]
       var wanted = Set(shard.units.compactMap { batch.units[$0].wake?.place })
       for commit in Set(wanted.map(\.commit)).sorted() {
-        try read(&wanted, inCommit: commit, of: batch.reader, into: shard)
+        try log.forEachInstance(inCommit: commit, of: batch.reader) { place, record in
+          if wanted.remove(place) != nil { shard.wakeRecords?[place] = InstanceRecord(record) }
+        }
       }
     }
     guard let record = shard.wakeRecords?[place] else {
@@ -123,37 +125,5 @@ extension ShardRunner {
       throw LogError(.corrupt, "commit \(place.commit) does not hold the instance that it should")
     }
     return record
-  }
-
-  private func read(
-    _ wanted: inout Set<InstancePlace>, inCommit number: UInt64, of reader: UInt32, into shard: Shard
-  ) throws {
-    try log.replay(fromCommit: number) { commit in
-      guard commit.number == number else { return false }
-      for record in commit.records where record.kind == .instance {
-        let fields = FieldReader(record: record.whole)
-        guard let place = InstanceRecord.place(fields, of: reader, commit: number), wanted.remove(place) != nil,
-          let instance = InstanceRecord(fields)
-        else { continue }
-        shard.wakeRecords?[place] = instance
-      }
-      return false
-    }
-  }
-}
-
-extension InstanceRecord {
-  /// Where a record is, without decoding the rest of it; nil: it is another reader's.
-  static func place(_ fields: FieldReader, of reader: UInt32, commit: UInt64) -> InstancePlace? {
-    var (keyHash, twin) = (UInt64(0), UInt8(0))
-    for field in fields {
-      switch field.tag {
-      case 1: if field.integer != UInt64(reader) { return nil }
-      case 3: keyHash = field.integer
-      case 10: twin = UInt8(truncatingIfNeeded: field.integer)
-      default: break
-      }
-    }
-    return InstancePlace(keyHash: keyHash, commit: commit, twin: twin)
   }
 }

@@ -133,10 +133,8 @@ extension EntryBatch {
       data.append(UInt8(ascii: "}"))
     }
     let isAddress = ReplyAddress(type) != nil
-    let host = HostEvent.answered
-    let answered = UnsafeRawBufferPointer(start: host.utf8Start, count: host.utf8CodeUnitCount)
     begin(
-      kind: .event, type: isAddress ? answered : type,
+      kind: .event, type: isAddress ? HostEvent.answered.bytes : type,
       subject: message.attributes[.sender] ?? UnsafeRawBufferPointer(start: nil, count: 0),
       data: data.bytes, encoding: .json, cause: ended.position, root: message.rootHere(at: ended.position),
       depth: min(message.depth + 1, EntryView.maximumDepth))

@@ -43,15 +43,8 @@ package enum ProcessHistory {
     at place: UInt64, _ reader: UInt32, in log: LogReader, where matches: (InstanceRecord) -> Bool
   ) throws -> InstanceRecord? {
     var found: InstanceRecord?
-    try log.replay(fromCommit: place >> 8) { commit in
-      guard commit.number == place >> 8 else { return false }
-      for record in commit.records where record.kind == .instance {
-        guard let instance = InstanceRecord(FieldReader(record: record.whole)), instance.reader == reader,
-          UInt64(instance.twin) == place & 0xFF, matches(instance)
-        else { continue }
-        found = instance
-      }
-      return false
+    try log.forEachInstance(inCommit: place >> 8, of: reader) { at, record in
+      if at.place == place, let instance = InstanceRecord(record), matches(instance) { found = instance }
     }
     return found
   }

@@ -11,17 +11,11 @@ package struct ProcessReading {
 
   package init(control: ControlState, log: LogReader) { (self.control, self.log) = (control, log) }
 
-  private var readers: [ReaderState] { control.readers.filter { $0.kind == .process && $0.life != .forgotten } }
-
-  private func reader(named name: String) -> ReaderState? {
-    readers.first { $0.name.utf8.elementsEqual(name.utf8) }
-  }
-
   /// Nil when the query names a process that there is not.
   package func page(_ query: ProcessQuery) throws -> ProcessPage? {
-    var readers = readers
+    var readers = control.processes
     if let name = query.process {
-      guard let reader = reader(named: name) else { return nil }
+      guard let reader = control.reader(named: name, kind: .process) else { return nil }
       readers = [reader]
     }
     var page = ProcessPage()
@@ -82,7 +76,7 @@ package struct ProcessReading {
 
   /// The running instance of a key, as people write keys; nil when there is none.
   package func instance(of text: String, process name: String) throws -> ProcessReport? {
-    guard let reader = reader(named: name) else { return nil }
+    guard let reader = control.reader(named: name, kind: .process) else { return nil }
     for key in Set([KeyBytes(text), KeyBytes(written: text)]) {
       let keyHash = key.hash(log.identity.hash)
       guard let commit = reader.states[keyHash] else { continue }
@@ -158,13 +152,9 @@ extension ProcessInstance {
 
 extension ControlState {
   /// Names of the processes that are declared, or have left instances.
-  package var processNames: [String] {
-    readers.filter { $0.kind == .process && $0.life != .forgotten }.map(\.name)
-  }
+  package var processNames: [String] { processes.map(\.name) }
 
-  package func hasProcess(named name: String) -> Bool {
-    processNames.contains { $0.utf8.elementsEqual(name.utf8) }
-  }
+  package func hasProcess(named name: String) -> Bool { reader(named: name, kind: .process) != nil }
 
   /// The name of a process that was probably meant by one that there is not.
   package func processName(near name: String) -> String? { NearestName.of(name, among: processNames) }
@@ -175,9 +165,9 @@ extension ControlState {
   }
 
   /// Every process with its instances counted.
-  package var processCounts: [ProcessCount] {
-    readers.filter { $0.kind == .process && $0.life != .forgotten }.map { ProcessCount($0) }
-  }
+  package var processCounts: [ProcessCount] { processes.map { ProcessCount($0) } }
+
+  fileprivate var processes: [ReaderState] { readers.filter { $0.kind == .process && $0.life != .forgotten } }
 }
 
 extension KeyBytes {

@@ -32,10 +32,8 @@ package enum ProcessVerb: String, Sendable, CaseIterable {
     data.member("process", process)
     data.member("key", key.description)
     data.member("by", by)
-    let type = HostEvent.process
     batch.begin(
-      kind: .event, type: UnsafeRawBufferPointer(start: type.utf8Start, count: type.utf8CodeUnitCount),
-      subject: subject, data: data.finish(), encoding: .json)
+      kind: .event, type: HostEvent.process.bytes, subject: subject, data: data.finish(), encoding: .json)
     let address = ReplyAddress(reader: reader, key: key.bytes)
     address.bytes.withUnsafeBytes { batch.addAttribute(.reply, $0) }
     batch.end()

@@ -67,9 +67,9 @@ extension ProcessWork {
   func role(of entry: EntryView) -> ProcessRole? {
     let type = entry.type
     if entry.isHostEvent, let address = entry.replyAddress, address.reader == batch.reader {
-      if type.equals(HostEvent.decided.type) { return .decided }
-      if type.equals(HostEvent.answered) { return .answered }
-      if type.equals(HostEvent.process) { return .verb }
+      if type.equals(HostEvent.decided.type.bytes) { return .decided }
+      if type.equals(HostEvent.answered.bytes) { return .answered }
+      if type.equals(HostEvent.process.bytes) { return .verb }
     }
     guard let process = declaration?.process else { return nil }
     guard instance != nil else { return process.starts.contains { $0.matches(type) } ? .start : nil }
@@ -91,11 +91,5 @@ extension RunningGeneration {
     if self === batch.generation { return batch.consumer }
     let name = batch.declaration.name
     return scripts.consumers.firstIndex { $0.process != nil && $0.name.utf8.elementsEqual(name.utf8) }
-  }
-}
-
-extension UnsafeRawBufferPointer {
-  func equals(_ text: StaticString) -> Bool {
-    equals(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 }

@@ -70,12 +70,11 @@ extension ShardRunner {
     _ live: ProcessRuns.Kept, _ heard: HeardEntry?, now: Int64, _ step: UInt32, _ work: ProcessWork,
     _ body: (StepContext) -> Result
   ) -> Result {
-    work.key.bytes.withUnsafeBytes { key in
+    work.key.forScripts { key in
       body(
         StepContext(
           start: live.start.view, startPosition: Position(live.start.position), cause: live.cause.view,
-          causePosition: Position(live.cause.position), recorded: live.cause.recorded, now: now,
-          key: KeyBytes.isOwn(key) ? UnsafeRawBufferPointer(start: nil, count: 0) : key,
+          causePosition: Position(live.cause.position), recorded: live.cause.recorded, now: now, key: key,
           readerNumber: work.batch.reader, step: step))
     }
   }
@@ -120,7 +119,7 @@ extension ShardRunner {
 
   /// Why an instance is to end: what an operator said, or the type of the event.
   private static func reason(of entry: EntryView) -> String {
-    entry.type.equals(HostEvent.process) ? ProcessVerb.reason(entry) : entry.type.text
+    entry.type.equals(HostEvent.process.bytes) ? ProcessVerb.reason(entry) : entry.type.text
   }
 
   /// An entry of the log: in the batch's memory, or read.

@@ -102,7 +102,7 @@ extension ShardRunner {
     switch answer {
     case .yes: return true
     case .no: return false
-    case .failed(let failure): throw CallError(failure, key)
+    case .failed(let failure): throw CallError(key, failure)
     case .hostFault(let message): throw CallError(key: key, kind: .host, message: message)
     }
   }
@@ -131,18 +131,10 @@ extension ShardRunner {
       if worker.scripts.isDead { drop(worker.scripts) }
       switch outcome {
       case .done: break
-      case .failed(let failure): throw CallError(failure, key)
+      case .failed(let failure): throw CallError(key, failure)
       case .hostFault(let message): throw CallError(key: key, kind: .host, message: message)
       }
     }
-  }
-}
-
-extension ShardRunner.CallError {
-  init(_ failure: HandlerFailure, _ key: KeyBytes) {
-    self.init(
-      key: key, kind: FailureKind(failure.kind), message: failure.message, traceback: failure.traceback,
-      log: failure.log)
   }
 }
 
@@ -152,15 +144,6 @@ extension RuleDeclaration {
     case .effect: effect
     case .otherwise: otherwise.map { .emit($0) }
     case .cleared: cleared.map { .emit($0) }
-    }
-  }
-}
-
-extension KeyBytes {
-  /// The key as scripts see it, and effects go by: nothing for an event that goes by itself.
-  func forScripts<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-    bytes.withUnsafeBytes { bytes in
-      body(KeyBytes.isOwn(bytes) ? UnsafeRawBufferPointer(start: nil, count: 0) : bytes)
     }
   }
 }

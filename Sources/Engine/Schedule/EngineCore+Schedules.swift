@@ -112,9 +112,9 @@ extension EngineCore {
   /// The first of them, as many as one turn makes. One whose subject an aggregate has for itself comes later, and so do
   /// those behind it.
   private func takeable(_ runs: [Run]) -> ArraySlice<Run> {
-    let first = runs.prefix(Self.runsPerTurn)
+    let (first, reserved) = (runs.prefix(Self.runsPerTurn), reservedSubjects)
     let end = first.firstIndex { run in
-      run.isMade && (run.schedule.effect.isCommand ? deployWaitsForCommands : isReserved(run.schedule.effect.subject))
+      run.isMade && (run.schedule.effect.isCommand ? deployWaitsForCommands : reserved.contains(hash(run.schedule.effect.subject)))
     }
     return first[..<(end ?? first.endIndex)]
   }
@@ -133,9 +133,7 @@ extension EntryBatch {
         }
       }
     }
-    var text = ByteWriter(capacity: 32)
-    Timestamp.write(time, into: &text)
-    addAttribute(.time, text.bytes)
+    Array(Timestamp.text(time).utf8).withUnsafeBytes { addAttribute(.time, $0) }
     // Who is told that it was refused.
     if effect.isCommand { Array(schedule.name.utf8).withUnsafeBytes { addAttribute(.sender, $0) } }
     end()

@@ -78,15 +78,8 @@ extension KeyState {
     of reader: UInt32, _ keyHash: UInt64, inCommit number: UInt64, _ log: LogReader
   ) throws -> [InstanceRecord] {
     var found: [InstanceRecord] = []
-    try log.replay(fromCommit: number) { commit in
-      guard commit.number == number else { return false }
-      for record in commit.records where record.kind == .instance {
-        guard let instance = InstanceRecord(FieldReader(record: record.whole)), instance.reader == reader,
-          instance.keyHash == keyHash
-        else { continue }
-        found.append(instance)
-      }
-      return false
+    try log.forEachInstance(inCommit: number, of: reader) { place, record in
+      if place.keyHash == keyHash, let instance = InstanceRecord(record) { found.append(instance) }
     }
     return found
   }

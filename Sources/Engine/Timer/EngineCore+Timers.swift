@@ -74,14 +74,6 @@ extension EngineCore {
     return timers.entries[position]?.withUnsafeBytes { body(EntryView($0.baseAddress!)) }
   }
 
-  /// Subjects that are kept for commands, also for those that are decided and not yet in the log.
-  private var reservedSubjects: Set<UInt64> {
-    var reserved: Set<UInt64> = []
-    for runtime in runtimes { if let work = runtime.out?.aggregate { reserved.formUnion(work.reserved) } }
-    for batch in finished { if let work = batch.aggregate { reserved.formUnion(work.reserved) } }
-    return reserved
-  }
-
   private func readTimers(dueBy time: Int64) {
     var positions: [UInt64] = []
     control.timers.forEachInOrder { place in

@@ -37,10 +37,8 @@ extension EntryBatch {
     if cause.isHostEvent { return }
     var data = JSONObjectWriter()
     write(&data)
-    let type = event.type
     begin(
-      kind: .event, type: UnsafeRawBufferPointer(start: type.utf8Start, count: type.utf8CodeUnitCount),
-      subject: subject ?? cause.subject, data: data.finish(), encoding: .json, cause: position,
+      kind: .event, type: event.type.bytes, subject: subject ?? cause.subject, data: data.finish(), encoding: .json, cause: position,
       root: cause.rootHere(at: position), depth: min(cause.depth + 1, EntryView.maximumDepth))
     inheritAttributes(of: cause)
     if let reply { addAttribute(.reply, reply) }

@@ -1,4 +1,11 @@
 extension Timestamp {
+  /// A time (µs since 1970) as RFC 3339 in UTC, with microseconds.
+  package static func text(_ microseconds: Int64) -> String {
+    var writer = ByteWriter(capacity: 32)
+    write(microseconds, into: &writer)
+    return writer.bytes.text
+  }
+
   /// Microseconds since 1970 UTC of an RFC 3339 time or a plain date (midnight UTC), or nil when `text` is neither. A leap second counts as the second after it.
   /// Digits beyond microseconds are cut off.
   package static func microseconds(_ text: UnsafeRawBufferPointer) -> Int64? {

@@ -86,8 +86,7 @@ package enum AttributeName: UInt8, Sendable, CaseIterable {
   case request = 19
 
   package var wireName: UnsafeRawBufferPointer {
-    let text = staticName
-    return UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+    staticName.bytes
   }
 
   private var staticName: StaticString {

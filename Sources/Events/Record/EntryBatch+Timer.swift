@@ -40,9 +40,8 @@ extension EntryBatch {
 
   /// Adds the end of the pending timer with the scope's name, if there is one.
   package func addTimerEnd(scope: TimerScope, cause: EntryView, at position: UInt64, origin: UInt64? = nil) {
-    let type = EntryView.timerEndType
     begin(
-      kind: .timer, type: UnsafeRawBufferPointer(start: type.utf8Start, count: type.utf8CodeUnitCount),
+      kind: .timer, type: EntryView.timerEndType.bytes,
       subject: cause.subject, data: UnsafeRawBufferPointer(start: nil, count: 0), encoding: .none, cause: position,
       root: cause.rootHere(at: origin ?? position), depth: min(cause.depth + 1, EntryView.maximumDepth))
     inheritAttributes(of: cause)
