@@ -25,11 +25,10 @@ package struct DeadLetterSelection: Sendable, Equatable {
 
   /// With its question mark; empty when nothing is chosen.
   var query: String {
-    let parts = [
+    EventSelection.query([
       (kind.owner, owner), ("key", key), ("type", type), ("error", error), ("limit", limit.map { "\($0)" }),
       ("after", after),
-    ].compactMap { name, value in value.map { "\(name)=\(EventSelection.encoded($0))" } }
-    return parts.isEmpty ? "" : "?" + parts.joined(separator: "&")
+    ])
   }
 }
 
@@ -92,8 +91,8 @@ extension Client {
 
   /// At most `limit` timers, 1 to 1000, behind the page that has ended at `after`.
   package func timers(limit: Int, after: String?) throws -> Reply<TimerList> {
-    let rest = after.map { "&after=\(EventSelection.encoded($0))" } ?? ""
-    return try reply(try transport.perform(Request(path: "/timers?limit=\(limit)\(rest)")))
+    let query = EventSelection.query([("limit", "\(limit)"), ("after", after)])
+    return try reply(try transport.perform(Request(path: "/timers" + query)))
   }
 
   // MARK: Dead letters

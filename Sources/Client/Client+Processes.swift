@@ -15,11 +15,10 @@ package struct ProcessSelection: Sendable, Equatable {
 
   /// With its question mark; empty when nothing is chosen.
   var query: String {
-    let parts = [
+    EventSelection.query([
       ("process", process), ("state", state), ("version", version.map { "\($0)" }), ("limit", limit.map { "\($0)" }),
       ("after", after),
-    ].compactMap { name, value in value.map { "\(name)=\(EventSelection.encoded($0))" } }
-    return parts.isEmpty ? "" : "?" + parts.joined(separator: "&")
+    ])
   }
 }
 

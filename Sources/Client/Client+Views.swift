@@ -19,18 +19,11 @@ package struct ViewSelection: Sendable, Equatable {
   package init() {}
 
   var query: String {
-    var parts = conditions.map { ("where", $0) }
-    func add(_ name: String, _ value: String?) {
-      if let value { parts.append((name, value)) }
-    }
-    add("frozen", isFrozenOnly ? "true" : nil)
-    add("order", order)
-    add("limit", limit.map { "\($0)" })
-    add("after", after)
-    add("at", moment)
-    add("after-position", position.map { "\($0)" })
-    add("wait", wait)
-    return parts.isEmpty ? "" : "?" + parts.map { "\($0)=\(EventSelection.encoded($1))" }.joined(separator: "&")
+    EventSelection.query(
+      conditions.map { ("where", $0) } + [
+        ("frozen", isFrozenOnly ? "true" : nil), ("order", order), ("limit", limit.map { "\($0)" }), ("after", after),
+        ("at", moment), ("after-position", position.map { "\($0)" }), ("wait", wait),
+      ])
   }
 }
 

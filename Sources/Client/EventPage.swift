@@ -46,17 +46,16 @@ package struct EventSelection: Sendable, Equatable {
 
   /// With its question mark; empty when nothing is chosen.
   var query: String {
-    var parts: [String] = []
-    func add(_ name: String, _ value: String?) {
-      if let value { parts.append("\(name)=\(Self.encoded(value))") }
-    }
-    add("from", from.map { "\($0)" })
-    add("last", last.map { "\($0)" })
-    add("limit", limit.map { "\($0)" })
-    add("type", type)
-    add("subject", subject)
-    add("correlation", correlation)
-    return parts.isEmpty ? "" : "?" + parts.joined(separator: "&")
+    Self.query([
+      ("from", from.map { "\($0)" }), ("last", last.map { "\($0)" }), ("limit", limit.map { "\($0)" }),
+      ("type", type), ("subject", subject), ("correlation", correlation),
+    ])
+  }
+
+  /// A query with its question mark; empty when no part has a value.
+  static func query(_ parts: [(name: String, value: String?)]) -> String {
+    let given = parts.compactMap { name, value in value.map { "\(name)=\(encoded($0))" } }
+    return given.isEmpty ? "" : "?" + given.joined(separator: "&")
   }
 
   /// Percent-encoded, for a query as well as for a path.

@@ -119,8 +119,8 @@ extension LogCommand {
           Report(
             id: stat.identity.id.description, name: stat.identity.name, clock: "\(stat.identity.clockMode)",
             segments: stat.segments.count, bytes: stat.bytes, commits: stat.commits, entries: stat.entries,
-            lastPosition: stat.lastPosition.rawValue, epoch: stat.lastEpoch, firstTime: stat.firstTime.map(Self.text),
-            lastTime: stat.lastTime.map(Self.text), records: Dictionary(uniqueKeysWithValues: records)))
+            lastPosition: stat.lastPosition.rawValue, epoch: stat.lastEpoch, firstTime: stat.firstTime.map(Timestamp.text),
+            lastTime: stat.lastTime.map(Timestamp.text), records: Dictionary(uniqueKeysWithValues: records)))
         return
       }
       for warning in stat.warnings { print("warning: \(warning)") }
@@ -136,15 +136,9 @@ extension LogCommand {
         opened     \(stat.lastEpoch) times
         """)
       if let first = stat.firstTime, let last = stat.lastTime {
-        print("from       \(Self.text(first))\nto         \(Self.text(last))")
+        print("from       \(Timestamp.text(first))\nto         \(Timestamp.text(last))")
       }
       for (kind, count) in records { print("  \(kind.padding(toLength: 10, withPad: " ", startingAt: 0)) \(count)") }
-    }
-
-    private static func text(_ microseconds: Int64) -> String {
-      var writer = ByteWriter(capacity: 32)
-      Timestamp.write(microseconds, into: &writer)
-      return writer.bytes.text
     }
 
     private struct Report: Encodable {

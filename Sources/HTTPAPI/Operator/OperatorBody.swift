@@ -92,3 +92,10 @@ struct OperatorBody {
     }
   }
 }
+
+extension DoorServices {
+  /// The answer to an operator's request whose body is larger than one event.
+  var bodyTooLarge: Answer {
+    .problem(Problem(.tooLarge, "The body of this request has at most \(limits.eventBytes) bytes.")).closing()
+  }
+}

@@ -16,9 +16,7 @@ struct OperatorRoute: Sendable {
 
   func answer(_ request: Request) async throws -> Answer {
     guard let body = try await AppendRoute.collect(request.body, limit: services.limits.eventBytes) else {
-      return .problem(
-        Problem(.tooLarge, "The body of this request has at most \(services.limits.eventBytes) bytes.")
-      ).closing()
+      return services.bodyTooLarge
     }
     do throws(Problem) {
       let body = try OperatorBody(body, names: operation.bodyNames)
@@ -125,10 +123,7 @@ struct OperatorRoute: Sendable {
     _ verb: LetterVerb, _ selection: LetterSelection, _ by: String
   ) async throws(Problem) -> ResolveReceipt {
     switch await services.host.resolve(verb, selection, in: scope, by: by) {
-    case .done(let receipt):
-      return ResolveReceipt(
-        resolved: receipt.resolved, unchanged: receipt.unchanged, left: receipt.left,
-        notOpen: receipt.notOpen.map(\.description))
+    case .done(let receipt): return ResolveReceipt(receipt)
     case .unknownConsumer:
       guard case .all(let name?, _) = selection else { preconditionFailure("only a name can be unknown") }
       throw await services.unknown(name, in: scope)
@@ -147,5 +142,13 @@ struct OperatorRoute: Sendable {
           ? "The daemon is stopping. Some of it may be done; send the same again when it runs: what is done is left alone."
           : "The daemon is stopping. Nothing was done; send the same again when it runs.")
     }
+  }
+}
+
+extension ResolveReceipt {
+  init(_ receipt: LetterReceipt) {
+    self.init(
+      resolved: receipt.resolved, unchanged: receipt.unchanged, left: receipt.left,
+      notOpen: receipt.notOpen.map(\.description))
   }
 }

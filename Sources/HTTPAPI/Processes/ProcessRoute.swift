@@ -30,9 +30,7 @@ struct ProcessRoute: Sendable {
 
   func answer(_ request: Request, sender: String) async throws -> Answer {
     guard let body = try await AppendRoute.collect(request.body, limit: services.limits.eventBytes) else {
-      return .problem(
-        Problem(.tooLarge, "The body of this request has at most \(services.limits.eventBytes) bytes.")
-      ).closing()
+      return services.bodyTooLarge
     }
     do throws(Problem) {
       switch self.request {
@@ -148,12 +146,7 @@ struct ProcessRoute: Sendable {
     switch await services.host.resolve(
       .retry, .all(consumer: name, key: KeyBytes(written: key)), in: .consumers, by: by)
     {
-    case .done(let receipt):
-      return Answer(
-        .ok,
-        ResolveReceipt(
-          resolved: receipt.resolved, unchanged: receipt.unchanged, left: receipt.left,
-          notOpen: receipt.notOpen.map(\.description)))
+    case .done(let receipt): return Answer(.ok, ResolveReceipt(receipt))
     case .unknownConsumer: throw await services.unknownProcess(name, control)
     case .noSpace: throw DoorServices.outOfSpace
     case .readFailed:

@@ -64,11 +64,3 @@ extension ProcessTimelineReport.Entry {
       time: Timestamp.text(entry.time))
   }
 }
-
-extension Timestamp {
-  static func text(_ microseconds: Int64) -> String {
-    var writer = ByteWriter(capacity: 32)
-    write(microseconds, into: &writer)
-    return writer.bytes.text
-  }
-}

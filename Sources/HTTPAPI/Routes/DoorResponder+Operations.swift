@@ -141,13 +141,7 @@ extension StatusReport {
 
 extension StatusReport.Timers {
   init(_ timers: HostStatus.Timers) {
-    self.init(pending: timers.pending, next: timers.next.map(Self.text))
-  }
-
-  private static func text(_ microseconds: Int64) -> String {
-    var writer = ByteWriter(capacity: 32)
-    Timestamp.write(microseconds, into: &writer)
-    return writer.bytes.text
+    self.init(pending: timers.pending, next: timers.next.map(Timestamp.text))
   }
 }
 

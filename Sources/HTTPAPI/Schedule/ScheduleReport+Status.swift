@@ -10,14 +10,8 @@ extension ScheduleReport {
       name: declaration.name, script: declaration.file, line: declaration.line,
       times: declaration.recurrence.description, kind: declaration.effect.isCommand ? "command" : "event",
       type: declaration.effect.type, subject: declaration.effect.subject, missed: declaration.missed.rawValue,
-      next: schedule.next.map(Self.text),
-      last: schedule.last.map { Run(due: Self.text($0.time), position: $0.position) })
-  }
-
-  private static func text(_ time: Int64) -> String {
-    var writer = ByteWriter(capacity: 32)
-    Timestamp.write(time, into: &writer)
-    return writer.bytes.text
+      next: schedule.next.map(Timestamp.text),
+      last: schedule.last.map { Run(due: Timestamp.text($0.time), position: $0.position) })
   }
 }
 

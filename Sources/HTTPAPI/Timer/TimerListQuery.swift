@@ -57,10 +57,8 @@ extension TimerReport {
   /// - names: of readers, by number.
   init(_ timer: EntryView, at position: UInt64, _ names: [UInt32: String]) {
     let scope = timer.timerScope
-    var due = ByteWriter(capacity: 32)
-    Timestamp.write(timer.due ?? 0, into: &due)
     self.init(
-      position: position, due: due.bytes.text, type: timer.type.text, subject: timer.subject.text,
+      position: position, due: Timestamp.text(timer.due ?? 0), type: timer.type.text, subject: timer.subject.text,
       reader: names[scope.reader] ?? "#\(scope.reader)", key: scope.key.text, id: scope.id.map(\.text))
   }
 }
