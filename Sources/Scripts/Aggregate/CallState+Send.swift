@@ -17,16 +17,7 @@ extension CallState {
       return .error("nobody owns \"\(name.text)\"" + near)
     }
     if event.depth >= EntryView.maximumDepth { return tooDeep(name, event) }
-    scratch.truncate(to: 0)
-    if arguments[1].isNone {
-      scratch.append("{}" as StaticString)
-    } else {
-      do throws(LuaError) {
-        try arguments[1].encodeJSON(name: "data", into: &scratch)
-      } catch {
-        return .error("\(word)(\"\(name.text)\"): \(error.message)")
-      }
-    }
+    if let reply = encode(arguments[1], "data", of: "\(word)(\"\(name.text)\")") { return reply }
     let options = arguments[2]
     if options.isNone { return add(command: name, to: event.subject, event, word) }
     guard options.kind == .table else {

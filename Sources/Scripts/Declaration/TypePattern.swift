@@ -32,6 +32,11 @@ package struct TypePattern: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension TypePattern {
+  /// Each once, in the order of their bytes: that of a declaration's handlers.
+  static func sorted(_ patterns: [TypePattern]) -> [TypePattern] {
+    Set(patterns).sorted { $0.description.utf8.lexicographicallyPrecedes($1.description.utf8) }
+  }
+
   /// As `matches`, of the bytes of an entry.
   package func matches(_ type: UnsafeRawBufferPointer) -> Bool {
     let own = text.utf8

@@ -200,21 +200,6 @@ extension CallState {
 
   // MARK: bodies
 
-  /// Leaves the JSON of a value in `scratch`.
-  private func encode(_ value: LuaSlot, _ name: StaticString, of call: String) -> LuaReply? {
-    scratch.truncate(to: 0)
-    if value.isNone {
-      scratch.append("{}" as StaticString)
-      return nil
-    }
-    do throws(LuaError) {
-      try value.encodeJSON(name: name, into: &scratch)
-    } catch {
-      return .error("\(call): \(error.message)")
-    }
-    return nil
-  }
-
   private func encodeBody(
     of what: LuaSlot, _ message: inout MessageOptions, _ name: UnsafeRawBufferPointer
   ) -> LuaReply? {

@@ -297,8 +297,4 @@ struct SourceReader: DeclarationReader {
       return true
     }
   }
-
-  private static func quoted(_ value: LuaSlot) -> String {
-    value.kind == .string ? "\"\(value.shown)\"" : BodyReader.article(value)
-  }
 }

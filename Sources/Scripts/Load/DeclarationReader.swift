@@ -13,6 +13,11 @@ extension DeclarationReader {
   /// `consumer "loyalty"`
   var title: String { "\(declared.word) \"\(declared.name)\"" }
 
+  /// Text with its quotes, and what anything else is.
+  static func quoted(_ value: LuaSlot) -> String {
+    value.kind == .string ? "\"\(value.shown)\"" : BodyReader.article(value)
+  }
+
   func line(of path: [String]) -> Int? { outline?.line(of: path, in: declared.name, near: declared.line) }
 
   /// - path: the keys that lead to what is wrong; empty: the declaration itself.

@@ -99,12 +99,8 @@ extension BodyReader {
       }
     }
     guard errors.isEmpty else { return nil }
-    var patterns: [TypePattern] = []
-    for pattern in parts.starts + parts.aborts + parts.hears + Self.answers.compactMap({ TypePattern($0) })
-    where !patterns.contains(pattern) {
-      patterns.append(pattern)
-    }
-    patterns.sort { $0.description.utf8.lexicographicallyPrecedes($1.description.utf8) }
+    let patterns = TypePattern.sorted(
+      parts.starts + parts.aborts + parts.hears + Self.answers.compactMap { TypePattern($0) })
     return (
       ProcessDeclaration(starts: parts.starts, aborts: parts.aborts, hears: parts.hears, line: parts.line),
       patterns.map { HandlerDeclaration(pattern: $0, line: parts.line) }

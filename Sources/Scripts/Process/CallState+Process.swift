@@ -176,21 +176,16 @@ extension CallState {
     }
     if let problem = problem(withType: name) { return .error(problem) }
     let call = "rollback(…, \"\(name.text)\")"
-    scratch.truncate(to: 0)
     if data.isNone {
+      scratch.truncate(to: 0)
       scratch.append("{\"reason\":" as StaticString)
       scratch.appendJSON(string: rollback.reason)
       scratch.append(UInt8(ascii: "}"))
-    } else {
-      do throws(LuaError) {
-        try data.encodeJSON(name: "data", into: &scratch)
-      } catch {
-        return .error("\(call): \(error.message)")
-      }
+    } else if let reply = encode(data, "data", of: call) {
+      return reply
     }
-    let contract = contracts.isEmpty ? nil : contracts[name]
-    if let contract, let reply = check(contract, call) { return reply }
-    rollback.event = (name.text, Array(scratch.bytes), contract?.version ?? 0)
+    if let reply = checkContract(of: name, call) { return reply }
+    rollback.event = (name.text, Array(scratch.bytes), contractVersion)
     return nil
   }
 
@@ -198,16 +193,7 @@ extension CallState {
   func restart(_ arguments: borrowing LuaCall) -> LuaReply {
     guard phase == .running, let run else { return onlyInProcess("restart") }
     if run.isRollingBack { return alreadyRollingBack("restart") }
-    scratch.truncate(to: 0)
-    if arguments[0].isNone {
-      scratch.append("{}" as StaticString)
-    } else {
-      do throws(LuaError) {
-        try arguments[0].encodeJSON(name: "data", into: &scratch)
-      } catch {
-        return .error("restart: \(error.message)")
-      }
-    }
+    if let reply = encode(arguments[0], "data", of: "restart") { return reply }
     run.restartData = Array(scratch.bytes)
     return .abort(kind: Interpreter.Abort.restart, message: "")
   }

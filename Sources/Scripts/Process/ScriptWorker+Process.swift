@@ -256,9 +256,11 @@ extension ScriptWorker {
     case .failed(let failure)?: throw .failed(failure)
     case .hostFault(let message)?: throw .host(message)
     }
-    writer.append(
-      event, position, recorded: recorded, key: key, data: upcast.isOlder ? upcastBytes.bytes : event.data,
-      logName: interpreter.logName)
+    // Bytes of another content type may be no text: whoever makes the value adds them.
+    let nothing: StaticString = "null"
+    EventFields.writeJSON(
+      of: HeardEvent(event, position, recorded: recorded), key: key, logName: interpreter.logName,
+      data: event.dataEncoding == .binary ? nothing.bytes : upcast.isOlder ? upcastBytes.bytes : nil, into: &writer)
   }
 
   /// What `random` and `uuid` give follows from the log, the instance and the step, and from nothing else.
@@ -267,61 +269,5 @@ extension ScriptWorker {
     interpreter.state.seed(
       logID.0 ^ hash(context.key) ^ UInt64(context.readerNumber) &* 0x9E37_79B9_7F4A_7C15,
       logID.1 ^ (chance?(start) ?? start) ^ (UInt64(context.step) + 1) &* 0xD1B5_4A32_D192_ED03)
-  }
-}
-
-extension ByteWriter {
-  /// An event as the scripts of processes see it, as a JSON object with the fields of `Words.event`.
-  fileprivate mutating func append(
-    _ event: EntryView, _ position: Position, recorded: Int64, key: UnsafeRawBufferPointer,
-    data: UnsafeRawBufferPointer, logName: [UInt8]
-  ) {
-    let attributes = event.attributes
-    append("{\"id\":" as StaticString)
-    if let id = attributes[.id] { appendJSON(string: id) } else { appendJSON(string: String(position.rawValue)) }
-    text("type", event.type)
-    text("subject", event.subject)
-    if let source = attributes[.source] {
-      text("source", source)
-    } else {
-      logName.withUnsafeBytes { text("source", $0) }
-    }
-    let claimed = attributes[.time].flatMap { Timestamp.microseconds($0) }
-    number("time", (claimed ?? recorded).milliseconds)
-    number("recorded", recorded.milliseconds)
-    number("position", Int64(bitPattern: position.rawValue))
-    if event.dataEncoding == .json, !data.isEmpty {
-      append(",\"data\":" as StaticString)
-      append(data)
-    }
-    append(",\"ext\":" as StaticString)
-    EventFields.writeExtensions(of: event, into: &self)
-    if event.cause != 0, !event.isForeign { number("cause", Int64(bitPattern: event.cause)) }
-    if let correlation = attributes[.correlationid] {
-      text("correlation", correlation)
-    } else {
-      append(",\"correlation\":" as StaticString)
-      appendJSON(string: String(event.rootHere(at: position.rawValue)))
-    }
-    text("key", key)
-    append(UInt8(ascii: "}"))
-  }
-
-  private mutating func text(_ name: StaticString, _ text: UnsafeRawBufferPointer) {
-    if text.isEmpty { return }
-    member(name)
-    appendJSON(string: text)
-  }
-
-  private mutating func number(_ name: StaticString, _ number: Int64) {
-    member(name)
-    append(String(number))
-  }
-
-  private mutating func member(_ name: StaticString) {
-    append(UInt8(ascii: ","))
-    append(UInt8(ascii: "\""))
-    append(name)
-    append("\":" as StaticString)
   }
 }

@@ -82,10 +82,7 @@ extension BodyReader {
       } else {
         parts.choreography.functions.data = function
       }
-    case "key":
-      var reader = KeyReader(interpreter: interpreter)
-      if let key = reader.read(value) { (parts.rule, parts.key) = key }
-      for problem in reader.problems { fail(problem) }
+    case "key": readKey(value, &parts)
     case "from": readFrom(value, &parts)
     case "retry": readRetry(value, &parts)
     case "exhausted": readExhausted(value, &parts)
@@ -212,12 +209,8 @@ extension BodyReader {
       roles: heard.map { RuleDeclaration.role(of: $0, when: parts.when, unless: parts.unless) })
   }
 
-  /// Everything that it hears, in the order of their bytes.
-  static func patterns(of parts: RuleParts) -> [TypePattern] {
-    Set(parts.when + parts.unless).sorted {
-      $0.description.utf8.lexicographicallyPrecedes($1.description.utf8)
-    }
-  }
+  /// Everything that it hears.
+  static func patterns(of parts: RuleParts) -> [TypePattern] { TypePattern.sorted(parts.when + parts.unless) }
 
   private mutating func checkParts(_ parts: RuleParts, _ shape: RuleDeclaration.Shape) {
     let keys = parts.keys

@@ -35,14 +35,14 @@ extension CallState {
     let (root, depth) = (event.rootHere(at: position), event.depth + 1)
     switch effect {
     case .emit:
-      if let reply = checkContract(of: name) { return reply }
+      if let reply = checkContract(of: name, "emit(\"\(name.text)\")") { return reply }
       effects.begin(
         kind: .event, type: name, subject: key, data: scratch.bytes, encoding: .json, cause: position, root: root,
         depth: depth, contractVersion: contractVersion)
       effects.inheritAttributes(of: event)
       effects.end()
     case .after(let span, _):
-      if let reply = checkContract(of: name) { return reply }
+      if let reply = checkContract(of: name, "emit(\"\(name.text)\")") { return reply }
       effects.addTimer(
         due: now + span, now: now, scope: TimerScope(reader: reader, key: key), type: name, subject: key,
         data: scratch.bytes, contractVersion: contractVersion, cause: event, at: position)
@@ -62,14 +62,6 @@ extension CallState {
       effects.end()
     }
     if case .abort(let kind, let message) = checkSize(of: effects) { return .abort(kind: kind, message: message) }
-    return nil
-  }
-
-  private func checkContract(of type: UnsafeRawBufferPointer) -> LuaReply? {
-    contractVersion = 0
-    guard !contracts.isEmpty, let contract = contracts[type] else { return nil }
-    if let reply = check(contract, "emit(\"\(contract.type)\")") { return reply }
-    contractVersion = contract.version
     return nil
   }
 }

@@ -181,7 +181,7 @@ extension ScriptWorker {
     case let ended?: return ended
     }
     if whole {
-      fields.writeJSON(
+      EventFields.writeJSON(
         of: heard, key: key, logName: interpreter.logName, data: upcast.isOlder ? upcastBytes.bytes : nil, into: &writer
       )
     } else {

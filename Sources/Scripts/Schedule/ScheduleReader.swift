@@ -181,8 +181,4 @@ struct ScheduleReader: DeclarationReader {
     }
     return parts.emit.map { .init(type: $0, subject: parts.subject ?? declared.name, data: parts.data) }
   }
-
-  private static func quoted(_ value: LuaSlot) -> String {
-    value.kind == .string ? "\"\(value.shown)\"" : BodyReader.article(value)
-  }
 }

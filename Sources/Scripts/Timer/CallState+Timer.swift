@@ -57,18 +57,8 @@ extension CallState {
     if let problem = problem(withType: type) { return .error(problem) }
     func call() -> String { "\(word)(…, \"\(type.text)\")" }
     if event.depth >= EntryView.maximumDepth { return tooDeep(type, event) }
-    scratch.truncate(to: 0)
-    if arguments[2].isNone {
-      scratch.append("{}" as StaticString)
-    } else {
-      do throws(LuaError) {
-        try arguments[2].encodeJSON(name: "data", into: &scratch)
-      } catch {
-        return .error("\(call()): \(error.message)")
-      }
-    }
-    let contract = contracts.isEmpty ? nil : contracts[type]
-    if let contract, let reply = check(contract, call()) { return reply }
+    if let reply = encode(arguments[2], "data", of: call()) { return reply }
+    if let reply = checkContract(of: type, call()) { return reply }
     var options = TimerOptions()
     if let problem = read(arguments[3], word, &options) { return .error(problem) }
     guard let effects else { return misplaced(word) }
@@ -78,7 +68,7 @@ extension CallState {
         func add(_ subject: UnsafeRawBufferPointer) {
           effects.addTimer(
             due: due, now: now, scope: scope, type: type, subject: subject, data: scratch.bytes,
-            contractVersion: contract?.version ?? 0, cause: event, at: position,
+            contractVersion: contractVersion, cause: event, at: position,
             origin: origin)
         }
         if let subject = options.subject { subject.withUnsafeBytes(add) } else { add(event.subject) }

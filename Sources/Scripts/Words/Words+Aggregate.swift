@@ -31,11 +31,7 @@ extension Words {
       .init(
         "commands", "table<string, fun(state: table, command: Event)>",
         "How each command is decided: it emits, or it rejects. The state is read-only here.", isRequired: true),
-      .init("retry", "Retry|false", "How often and when a failed call is made again; `false`: never.", shape: retry),
-      .init(
-        "exhausted", "\"block\"|\"skip\"",
-        "After the last attempt the commands behind it wait for an operator (`\"block\"`, default) or go on (`\"skip\"`)."
-      ),
+      retried("call"), exhausted("commands"),
     ])
 
   static let sendOptions = Shape(

@@ -54,11 +54,7 @@ extension Words {
         "each", "string",
         "Of `http`: a projection whose documents are its targets. `{field}` in `http` and `headers` is the document's, "
           + "and `publish` says which one: `{ to = key }`."),
-      .init("retry", "Retry|false", "How often and when a failed attempt is made again; `false`: never.", shape: retry),
-      .init(
-        "exhausted", "\"block\"|\"skip\"",
-        "After the last attempt the messages behind it wait for an operator (`\"block\"`, default) or go on (`\"skip\"`)."
-      ),
+      retried("attempt"), exhausted("messages"),
     ])
 
   static let publishOptions = Shape(

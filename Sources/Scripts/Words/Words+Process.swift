@@ -65,11 +65,7 @@ extension Words {
       ),
       .init("reads", "string[]", "The projections and aggregates that `run` may `read`."),
       .init("from", "\"now\"|\"start\"|integer|string", "Where it begins when the log does not know it yet."),
-      .init("retry", "Retry|false", "How often and when a failed step is made again; `false`: never.", shape: retry),
-      .init(
-        "exhausted", "\"block\"|\"skip\"",
-        "After the last attempt the events behind it wait for an operator (`\"block\"`, default) or go on (`\"skip\"`)."
-      ),
+      retried("step"), exhausted("events"),
     ])
 
   static let awaitOptions = Shape(

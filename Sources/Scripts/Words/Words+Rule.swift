@@ -52,13 +52,6 @@ extension Words {
         "key", "Key|table<string, Key>",
         "What goes together: `\"subject\"` (default), a path like `\"data.order\"`, a function, or a table with one of these per type."
       ),
-      .init(
-        "from", "\"now\"|\"start\"|integer|string",
-        "Where it begins when the log does not know it yet: `\"now\"` (default), `\"start\"`, a position, or a time."),
-      .init("retry", "Retry|false", "How often and when a failed call is made again; `false`: never.", shape: retry),
-      .init(
-        "exhausted", "\"block\"|\"skip\"",
-        "After the last attempt the events behind it wait for an operator (`\"block\"`, default) or go on (`\"skip\"`)."
-      ),
+      from, retried("call"), exhausted("events"),
     ])
 }

@@ -91,15 +91,25 @@ package enum Words {
         "key", "Key|table<string, Key>",
         "What is kept in order, and waits together when a call fails: `\"subject\"` (default), a path like "
           + "`\"data.order\"`, a function, or a table with one of these per type."),
-      .init(
-        "from", "\"now\"|\"start\"|integer|string",
-        "Where it begins when the log does not know it yet: `\"now\"` (default), `\"start\"`, a position, or a time."),
-      .init("retry", "Retry|false", "How often and when a failed call is made again; `false`: never.", shape: retry),
-      .init(
-        "exhausted", "\"block\"|\"skip\"",
-        "After the last attempt the events behind it wait for an operator (`\"block\"`, default) or go on (`\"skip\"`)."
-      ),
+      from, retried("call"), exhausted("events"),
     ])
+
+  static let from = Shape.Key(
+    "from", "\"now\"|\"start\"|integer|string",
+    "Where it begins when the log does not know it yet: `\"now\"` (default), `\"start\"`, a position, or a time.")
+
+  /// - call: what is made again.
+  static func retried(_ call: String) -> Shape.Key {
+    Shape.Key(
+      "retry", "Retry|false", "How often and when a failed \(call) is made again; `false`: never.", shape: retry)
+  }
+
+  /// - followers: what stands behind one that is given up.
+  static func exhausted(_ followers: String) -> Shape.Key {
+    Shape.Key(
+      "exhausted", "\"block\"|\"skip\"",
+      "After the last attempt the \(followers) behind it wait for an operator (`\"block\"`, default) or go on (`\"skip\"`).")
+  }
 
   static let retry = Shape(
     name: "Retry",

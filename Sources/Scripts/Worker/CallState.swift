@@ -30,7 +30,7 @@ final class CallState {
   @exclusivity(unchecked) private(set) var mark: (bytes: Int, entries: Int) = (0, 0)
   /// The data of the event that is being emitted, and the line that is being written.
   @exclusivity(unchecked) var scratch = ByteWriter(capacity: 1024)
-  @exclusivity(unchecked) var contractVersion: UInt16 = 0
+  @exclusivity(unchecked) private(set) var contractVersion: UInt16 = 0
   /// The consumer whose handler runs, what it may read, and who reads it.
   @exclusivity(unchecked) private(set) var consumer = 0
   var readable: [[Readable]] = []
@@ -161,22 +161,8 @@ final class CallState {
     }
     if let problem = problem(withType: type) { return .error(problem) }
     if event.depth >= EntryView.maximumDepth { return tooDeep(type, event) }
-    scratch.truncate(to: 0)
-    let data = arguments[1]
-    if data.isNone {
-      scratch.append("{}" as StaticString)
-    } else {
-      do throws(LuaError) {
-        try data.encodeJSON(name: "data", into: &scratch)
-      } catch {
-        return .error("emit(\"\(type.text)\"): \(error.message)")
-      }
-    }
-    contractVersion = 0
-    if !contracts.isEmpty, let contract = contracts[type] {
-      if let reply = check(contract, "emit(\"\(contract.type)\")") { return reply }
-      contractVersion = contract.version
-    }
+    if let reply = encode(arguments[1], "data", of: "emit(\"\(type.text)\")") { return reply }
+    if let reply = checkContract(of: type, "emit(\"\(type.text)\")") { return reply }
     let options = arguments[2]
     if options.isNone { return add(type, event.subject, event, contractVersion: contractVersion) }
     return emit(type, options, event)
@@ -190,9 +176,35 @@ final class CallState {
     return NameRule.isHostType(type) ? "types that begin with \"\(NameRule.hostPrefix)\" are the host's" : nil
   }
 
+  /// Leaves the JSON of a value in `scratch`; of none, an empty object.
+  @inline(__always)
+  func encode(_ value: LuaSlot, _ name: StaticString, of call: @autoclosure () -> String) -> LuaReply? {
+    scratch.truncate(to: 0)
+    if value.isNone {
+      scratch.append("{}" as StaticString)
+      return nil
+    }
+    do throws(LuaError) {
+      try value.encodeJSON(name: name, into: &scratch)
+      return nil
+    } catch {
+      return .error("\(call()): \(error.message)")
+    }
+  }
+
+  /// Checks the data in `scratch` against the contract of an event type, and notes its version in `contractVersion`.
+  @inline(__always)
+  func checkContract(of type: UnsafeRawBufferPointer, _ call: @autoclosure () -> String) -> LuaReply? {
+    contractVersion = 0
+    guard !contracts.isEmpty, let contract = contracts[type] else { return nil }
+    if let reply = check(contract, call()) { return reply }
+    contractVersion = contract.version
+    return nil
+  }
+
   /// Checks the data in `scratch`, of an event that is made by `call`; an empty table where the contract wants an array
   /// becomes one.
-  func check(_ contract: ContractDeclaration, _ call: @autoclosure () -> String) -> LuaReply? {
+  private func check(_ contract: ContractDeclaration, _ call: @autoclosure () -> String) -> LuaReply? {
     guard let schema = contract.schema else { return nil }
     do throws(SchemaViolation) {
       for offset in try SchemaCheck.checkMade(scratch.bytes, schema) {

@@ -93,7 +93,7 @@ struct EventFields {
   func setData(json: UnsafeRawBufferPointer) { fields.set(Place.data, .json(json)) }
 
   /// An event as JSON, with the fields that scripts see. `data`: other data than its own.
-  func writeJSON(
+  static func writeJSON(
     of heard: HeardEvent, key: UnsafeRawBufferPointer, logName: [UInt8], data: UnsafeRawBufferPointer?,
     into writer: inout ByteWriter
   ) {
@@ -124,18 +124,19 @@ struct EventFields {
     } else {
       writer.append(",\"correlation\":\"\(event.rootHere(at: heard.position.rawValue))\"")
     }
-    text(",\"key\":", key)
+    if !key.isEmpty { text(",\"key\":", key) }
     writer.append(",\"ext\":")
-    Self.writeExtensions(of: event, into: &writer)
+    writeExtensions(of: event, into: &writer)
     writer.append(",\"data\":")
-    Self.writeData(of: event, data, into: &writer)
+    writeData(of: event, data, into: &writer)
     writer.append("}")
   }
 
-  /// The data of an event as JSON: bytes of another content type as a text, nothing as null.
+  /// The data of an event as JSON, or `other` in their place: bytes of another content type as a text, nothing as null.
   static func writeData(of event: EntryView, _ other: UnsafeRawBufferPointer?, into writer: inout ByteWriter) {
+    if let other { return writer.append(other) }
     switch event.dataEncoding {
-    case .json: writer.append(other ?? event.data)
+    case .json: writer.append(event.data)
     case .binary: writer.appendJSON(string: event.data)
     case .none: writer.append("null")
     }
