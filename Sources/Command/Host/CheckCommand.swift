@@ -99,10 +99,12 @@ struct CheckCommand: ParsableCommand {
     let aggregates = scripts.consumers.count { $0.aggregate != nil }
     var counts = [
       counted(scripts.files.count, "file"),
-      counted(scripts.consumers.count { $0.hearsEvents && $0.rule == nil }, "consumer"),
+      counted(scripts.consumers.count { $0.word == "consumer" }, "consumer"),
     ]
     let rules = scripts.consumers.count { $0.rule != nil }
     if rules > 0 { counts.append(counted(rules, "rule")) }
+    let processes = scripts.consumers.count { $0.process != nil }
+    if processes > 0 { counts.append(processes == 1 ? "1 process" : "\(processes) processes") }
     let destinations = scripts.consumers.count { $0.destination != nil }
     if aggregates > 0 { counts.append(counted(aggregates, "aggregate")) }
     if destinations > 0 { counts.append(counted(destinations, "destination")) }

@@ -119,8 +119,9 @@ extension LogCommand {
           Report(
             id: stat.identity.id.description, name: stat.identity.name, clock: "\(stat.identity.clockMode)",
             segments: stat.segments.count, bytes: stat.bytes, commits: stat.commits, entries: stat.entries,
-            lastPosition: stat.lastPosition.rawValue, epoch: stat.lastEpoch, firstTime: stat.firstTime.map(Timestamp.text),
-            lastTime: stat.lastTime.map(Timestamp.text), records: Dictionary(uniqueKeysWithValues: records)))
+            lastPosition: stat.lastPosition.rawValue, epoch: stat.lastEpoch,
+            firstTime: stat.firstTime.map(Timestamp.text), lastTime: stat.lastTime.map(Timestamp.text),
+            records: Dictionary(uniqueKeysWithValues: records)))
         return
       }
       for warning in stat.warnings { print("warning: \(warning)") }

@@ -114,7 +114,8 @@ extension EngineCore {
   private func takeable(_ runs: [Run]) -> ArraySlice<Run> {
     let (first, reserved) = (runs.prefix(Self.runsPerTurn), reservedSubjects)
     let end = first.firstIndex { run in
-      run.isMade && (run.schedule.effect.isCommand ? deployWaitsForCommands : reserved.contains(hash(run.schedule.effect.subject)))
+      let effect = run.schedule.effect
+      return run.isMade && (effect.isCommand ? deployWaitsForCommands : reserved.contains(hash(effect.subject)))
     }
     return first[..<(end ?? first.endIndex)]
   }

@@ -38,7 +38,8 @@ extension EntryBatch {
     var data = JSONObjectWriter()
     write(&data)
     begin(
-      kind: .event, type: event.type.bytes, subject: subject ?? cause.subject, data: data.finish(), encoding: .json, cause: position,
+      kind: .event, type: event.type.bytes, subject: subject ?? cause.subject, data: data.finish(), encoding: .json,
+      cause: position,
       root: cause.rootHere(at: position), depth: min(cause.depth + 1, EntryView.maximumDepth))
     inheritAttributes(of: cause)
     if let reply { addAttribute(.reply, reply) }

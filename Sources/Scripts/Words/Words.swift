@@ -108,7 +108,8 @@ package enum Words {
   static func exhausted(_ followers: String) -> Shape.Key {
     Shape.Key(
       "exhausted", "\"block\"|\"skip\"",
-      "After the last attempt the \(followers) behind it wait for an operator (`\"block\"`, default) or go on (`\"skip\"`).")
+      "After the last attempt the \(followers) behind it wait for an operator (`\"block\"`, default) or go on (`\"skip\"`)."
+    )
   }
 
   static let retry = Shape(
