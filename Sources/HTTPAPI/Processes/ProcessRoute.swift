@@ -143,8 +143,12 @@ struct ProcessRoute: Sendable {
   private func retry(_ key: String, of name: String, _ by: String) async throws(Problem) -> Answer {
     let control = await services.host.control()
     guard control.hasProcess(named: name) else { throw await services.unknownProcess(name, control) }
+    // An instance that could not begin is not among those that run.
+    let running = try await services.reading { [log = services.log] in
+      try log.process(key: key, of: name, in: control)
+    }
     switch await services.host.resolve(
-      .retry, .all(consumer: name, key: KeyBytes(written: key)), in: .consumers, by: by)
+      .retry, .all(consumer: name, key: running?.key ?? KeyBytes(written: key)), in: .consumers, by: by)
     {
     case .done(let receipt): return Answer(.ok, ResolveReceipt(receipt))
     case .unknownConsumer: throw await services.unknownProcess(name, control)

@@ -82,27 +82,54 @@ final class MemoryHost: EventHost, EventReading {
 
   // MARK: Processes
 
-  /// What a fold of the log would say, and what reading instances gives.
+  /// What a fold of the log would say, and the instances that reading it would find, in the order of the list.
   struct Processes: Sendable {
     var control = ControlState()
-    var page: ProcessPage?
-    var timeline: ProcessTimeline?
+    var reports: [ProcessReport] = []
+    /// Of every instance.
+    var steps: [ProcessTimeline.Step] = []
+    /// What was asked of the list.
+    var asked: [ProcessQuery] = []
   }
 
   let instances = Mutex(Processes())
 
   func control() async -> ControlState { instances.withLock { $0.control } }
+
   func processes(_ query: ProcessQuery, in control: ControlState) throws -> ProcessPage? {
-    instances.withLock { $0.page }
+    try throwIfUnreadable()
+    return instances.withLock { state in
+      state.asked.append(query)
+      if let name = query.process, !control.hasProcess(named: name) { return nil }
+      var page = ProcessPage()
+      page.processes = control.processCounts.filter { query.process == nil || $0.process == query.process }
+      let found = state.reports.filter { report in
+        (query.process == nil || report.process == query.process) && (query.state == nil || report.state == query.state)
+          && (query.generation == nil || report.instance.generation == query.generation)
+          && query.after.map { $0 < report.place } ?? true
+      }
+      page.instances = Array(found.prefix(query.limit))
+      page.next = found.count > query.limit ? page.instances.last?.place : nil
+      return page
+    }
   }
+
   func process(key: String, of name: String, in control: ControlState) throws -> ProcessReport? {
-    instances.withLock { $0.timeline.flatMap { $0.report.key == KeyBytes(key) ? $0.report : nil } }
+    try throwIfUnreadable()
+    return instances.withLock { state in
+      state.reports.first { $0.process == name && ($0.key == KeyBytes(key) || $0.key == KeyBytes(written: key)) }
+    }
   }
+
   func timeline(of report: ProcessReport, in control: ControlState) throws -> ProcessTimeline {
-    guard let timeline = instances.withLock({ $0.timeline }) else { throw ReadError() }
+    var timeline = ProcessTimeline(report: report)
+    timeline.steps = instances.withLock { $0.steps }
     return timeline
   }
-  func subject(of report: ProcessReport, in control: ControlState) throws -> [UInt8] { report.key.bytes }
+
+  func subject(of report: ProcessReport, in control: ControlState) throws -> [UInt8] {
+    Array("subject of \(report.key)".utf8)
+  }
 
   // MARK: Appending
 
