@@ -45,7 +45,8 @@ final class World: EngineHands {
     scripts: [String: String] = [:], fileSystem: MemoryFileSystem = MemoryFileSystem(),
     clock: ManualClock = ManualClock(),
     options: LogOptions = LogOptions(), settings: EngineSettings = EngineSettings(),
-    randomness: any Randomness = SystemRandomness(), keepsStates: Bool = false, store: ReadStore = ReadStore()
+    randomness: any Randomness = SystemRandomness(), keepsStates: Bool = false, store: ReadStore = ReadStore(),
+    chance: ((UInt64) -> UInt64)? = nil
   ) throws {
     self.fileSystem = fileSystem
     self.clock = clock
@@ -59,7 +60,7 @@ final class World: EngineHands {
     snapshots = keepsStates ? SubjectSnapshots(folder: "data/aggregates", fileSystem: fileSystem) : nil
     runner = ShardRunner(
       log: opened.reader, clock: clock, hash: opened.hash, identity: opened.identity,
-      snapshots: snapshots, store: store)
+      snapshots: snapshots, store: store, chance: chance)
     core = EngineCore(
       settings: settings,
       opened: EngineStart(

@@ -23,7 +23,14 @@ package final class Generation: Sendable {
   private let emits: [String: [SourceFacts.Emit]]
   private let circle: TypeCircle
 
-  /// Which words exist and how they behave. Instances that outlive a deploy are tied to the level they began with.
+  /// Which words exist and how they behave, as the log keeps it with every deploy.
+  ///
+  /// An instance of a process is its history, run again. When the same script with the same history does something else in a
+  /// new version of the program, the instances that wait are lost. So the level is raised by one together with any change
+  /// after which a script that ran before may make other effects, wait for something else or fail: a word that is taken
+  /// away or returns another value, another order of a table, another budget of a step, other numbers from `random`. A host
+  /// refuses to start over instances of another level, and names them. A new word, a new option and a better message
+  /// leave it as it is: no history has used them.
   package static let preludeLevel: UInt32 = 1
   package static let luaVersion = "5.4"
 

@@ -1,4 +1,5 @@
-/// The words of this version.
+/// The words of this version. Instances that wait repeat what they have done with them: whoever changes what one does, or
+/// takes one away, reads `Generation.preludeLevel` first.
 package enum Words {
   package static let all: [Word] =
     declarations + rules + aggregates + contracts + destinations + sources + schedules + effects + commands + messages
