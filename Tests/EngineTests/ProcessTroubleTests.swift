@@ -220,6 +220,51 @@ struct ProcessTroubleTests {
     try Self.expectFold(world)
   }
 
+  // MARK: an owner that is forgotten
+
+  @Test(arguments: [3, EngineCore.discardsPerCommit * 2 + 100])
+  func `what waits for an owner that is gone waits, and is answered when that is forgotten`(count: Int) throws {
+    func scripts(_ owner: String) -> [String: String] {
+      [
+        "p.lua": """
+        process "p" {
+          starts = "Start",
+          run = function(start)
+            local events, why = ask("Break", {}, { to = "s" })
+            emit("Told", { events = events, why = why })
+          end,
+        }
+        consumer "c" { on = { Also = function(e) send("Break", {}, { to = "s" }) end } }
+        aggregate "\(owner)" { retry = false, commands = { Break = function(s, c) error("broken") end } }
+        """
+      ]
+    }
+    var world = try World(scripts: scripts("first"))
+    world.emit("Also", "x")
+    for number in 1...count { world.emit("Start", "i-\(number)") }
+    try world.settle()
+    try world.deploy(scripts("second"))
+    world = try Self.restarted(world, scripts("second"))
+    try world.settle()
+    #expect(try world.events(type: "Told").isEmpty)
+    #expect(world.core.control.reader(named: "first", kind: .aggregate)?.blocked.unitCount == count + 1)
+    let outcome = world.act(.forget, on: "first")
+    try world.settle()
+    guard case .done(let receipt)? = outcome.value else {
+      Issue.record("\(String(describing: outcome.value))")
+      return
+    }
+    #expect(receipt.changed && receipt.droppedUnits == count + 1 && receipt.droppedLetters == 1)
+    let told = try world.events(type: "Told")
+    #expect(Set(told.map(\.subject)).count == count && told.count == count)
+    #expect(Set(told.map(\.data)) == [#"{"why":"discarded"}"#])
+    #expect(try world.events(type: "moondance.rejected").map(\.subject) == ["x"])
+    let control = ProcessReading(control: world.core.control, log: world.opened.reader)
+    #expect(try control.page(ProcessQuery())?.instances.isEmpty == true)
+    #expect(world.core.control.readers.filter { $0.kind == .aggregate }.map(\.blocked.unitCount) == [0, 0])
+    try Self.expectFold(world)
+  }
+
   // MARK: a deadline that is given up
 
   private static func timing(_ late: String) -> [String: String] {

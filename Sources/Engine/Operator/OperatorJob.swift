@@ -28,6 +28,8 @@ package final class OperatorJob: @unchecked Sendable {
   var touched: [(key: KeyBytes, before: BlockedSummary)] = []
   /// Outcomes of commands that it gives up.
   var discarded: [OutcomeRecord] = []
+  /// What is in the group is not all of it.
+  var isPart = false
   /// Of a verb on a reader: what waited before.
   var before = (units: 0, letters: 0)
   /// What a verb on a reader is answered with once it is durable.

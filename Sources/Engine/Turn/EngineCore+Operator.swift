@@ -39,7 +39,11 @@ extension EngineCore {
       switch job.verb {
       case .reader(let verb, let name, _):
         guard isIdle(job.readers[0]), verb != .forget || runtimes[Int(job.readers[0]) - 1].isQuiet else { continue }
-        if frame(verb, name, job) { framed.append(job) }
+        switch verb == .forget ? frameDiscarded(job) : .last {
+        case .reading: continue
+        case .part: framed.append(job)
+        case .last: if frame(verb, name, job) { framed.append(job) }
+        }
       case .letters(let verb, _, _):
         guard let part = job.parts.last else {
           framed.append(job)
@@ -94,6 +98,7 @@ extension EngineCore {
       if reader.pausedKeys.contains(key) == pauses { job.outcome = job.outcome ?? unchanged(reader) }
     case .forget:
       what = .forgotten
+      if let failure = job.readFailure { job.outcome = .refused("a part of the log could not be read: \(failure)") }
       if reader.life != .removed, reader.blocked.isEmpty, reader.letters.isEmpty {
         job.outcome = job.outcome ?? unchanged(reader)
       }
@@ -113,11 +118,14 @@ extension EngineCore {
     change.by = job.by
     change.key = target
     scratch.truncate(to: 0)
-    if verb == .forget, reader.kind == .aggregate { encodeDiscarded(allOf: reader, job) }
+    if verb == .forget, reader.kind == .aggregate {
+      discardAll(of: reader, job)
+      for record in job.discarded { record.encode(into: &scratch) }
+    }
     change.encode(into: &scratch)
     framer.appendRecord(scratch.bytes)
     framer.endCommit()
-    job.before = (reader.blocked.unitCount, reader.letters.count)
+    if job.before == (0, 0) { job.before = (reader.blocked.unitCount, reader.letters.count) }
     return true
   }
 
@@ -169,6 +177,10 @@ extension EngineCore {
   private func committed(_ verb: ReaderVerb, _ job: OperatorJob) {
     let reader = control[reader: job.readers[0]]
     let index = Int(reader.number) - 1
+    if job.isPart {
+      forgetWaiting(index)
+      return committedDiscarded(job)
+    }
     switch verb {
     case .pause, .resume, .pauseTarget: break
     case .resumeTarget(let key):
