@@ -251,6 +251,7 @@ extension EngineCore {
       runtimes[index].hearing = consumer.map { HearingTable(scripts.consumers[$0], older: older) }
       runtimes[index].exactTypes = consumer.flatMap { exactTypes(of: scripts.consumers[$0], older: older) }
       runtimes[index].heardByAddress = consumer.map { Self.addressed(scripts.consumers[$0], older) } ?? []
+      runtimes[index].listening = consumer.flatMap { ListeningTable(scripts.consumers[$0], older: older) }
       runtimes[index].forgetRead()
       runtimes[index].keepsInstances = consumer.map { scripts.consumers[$0].keepsInstances } ?? false
       runtimes[index].hasState =
