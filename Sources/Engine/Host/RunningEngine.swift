@@ -75,7 +75,9 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
     self.observer = observer
     signal = DurableSignal(position: start.control.position)
     self.deliverer = deliverer
-    logThread = LogThread(log: reader, snapshots: snapshots) { [inbox] in inbox.put($0) }
+    logThread = LogThread(
+      log: reader, snapshots: snapshots, clock: clock, recentBytes: settings.tailBytes
+    ) { [inbox] in inbox.put($0) }
     stopGrace = settings.stopGrace
     core = EngineCore(
       settings: settings, opened: start, journal: journal, identities: identities, framer: framer, hands: self)

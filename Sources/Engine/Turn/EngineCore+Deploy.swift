@@ -218,15 +218,6 @@ extension EngineCore {
     }
   }
 
-  /// The hashes of the types that a reader hears, when all of them are told in full and few enough to look up.
-  private func exactTypes(of consumer: ConsumerDeclaration, older: [ConsumerDeclaration]) -> [UInt64]? {
-    let patterns = Set((older + [consumer]).flatMap { $0.handlers.map(\.pattern) })
-    if patterns.count > Self.mostTypesToLookUp || patterns.contains(where: \.isPrefix) { return nil }
-    return patterns.map { hash($0.text) }
-  }
-
-  private static let mostTypesToLookUp = 16
-
   private func setRunning(_ scripts: Generation, number: UInt32) {
     stateCacheBytes =
       settings.stateCacheBytes
@@ -248,8 +239,7 @@ extension EngineCore {
       runtimes[index].subjects = SubjectCache()
       runtimes[index].contended = [:]
       let older = consumer == nil ? [] : olderDeclarations(of: reader)
-      runtimes[index].hearing = consumer.map { HearingTable(scripts.consumers[$0], older: older) }
-      runtimes[index].exactTypes = consumer.flatMap { exactTypes(of: scripts.consumers[$0], older: older) }
+      runtimes[index].hearing = consumer.map { HearingTable(scripts.consumers[$0], older: older, hash: hash) }
       runtimes[index].heardByAddress = consumer.map { Self.addressed(scripts.consumers[$0], older) } ?? []
       runtimes[index].listening = consumer.flatMap { ListeningTable(scripts.consumers[$0], older: older) }
       runtimes[index].forgetRead()
