@@ -50,6 +50,33 @@ package struct BenchRun: Sendable {
   }
 }
 
+extension BenchRun {
+  /// As `inRounds`, of times so short that the disk changes more between two of them than they differ: each is taken right
+  /// beside one of its floor, first the one and then the other, idle before both. A round gives the medians of `pairs`.
+  func inPairs(
+    _ what: String, pairs: Int, floor: () async throws -> Double, value: () async throws -> Double
+  ) async throws -> (values: [Double], floors: [Double]) {
+    func idle(_ body: () async throws -> Double) async throws -> Double {
+      try await Task.sleep(for: .milliseconds(2))
+      return try await body()
+    }
+    var figures: (values: [Double], floors: [Double]) = ([], [])
+    for round in 1...rounds {
+      progress("\(what): round \(round) of \(rounds)")
+      var (values, floors): ([Double], [Double]) = ([], [])
+      for pair in 0..<pairs {
+        try goOn()
+        if pair % 2 == 0 { floors.append(try await idle(floor)) }
+        values.append(try await idle(value))
+        if pair % 2 == 1 { floors.append(try await idle(floor)) }
+      }
+      figures.values.append(BenchResult.median(values))
+      figures.floors.append(BenchResult.median(floors))
+    }
+    return figures
+  }
+}
+
 /// The run was ended by its caller.
 package struct BenchInterrupted: Error {
   package init() {}

@@ -27,28 +27,6 @@ enum Floors {
     return Double(written) / (ContinuousClock.now - start).seconds
   }
 
-  /// µs of one append of 4 KiB with fdatasync, median of `count`.
-  static func oneSync(count: Int, folder: String) throws -> Double {
-    let path = folder + "/bench-sync-\(getpid())"
-    let file = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0o600)
-    guard file >= 0 else { throw BenchError("cannot write to \(folder) (errno \(errno))") }
-    defer {
-      close(file)
-      unlink(path)
-    }
-    let block = [UInt8](repeating: 7, count: 4096)
-    let times = try (0..<count).map { _ in
-      // Idle before each, as in the workload that this is the floor of.
-      usleep(2000)
-      let start = ContinuousClock.now
-      guard write(file, block, block.count) == block.count, fdatasync(file) == 0 else {
-        throw BenchError("writing to \(folder) failed (errno \(errno))")
-      }
-      return (ContinuousClock.now - start).seconds * 1e6
-    }
-    return BenchResult.median(times)
-  }
-
   /// Reactions a second of decode + handler + encode in one tight loop on this thread, no log.
   static func react(_ batch: EntryBatch, source: String) throws -> Double {
     let scripts = try Generation.load([SourceFile(path: "bench.lua", text: source)]).get()
@@ -64,5 +42,34 @@ enum Floors {
       guard case .done = outcome else { throw BenchError("the handler of the floor failed: \(outcome)") }
     }
     return Double(batch.count) / (ContinuousClock.now - start).seconds
+  }
+}
+
+/// A file in the folder of a workload that is appended to, a little at a time, each time durably.
+struct SyncFloor: ~Copyable {
+  private let file: Int32
+  private let path: String
+  private let block: [UInt8]
+
+  /// - bytes: of one append.
+  init(folder: String, bytes: Int) throws {
+    path = folder + "/bench-sync-\(getpid())"
+    block = [UInt8](repeating: 7, count: bytes)
+    file = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw BenchError("cannot write to \(folder) (errno \(errno))") }
+  }
+
+  deinit {
+    close(file)
+    unlink(path)
+  }
+
+  /// µs of one append with fdatasync.
+  func once() throws -> Double {
+    let start = ContinuousClock.now
+    guard write(file, block, block.count) == block.count, fdatasync(file) == 0 else {
+      throw BenchError("writing to \(path) failed (errno \(errno))")
+    }
+    return (ContinuousClock.now - start).seconds * 1e6
   }
 }

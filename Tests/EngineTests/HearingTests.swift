@@ -41,12 +41,15 @@ struct HearingTests {
     world.append(batch)
     try world.settle()
     let chunk = try #require(world.core.tail.chunks(from: 1)?.first)
-    let heard = (types + ["Other"]).filter { _ in random.oneIn(2) } + ["Never"]
-    let entries = heard.map { "\($0) = function() end" }.joined(separator: ", ")
+    let chance = random.below(20) + 1
+    let heard = (types + ["Other"]).filter { _ in random.oneIn(chance) } + ["Never"]
+    // Types that are told in full are looked up, if they are few.
+    let patterns = random.oneIn(2) ? heard : heard + [#"["Type1*"]"#]
+    let entries = patterns.map { "\($0) = function() end" }.joined(separator: ", ")
     let scripts = try Generation.load([
-      SourceFile(path: "a.lua", text: "consumer \"a\" { on = { \(entries), [\"Type1*\"] = function() end } }")
+      SourceFile(path: "a.lua", text: "consumer \"a\" { on = { \(entries) } }")
     ]).get()
-    var hearing = HearingTable(scripts.consumers[0])
+    var hearing = HearingTable(scripts.consumers[0], hash: world.opened.hash)
     var wanted: [UInt64] = []
     for position in chunk.firstPosition.rawValue...chunk.lastPosition.rawValue {
       let entry = chunk.entry(Position(position))
@@ -108,6 +111,45 @@ struct HearingTests {
     }
     for read in reads { world.put(read) }
     try world.settle()
+    #expect(world.status.readers[0].lag == 0)
+  }
+
+  @Test func `of the chunks that were read those stay that were wanted last`() throws {
+    let world = try World()
+    try fill(world, 300)
+    let chunks = Array(try #require(world.core.tail.chunks(from: 1)))
+    #expect(chunks.count == 3)
+    var recent = RecentChunks(limit: chunks[0].footprint + chunks[1].footprint)
+    recent.add(chunks[0])
+    recent.add(chunks[1])
+    #expect(recent.chunk(holding: Position(1)) === chunks[0])
+    recent.add(chunks[2])
+    #expect(recent.chunk(holding: Position(100)) === chunks[0])
+    #expect(recent.chunk(holding: Position(101)) == nil)
+    #expect(recent.chunk(holding: Position(300)) === chunks[2])
+    recent.forget()
+    #expect(recent.isEmpty && recent.chunk(holding: Position(1)) == nil)
+  }
+
+  @Test func `a reader goes from what was read for it over to the tail, however far that reaches`() throws {
+    let world = try World(settings: smallTail())
+    for _ in 0..<10 {
+      world.emit("Rare", "s")
+      try world.settle()
+    }
+    world.heldReads = []
+    try world.deploy(rare)
+    try world.turn()
+    let reads = try #require(world.heldReads)
+    world.heldReads = nil
+    guard case .fetched(_, .chunk(let chunk?, from: _, before: _, _))? = reads.first else {
+      Issue.record("\(reads)")
+      return
+    }
+    #expect(chunk.contains(Position(world.core.tail.first)))
+    for read in reads { world.put(read) }
+    try world.settle()
+    #expect(try world.events(type: "Seen").count == 10)
     #expect(world.status.readers[0].lag == 0)
   }
 

@@ -14,6 +14,9 @@ final class LogThread: Sendable {
     case stop
   }
 
+  /// How long it keeps what it has read while nobody wants anything, in ns.
+  private static let keepsRecent: UInt64 = 1_000_000_000
+
   private let inbox = Inbox<Job>()
   private let work: LogWork
   private let answer: @Sendable (EngineInput) -> Void
@@ -21,9 +24,16 @@ final class LogThread: Sendable {
   private let log: LogReader
   private let snapshots: SubjectSnapshots?
 
-  init(log: LogReader, snapshots: SubjectSnapshots?, answer: @escaping @Sendable (EngineInput) -> Void) {
+  private let clock: any HostClock
+  private let recentBytes: Int
+
+  /// - recentBytes: memory for what it has read, while readers go over the log.
+  init(
+    log: LogReader, snapshots: SubjectSnapshots?, clock: any HostClock, recentBytes: Int,
+    answer: @escaping @Sendable (EngineInput) -> Void
+  ) {
     work = LogWork(log: log)
-    (self.log, self.snapshots) = (log, snapshots)
+    (self.log, self.snapshots, self.clock, self.recentBytes) = (log, snapshots, clock, recentBytes)
     self.answer = answer
   }
 
@@ -44,9 +54,12 @@ final class LogThread: Sendable {
 
   private func loop() {
     var jobs: [Job] = []
-    var recent = RecentChunks()
+    var recent = RecentChunks(limit: recentBytes)
     while true {
-      _ = inbox.waitAndTakeAll(into: &jobs)
+      let idle = recent.isEmpty ? nil : clock.monotonicNanoseconds() + Self.keepsRecent
+      if !inbox.waitAndTakeAll(into: &jobs, until: idle), let idle, clock.monotonicNanoseconds() >= idle {
+        recent.forget()
+      }
       for job in jobs {
         switch job {
         case .fetch(let request): answer(work.fetch(request, recent: &recent))

@@ -24,7 +24,10 @@ package struct LogWork: Sendable {
         from = next
       }
       if let chunk = recent.chunk(holding: from) { return found(chunk, before: from.rawValue) }
-      guard let chunk = try log.chunk(from: from, limitBytes: EngineCore.fetchBytes, through: through) else {
+      guard
+        let chunk = try log.chunk(
+          from: from, limitBytes: EngineCore.fetchBytes, through: Position(request.readable))
+      else {
         throw LogError(.position, "position \(from) is not in the log")
       }
       recent.add(chunk)
@@ -36,7 +39,7 @@ package struct LogWork: Sendable {
 
   /// Without anything that was read before.
   package func fetch(_ request: FetchRequest) -> EngineInput {
-    var recent = RecentChunks()
+    var recent = RecentChunks(limit: 0)
     return fetch(request, recent: &recent)
   }
 

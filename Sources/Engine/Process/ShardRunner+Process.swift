@@ -44,7 +44,7 @@ extension ShardRunner {
     }
     guard !work.isWake, let heard = work.heard else {
       try catchUp(before: .max, &work)
-      return try passDeadlines(before: .max, &work)
+      return try passDeadlines(before: limit(ofWake: step, work), &work)
     }
     try catchUp(before: heard.position, &work)
     try passDeadlines(before: heard.recorded, &work)
@@ -75,6 +75,13 @@ extension ShardRunner {
   private func failedWake(_ step: InstanceStep, _ work: ProcessWork) -> FailedWake? {
     guard let start = work.before?.start, step.state.place > 0 else { return nil }
     return FailedWake(place: step.place, position: start, chunk: try? log.chunk(holding: Position(start)))
+  }
+
+  /// What a wake passes: what the reader's clock has. The deadline that it was for may have been moved by a unit before it,
+  /// or by other scripts. One that has failed before is called again whatever that clock is then.
+  private func limit(ofWake step: InstanceStep, _ work: ProcessWork) -> Int64 {
+    guard step.entry != nil, let deadline = step.state.deadline else { return work.batch.clock }
+    return max(work.batch.clock, deadline + 1)
   }
 
   /// Wakes the instance as often as a time that it waits for has passed.
@@ -173,11 +180,11 @@ extension ShardRunner {
     // One rollback is enough.
     if work.instance!.isRollingBack { return }
     noteHeard(heard, &work)
-    let before = work.instance!.wait
+    try makeLive(&work)
+    // It has the answer that it waits for before it rolls back; and what it takes back already goes on as it was.
+    let goesOn = [.outcome, .answer].contains(work.instance!.wait.kind) || work.live!.run.isRollingBack
     let wait = try step(.abort, heard, &work)
-    // It has the answer that it waits for before it rolls back.
-    if before.kind == .outcome || before.kind == .answer { return }
-    try goOn(wait, &work)
+    if !goesOn { try goOn(wait, &work) }
   }
 
   private mutating func obey(_ heard: HeardEntry, _ work: inout ProcessWork) throws(CallError) {

@@ -140,7 +140,7 @@ extension ShardRunner {
   // MARK: replays
 
   /// Makes the coroutine of an instance by running its history again.
-  private mutating func makeLive(_ work: inout ProcessWork) throws(CallError) {
+  mutating func makeLive(_ work: inout ProcessWork) throws(CallError) {
     guard work.live == nil else { return }
     switch try replay(on: work.generation, work) {
     case .agrees(let live, _): work.live = live

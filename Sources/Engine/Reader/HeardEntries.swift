@@ -20,19 +20,28 @@ struct HeardEntries {
     self.kind = kind.rawValue
     first = chunk.firstPosition.rawValue
     guard let types = chunk.strands else { return }
-    budget -= types.strands.count
-    var strands = ContiguousArray<(next: UInt32, handler: Int32)>()
-    for strand in types.strands {
-      var next = strand.first
-      // Of a kind that this version may skip nothing but the position is known.
-      while next != TypeStrands.none, !Self.isEntry(chunk, first + UInt64(next)) { next = types.next[Int(next)] }
-      if next == TypeStrands.none { continue }
-      let handler = hearing.handler(forType: strand.typeHash, of: chunk.entry(Position(first + UInt64(next))))
-      if handler < 0 { continue }
-      while next != TypeStrands.none, first + UInt64(next) <= through { next = types.next[Int(next)] }
-      if next != TypeStrands.none { strands.append((next, handler)) }
+    strands = []
+    if let exact = hearing.exactTypes, exact.count < types.strands.count {
+      budget -= exact.count
+      for type in exact {
+        if let strand = types.strand(ofType: type) { add(strand, of: types, &hearing) }
+      }
+    } else {
+      budget -= types.strands.count
+      for strand in types.strands { add(strand, of: types, &hearing) }
     }
-    self.strands = strands
+  }
+
+  /// Goes on with what is left of a strand, if it is heard.
+  private mutating func add(_ strand: TypeStrands.Strand, of types: TypeStrands, _ hearing: inout HearingTable) {
+    var next = strand.first
+    // Of a kind that this version may skip nothing but the position is known.
+    while next != TypeStrands.none, !Self.isEntry(chunk, first + UInt64(next)) { next = types.next[Int(next)] }
+    if next == TypeStrands.none { return }
+    let handler = hearing.handler(forType: strand.typeHash, of: chunk.entry(Position(first + UInt64(next))))
+    if handler < 0 { return }
+    while next != TypeStrands.none, first + UInt64(next) <= through { next = types.next[Int(next)] }
+    if next != TypeStrands.none { strands!.append((next, handler)) }
   }
 
   private static func isEntry(_ chunk: LogChunk, _ position: UInt64) -> Bool {

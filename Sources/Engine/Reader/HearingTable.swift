@@ -12,15 +12,21 @@ struct HearingTable {
 
   /// Beyond this many types the cache starts anew, so that invented types cannot fill the memory.
   private static let largest = 1 << 14
+  private static let mostTypesToLookUp = 16
 
+  /// The hashes of the types that are heard, each once, when all of them are told in full and few enough to look up.
+  let exactTypes: [UInt64]?
   private let declaration: ConsumerDeclaration
   /// Of a process: what its instances run on, besides.
   private let older: [ConsumerDeclaration]
   private var slots = [Slot](repeating: Slot(), count: 64)
   private var used = 0
 
-  init(_ declaration: ConsumerDeclaration, older: [ConsumerDeclaration] = []) {
+  init(_ declaration: ConsumerDeclaration, older: [ConsumerDeclaration] = [], hash: StableHash) {
     (self.declaration, self.older) = (declaration, older)
+    let patterns = Set((older + [declaration]).flatMap { $0.handlers.map(\.pattern) })
+    let areExact = patterns.count <= Self.mostTypesToLookUp && !patterns.contains(where: \.isPrefix)
+    exactTypes = areExact ? Set(patterns.map { hash($0.text) }).sorted() : nil
   }
 
   /// The handler's index, or -1.

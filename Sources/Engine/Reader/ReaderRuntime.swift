@@ -9,8 +9,6 @@ struct ReaderRuntime {
   /// The consumer's index in the running generation; nil while removed.
   var consumer: Int?
   var hearing: HearingTable?
-  /// The hashes of the types that it hears, when it hears none by its beginning.
-  var exactTypes: [UInt64]?
   var hasDefaultKey = true
   /// The kind of entries that it hears.
   var hears = RecordKind.event

@@ -131,7 +131,7 @@ extension EngineCore {
     change.scriptHash = consumer.scriptHash
     if reader.keyRule != consumer.key.fingerprint {
       change.keyRule = consumer.key.fingerprint
-      if reader.kind == .rule { job.forgotten[reader.number] = reader.states.count }
+      if reader.kind == .rule, let forgotten = ForgottenKeys(of: reader) { job.forgotten.append(forgotten) }
     }
     return change
   }
@@ -181,7 +181,7 @@ extension EngineCore {
       }
       if change.what != .created {
         runtimes[index].lost = []
-        if job.forgotten[change.reader] != nil {
+        if job.forgotten.contains(where: { $0.reader == change.reader }) {
           runtimes[index].states.removeAll()
           runtimes[index].wakes.rebuild(from: reader.open)
         }
@@ -190,7 +190,7 @@ extension EngineCore {
     }
     voidProcesses()
     setRunning(job.scripts, number: control.generation)
-    let warnings = job.scripts.warnings + notes(on: job.changes) + notesOnForgotten(job)
+    let warnings = job.scripts.warnings + notes(on: job.changes)
     live.append((control.commit, job, .loaded(generation: control.generation, isNew: true, warnings: warnings)))
   }
 
@@ -218,21 +218,6 @@ extension EngineCore {
     }
   }
 
-  /// The hashes of the types that a reader hears, when all of them are told in full and few enough to look up.
-  private func exactTypes(of consumer: ConsumerDeclaration, older: [ConsumerDeclaration]) -> [UInt64]? {
-    let patterns = Set((older + [consumer]).flatMap { $0.handlers.map(\.pattern) })
-    if patterns.count > Self.mostTypesToLookUp || patterns.contains(where: \.isPrefix) { return nil }
-    return patterns.map { hash($0.text) }
-  }
-
-  private static let mostTypesToLookUp = 16
-
-  private func notesOnForgotten(_ job: DeployJob) -> [String] {
-    job.forgotten.sorted { $0.key < $1.key }.filter { $0.value > 0 }.map { number, count in
-      "\(control.readers[Int(number) - 1].name) has another key than before: what it has heard for \(count) keys is forgotten"
-    }
-  }
-
   private func setRunning(_ scripts: Generation, number: UInt32) {
     stateCacheBytes =
       settings.stateCacheBytes
@@ -254,8 +239,7 @@ extension EngineCore {
       runtimes[index].subjects = SubjectCache()
       runtimes[index].contended = [:]
       let older = consumer == nil ? [] : olderDeclarations(of: reader)
-      runtimes[index].hearing = consumer.map { HearingTable(scripts.consumers[$0], older: older) }
-      runtimes[index].exactTypes = consumer.flatMap { exactTypes(of: scripts.consumers[$0], older: older) }
+      runtimes[index].hearing = consumer.map { HearingTable(scripts.consumers[$0], older: older, hash: hash) }
       runtimes[index].heardByAddress = consumer.map { Self.addressed(scripts.consumers[$0], older) } ?? []
       runtimes[index].listening = consumer.flatMap { ListeningTable(scripts.consumers[$0], older: older) }
       runtimes[index].forgetRead()

@@ -224,8 +224,8 @@ extension EngineCore {
     runtimes[index].fetchAgainAt = 0
     hands.fetch(
       FetchRequest(
-        reader: UInt32(index + 1), from: position + 1, through: tail.first - 1, types: runtimes[index].exactTypes,
-        hearing: generation?.number ?? 0))
+        reader: UInt32(index + 1), from: position + 1, through: tail.first - 1, readable: control.position,
+        types: runtimes[index].hearing?.exactTypes, hearing: generation?.number ?? 0))
   }
 
   func takeFetched(_ reader: UInt32, _ result: FetchResult) {

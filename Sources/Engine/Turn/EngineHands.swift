@@ -30,7 +30,10 @@ package protocol EngineHands: AnyObject {
 package struct FetchRequest: Sendable {
   package var reader: UInt32
   package var from: UInt64
+  /// What lies after it the reader has no need of,
   package var through: UInt64
+  /// but may be given, up to here: by the time it gets there it may.
+  package var readable: UInt64
   /// The hashes of the types that the reader hears; nil: it hears types by their beginnings, or too many to look up.
   package var types: [UInt64]?
   /// The generation that hears so.

@@ -20,19 +20,18 @@ package struct TypeStrands: Sendable {
   package private(set) var strands: [Strand] = []
   /// For each entry the next one of its type.
   package private(set) var next: ContiguousArray<UInt32>
+  /// The strands' numbers, in slots by their types' hashes; -1: free. At least twice as many slots as strands, a power of
+  /// two, so that a free one ends every search.
+  private var slots: [Int16]
 
   /// Nil when there is nothing to be won.
   init?(_ places: ContiguousArray<EntryPlace>) {
     if places.count < Self.fewestEntries { return nil }
     next = ContiguousArray(repeating: Self.none, count: places.count)
     let mostTypes = min(Self.mostTypes, max(Self.fewestEntries, places.count / 4))
-    // At least twice as many slots as types, a power of two, so that a free one ends every search.
-    var slots = [Int16](repeating: -1, count: 1 << (Int.bitWidth - (mostTypes * 2 - 1).leadingZeroBitCount))
+    slots = [Int16](repeating: -1, count: 1 << (Int.bitWidth - (mostTypes * 2 - 1).leadingZeroBitCount))
     for (ordinal, place) in places.enumerated() {
-      var slot = Int(truncatingIfNeeded: place.typeHash) & (slots.count - 1)
-      while slots[slot] >= 0, strands[Int(slots[slot])].typeHash != place.typeHash {
-        slot = (slot + 1) & (slots.count - 1)
-      }
+      let slot = slot(ofType: place.typeHash)
       if slots[slot] < 0 {
         if strands.count == mostTypes { return nil }
         slots[slot] = Int16(strands.count)
@@ -45,7 +44,21 @@ package struct TypeStrands: Sendable {
     }
   }
 
+  /// Of the entries whose types have this hash; nil: there are none.
+  package func strand(ofType hash: UInt64) -> Strand? {
+    let number = slots[slot(ofType: hash)]
+    return number < 0 ? nil : strands[Int(number)]
+  }
+
+  /// The slot of a type's strand, or the free one where it would be.
+  private func slot(ofType hash: UInt64) -> Int {
+    var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
+    while slots[slot] >= 0, strands[Int(slots[slot])].typeHash != hash { slot = (slot + 1) & (slots.count - 1) }
+    return slot
+  }
+
   var footprint: Int {
     next.capacity * MemoryLayout<UInt32>.stride + strands.capacity * MemoryLayout<Strand>.stride
+      + slots.capacity * MemoryLayout<Int16>.stride
   }
 }

@@ -20,58 +20,81 @@ struct TypeWarnings {
   let made: [Made]
   /// What the log has seen, and the host's own.
   let known: Set<String>
+  /// What is known, and what the scripts make.
+  private let types: Set<String>
+  /// Who hears a type by its full name: the first, and whether others do too.
+  private let hearers: [String: (consumer: String, others: Bool)]
+  private let prefixes: [TypePattern]
+  /// For each of `heard` and of `made`.
+  private var warnings: (heard: [String?], made: [String?]) = ([], [])
 
-  var all: [String] { heard.compactMap(warning) + made.compactMap(warning) }
+  init(heard: [Heard], made: [Made], known: Set<String>) {
+    (self.heard, self.made, self.known) = (heard, made, known)
+    types = known.union(made.map(\.type))
+    hearers = heard.filter { !$0.pattern.isPrefix }.reduce(into: [:]) { hearers, heard in
+      let first = hearers[heard.pattern.text, default: (heard.consumer, false)]
+      hearers[heard.pattern.text] = (first.consumer, first.others || first.consumer != heard.consumer)
+    }
+    prefixes = Set(heard.map(\.pattern)).filter(\.isPrefix)
+    let names = types.union(hearers.keys).sorted()
+    let meant = known.union(hearers.keys).sorted()
+    warnings = (heard.map { warning($0, among: names) }, made.map { warning($0, among: meant) })
+  }
+
+  var all: [String] { (warnings.heard + warnings.made).compactMap(\.self) }
 
   /// What has no counterpart among the scripts and is not warned of already. A type with a contract is meant for
   /// somebody outside, or expected from there.
   func looseEnds(_ contracts: ContractSet) -> LooseEnds {
-    let types = known.union(made.map(\.type))
     func hasContract(_ pattern: TypePattern) -> Bool { contracts.all.contains { pattern.matches($0.type) } }
     func firsts(_ ends: [LooseEnds.End]) -> [LooseEnds.End] {
       var seen: Set<String> = []
-      return ends.filter { seen.insert($0.pattern.description).inserted }
+      return ends.filter { seen.insert($0.pattern.description).inserted && !hasContract($0.pattern) }
     }
-    let unheard = made.filter { made in
-      !heard.contains { $0.pattern.matches(made.type) } && warning(made) == nil
-    }
-    let unmade = heard.filter { heard in
-      !heard.pattern.text.hasPrefix(NameRule.hostPrefix) && heard.pattern.text != ""
-        && !types.contains(where: heard.pattern.matches) && warning(heard) == nil
+    let unheard = zip(made, warnings.made).filter { made, warning in warning == nil && !isHeard(made.type) }
+    let unmade = zip(heard, warnings.heard).filter { heard, warning in
+      warning == nil && !heard.pattern.text.hasPrefix(NameRule.hostPrefix) && heard.pattern.text != ""
+        && !isMade(heard.pattern)
     }
     return LooseEnds(
       unheard: firsts(
-        unheard.compactMap { made in
+        unheard.compactMap { made, _ in
           TypePattern(made.type).map { LooseEnds.End(pattern: $0, file: made.file, line: made.line) }
-        }
-      ).filter { !hasContract($0.pattern) },
-      unmade: firsts(unmade.map { LooseEnds.End(pattern: $0.pattern, file: $0.file, line: $0.line) })
-        .filter { !hasContract($0.pattern) })
+        }),
+      unmade: firsts(
+        unmade.map { heard, _ in LooseEnds.End(pattern: heard.pattern, file: heard.file, line: heard.line) }))
   }
 
-  private func warning(_ heard: Heard) -> String? {
-    let types = known.union(made.map(\.type))
-    guard !types.contains(where: heard.pattern.matches) else { return nil }
-    let others = self.heard.filter { $0.consumer != heard.consumer && !$0.pattern.isPrefix }.map(\.pattern.text)
+  private func isHeard(_ type: String) -> Bool { hearers[type] != nil || prefixes.contains { $0.matches(type) } }
+
+  private func isMade(_ pattern: TypePattern) -> Bool {
+    pattern.isPrefix ? types.contains(where: pattern.matches) : types.contains(pattern.text)
+  }
+
+  /// - names: all types there are, sorted.
+  private func warning(_ heard: Heard, among names: [String]) -> String? {
+    guard !isMade(heard.pattern) else { return nil }
+    func isOthers(_ name: String) -> Bool { hearers[name].map { $0.others || $0.consumer != heard.consumer } ?? false }
+    let others = names.lazy.filter { types.contains($0) || isOthers($0) }
     let text = heard.pattern.text
     let nearest: String?
     if heard.pattern.isPrefix {
-      let beginnings = types.union(others).map { String($0.prefix(text.count)) }
+      let beginnings = others.map { String($0.prefix(text.count)) }
       guard !beginnings.contains(text) else { return nil }
       nearest = NearestName.likely(text, among: Set(beginnings).sorted()).map { $0 + "*" }
     } else {
-      guard !others.contains(text) else { return nil }
-      nearest = NearestName.likely(text, among: types.union(others).sorted())
+      guard !isOthers(text) else { return nil }
+      nearest = NearestName.likely(text, among: others)
     }
     return nearest.map {
       "\(heard.file):\(heard.line): \(heard.consumer) hears \"\(heard.pattern)\", which nobody makes: did you mean \($0)?"
     }
   }
 
-  private func warning(_ made: Made) -> String? {
-    guard !known.contains(made.type), !heard.contains(where: { $0.pattern.matches(made.type) }) else { return nil }
-    let exact = heard.filter { !$0.pattern.isPrefix }.map(\.pattern.text)
-    guard let nearest = NearestName.likely(made.type, among: known.union(exact).sorted()) else { return nil }
+  /// - names: what may have been meant, sorted.
+  private func warning(_ made: Made, among names: [String]) -> String? {
+    guard !known.contains(made.type), !isHeard(made.type) else { return nil }
+    guard let nearest = NearestName.likely(made.type, among: names) else { return nil }
     return "\(made.file):\(made.line): \"\(made.type)\" is emitted, which nobody hears: did you mean \(nearest)?"
   }
 }

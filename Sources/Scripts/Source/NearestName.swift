@@ -17,12 +17,16 @@ package enum NearestName {
   static func likely(_ name: String, among candidates: some Sequence<String>) -> String? {
     guard name.utf8.count >= 4 else { return nil }
     let limit = name.utf8.count >= 12 ? 2.0 : 1.0
-    let best = of(name, among: candidates.filter { withoutDigits($0) != withoutDigits(name) })
-    return best.flatMap { distance(Array(name.utf8), Array($0.utf8), limit: limit) <= limit ? $0 : nil }
+    let likely = candidates.lazy.filter {
+      abs($0.utf8.count - name.utf8.count) <= Int(limit) && !withoutDigits($0).elementsEqual(withoutDigits(name))
+    }
+    return of(name, among: likely).flatMap {
+      distance(Array(name.utf8), Array($0.utf8), limit: limit) <= limit ? $0 : nil
+    }
   }
 
-  private static func withoutDigits(_ name: String) -> [UInt8] {
-    name.utf8.filter { !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+  private static func withoutDigits(_ name: String) -> some Sequence<UInt8> {
+    name.utf8.lazy.filter { !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
   }
 
   static func distance(_ left: [UInt8], _ right: [UInt8], limit: Double) -> Double {
