@@ -83,7 +83,8 @@ final class RehearsalHost {
     }
     arrivals.inputs.append(
       .deploy(
-        DeployJob(scripts: scripts, passed: try control.cursorsPassingUnheard(with: scripts, in: opened.reader)) { _ in
+        DeployJob(scripts: scripts, passed: try control.cursorsPassingUnheard(with: scripts, in: opened.reader)) {
+          _, _ in
         }))
   }
 

@@ -22,6 +22,22 @@ struct CheckAcceptance {
     """,
   ]
 
+  @Test func `what a process hears by a path says so`() throws {
+    let folder = TemporaryFolder()
+    let handlers = try folder.write(
+      [
+        "collection.lua": """
+        process "collection" {
+          starts = "OrderPlaced", hears = { "OrderPaid", CardUpdated = "data.customer" }, run = function() end,
+        }
+        """
+      ], below: "handlers")
+    let table = try Binary.run(["check", handlers])
+    #expect(table.out.contains("  hears CardUpdated by data.customer\n  hears OrderPaid\n"), "\(table.out)")
+    let report = try Binary.run(["check", handlers, "--json"])
+    #expect(report.out.contains(#""by" : "data.customer""#), "\(report.out)")
+  }
+
   @Test func `events with one side only are told, and the log knows what comes from outside`() async throws {
     let folder = TemporaryFolder()
     let handlers = try folder.write(Self.scripts, below: "handlers")

@@ -17,6 +17,8 @@ struct CheckoutAcceptance {
   }
 
   private static let steps = ["Reserve", "Charge", "Ship"]
+  /// Daemons that are killed, each with its share of the orders under way and what those before it have left.
+  private static let lives = 25
 
   private static let handlers: [String: String] = [
     "owners.lua": """
@@ -80,34 +82,22 @@ struct CheckoutAcceptance {
     let data = folder.path + "/data"
     let fates = (0..<count).map { _ in Self.steps.map { Self.fate(of: $0, &random) } }
     var sent = 0
-    var kills = 0
-    while sent < count {
+    for life in 1...Self.lives {
       let daemon = try DaemonProcess(handlers: handlers, data: data)
-      let killAt = ContinuousClock.now + .milliseconds(Int.random(in: 100...1500, using: &random))
+      let killAt = ContinuousClock.now + .milliseconds(Int.random(in: 20...1500, using: &random))
       let killer = Task.detached {
         try await Task.sleep(until: killAt)
         daemon.kill()
       }
-      // What has no answer is sent again to the next one: its source and ids are the same.
-      while sent < count {
-        let some = sent..<min(sent + 100, count)
-        let body = Self.batch(some, fates)
-        guard
-          let response = try? await daemon.request(
-            "POST", "/events", body: body, headers: ["content-type": "application/cloudevents-batch+json"]),
-          response.status == 201
-        else { break }
-        sent = some.upperBound
-      }
+      sent = await Self.place(sent..<count * life / Self.lives, fates, at: daemon)
+      try? await Self.discardAll(at: daemon)
       try await killer.value
-      kills += 1
     }
     let daemon = try DaemonProcess(handlers: handlers, data: data)
+    sent = await Self.place(sent..<count, fates, at: daemon)
+    #expect(sent == count)
     try await eventually(within: 240, "all orders at an end") {
-      // What is broken is given up, whatever it is.
-      _ = try await daemon.request(
-        "POST", "/dead-letters/discard", body: Data(#"{"all":true}"#.utf8),
-        headers: ["content-type": "application/json"])
+      try await Self.discardAll(at: daemon)
       let list = try await daemon.get("/processes?limit=1").json
       let process = (list["processes"] as? [[String: Any]])?.first
       return process?["instances"] as? Int == 0 ? nil : "\(list)"
@@ -125,8 +115,30 @@ struct CheckoutAcceptance {
       #expect(expected.contains(story), "order-\(index) \(fates): \(story)")
       if story.last == "OrderConfirmed" { confirmed += 1 }
     }
-    print("\(count) orders, \(confirmed) confirmed, killed \(kills) times")
+    print("\(count) orders, \(confirmed) confirmed, killed \(Self.lives) times")
     #expect(confirmed > count / 10)
+  }
+
+  /// Sends orders until the daemon does not answer; the first that has no answer. It is sent again to the next daemon, with
+  /// the same source and id.
+  private static func place(_ orders: Range<Int>, _ fates: [[Fate]], at daemon: DaemonProcess) async -> Int {
+    var sent = orders.lowerBound
+    while sent < orders.upperBound {
+      let some = sent..<min(sent + 100, orders.upperBound)
+      let response = try? await daemon.request(
+        "POST", "/events", body: batch(some, fates),
+        headers: ["content-type": "application/cloudevents-batch+json"])
+      guard response?.status == 201 else { break }
+      sent = some.upperBound
+    }
+    return sent
+  }
+
+  /// What is broken is given up, whatever it is.
+  private static func discardAll(at daemon: DaemonProcess) async throws {
+    _ = try await daemon.request(
+      "POST", "/dead-letters/discard", body: Data(#"{"all":true}"#.utf8),
+      headers: ["content-type": "application/json"])
   }
 
   private static func fate(of step: String, _ random: inout Seed) -> Fate {

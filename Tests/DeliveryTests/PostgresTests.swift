@@ -9,8 +9,13 @@ import Testing
 
 @Suite(.enabled(if: PostgresServer.isInstalled, Comment(rawValue: PostgresServer.missing)), .serialized)
 struct PostgresTests {
-  /// One for all tests, each of which has tables of its own.
-  private static let server = Result { try PostgresServer() }
+  /// One for all tests, each of which has tables of its own. What is static is never deinitialised, so it ends with the
+  /// process.
+  private static let server: Result<PostgresServer, any Error> = Result {
+    let server = try PostgresServer()
+    atexit { try? PostgresTests.server.get().remove() }
+    return server
+  }
 
   private func started() throws -> (server: PostgresServer, dispatch: Dispatch) {
     let server = try Self.server.get()

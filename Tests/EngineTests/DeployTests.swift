@@ -89,7 +89,7 @@ struct DeployTests {
     ]).get()
     let cursors = try world.core.control.cursorsPassingUnheard(with: scripts, in: world.opened.reader)
     #expect(cursors == ["one": 1])
-    world.put(.deploy(DeployJob(scripts: scripts, passed: cursors) { _ in }))
+    world.put(.deploy(DeployJob(scripts: scripts, passed: cursors) { _, _ in }))
     try world.settle()
     world.emit("Bell", "s-2")
     try world.settle()
@@ -127,7 +127,7 @@ struct DeployTests {
     }
     func deploy(_ extra: String, in world: World) throws {
       let scripts = try Generation.load([SourceFile(path: "a.lua", text: source(extra))]).get()
-      world.put(.deploy(DeployJob(scripts: scripts, starts: ["one": 0]) { _ in }))
+      world.put(.deploy(DeployJob(scripts: scripts, starts: ["one": 0]) { _, _ in }))
       try world.settle()
     }
     let world = try World()

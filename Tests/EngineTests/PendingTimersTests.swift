@@ -15,15 +15,15 @@ import Testing
     var next: TimerPlace? { timers.map(\.place).min() }
   }
 
-  private static func entry(due: Int64?, id: Int?) -> EntryBatch {
-    let batch = EntryBatch(hash: StableHash(seed: 1))
+  /// The entry lives as long as the call of `body`.
+  private static func withEntry<Result>(due: Int64?, id: Int?, _ body: (EntryView) -> Result) -> Result {
+    let (batch, timer) = (EntryBatch(hash: StableHash(seed: 1)), EntryBatch(hash: StableHash(seed: 1)))
     batch.add("Go", "s", json: Array("{}".utf8))
-    let cause = batch.entry(0)
-    let timer = EntryBatch(hash: StableHash(seed: 1))
     let id = id.map { Array("id-\($0)".utf8) }
     Array("T".utf8).withUnsafeBytes { type in
       func add(_ id: UnsafeRawBufferPointer?) {
         let scope = TimerScope(reader: 1, key: type, id: id)
+        let cause = batch.entry(0)
         if let due {
           timer.addTimer(due: due, now: 0, scope: scope, type: type, subject: type, data: type, cause: cause, at: 1)
         } else {
@@ -32,12 +32,15 @@ import Testing
       }
       if let id { id.withUnsafeBytes { add($0) } } else { add(nil) }
     }
-    return timer
+    return withExtendedLifetime((batch, timer)) { body(timer.entry(0)) }
+  }
+
+  private static func apply(due: Int64?, id: Int?, at position: UInt64, to timers: inout PendingTimers) {
+    withEntry(due: due, id: id) { timers.apply($0, at: position) }
   }
 
   private static func name(_ id: Int) -> TimerName? {
-    let entry = entry(due: nil, id: id)
-    return TimerName(entry.entry(0).timerScope)
+    withEntry(due: nil, id: id) { TimerName($0.timerScope) }
   }
 
   @Test(arguments: 1...40)
@@ -51,12 +54,12 @@ import Testing
       case ..<weights.set:
         let due = Int64(seed.below(500)) - 100
         let id = seed.oneIn(3) ? nil : seed.below(ids)
-        timers.apply(Self.entry(due: due, id: id).entry(0), at: position)
+        Self.apply(due: due, id: id, at: position, to: &timers)
         if id != nil { model.timers.removeAll { $0.id == id } }
         model.timers.append(Model.Timer(place: TimerPlace(due: due, position: position), id: id))
       case ..<(weights.set + weights.cancel):
         let id = seed.below(ids)
-        timers.apply(Self.entry(due: nil, id: id).entry(0), at: position)
+        Self.apply(due: nil, id: id, at: position, to: &timers)
         model.timers.removeAll { $0.id == id }
       default:
         guard let next = model.next, let timer = model.timers.first(where: { $0.place == next }) else { continue }
@@ -94,8 +97,8 @@ import Testing
 
   @Test func `a timer that is not the next one does not fire`() {
     var timers = PendingTimers()
-    timers.apply(Self.entry(due: 2, id: nil).entry(0), at: 1)
-    timers.apply(Self.entry(due: 1, id: nil).entry(0), at: 2)
+    Self.apply(due: 2, id: nil, at: 1, to: &timers)
+    Self.apply(due: 1, id: nil, at: 2, to: &timers)
     let early = timers.apply(FiredRecord([.init(position: 1, name: nil)]))
     #expect(!early)
     let next = timers.apply(FiredRecord([.init(position: 2, name: nil)]))
@@ -107,7 +110,7 @@ import Testing
   @Test func `timers that were replaced do not stay in memory`() {
     var timers = PendingTimers()
     for position in 1...UInt64(3000) {
-      timers.apply(Self.entry(due: Int64(position), id: 7).entry(0), at: position)
+      Self.apply(due: Int64(position), id: 7, at: position, to: &timers)
     }
     #expect(timers.count == 1 && timers.memoryPlaces <= 2200)
   }

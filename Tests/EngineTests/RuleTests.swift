@@ -301,6 +301,31 @@ struct RuleTests {
     }
   }
 
+  @Test func `data that are bytes and no text block their key, whether the rule has a data function or not`() throws {
+    for data in ["", ", data = function(heard) return {} end"] {
+      let world = try World(scripts: ["a.lua": "rule \"r\" { when = \"A\", emit = \"Seen\"\(data) }"])
+      let batch = world.event("A", "good")
+      for (subject, bytes) in [("bad", [0xFF, 0xFE] as [UInt8]), ("text", Array("a \"b\"".utf8))] {
+        bytes.withUnsafeBytes { data in
+          Array(subject.utf8).withUnsafeBytes { subject in
+            [UInt8(ascii: "A")].withUnsafeBytes { type in
+              batch.begin(kind: .event, type: type, subject: subject, data: data, encoding: .binary)
+            }
+          }
+        }
+        batch.end()
+      }
+      world.append(batch)
+      try world.settle()
+      #expect(try Set(world.events(type: "Seen").map(\.subject)) == ["good", "text"])
+      #expect(world.reader("r")?.blockedKeys == 1)
+      #expect(
+        world.failures.last?.message.hasSuffix(
+          "the data of the A at position 2 are bytes and no text, which JSON cannot say: hear it with a consumer")
+          == true, "\(world.failures)")
+    }
+  }
+
   // MARK: - Deadlines that fail
 
   static let failing = """
@@ -405,19 +430,29 @@ struct RuleTests {
 
   // MARK: - Reloads
 
-  @Test func `another key forgets what was heard, and says so`() throws {
+  @Test func `another key forgets what was heard, and names the instances that it closes`() throws {
     let world = try World(scripts: ["a.lua": Self.join])
     world.emit("Paid", "o-1", #"{"order":"o-2"}"#)
+    for type in ["Paid", "Reserved"] { world.emit(type, "o-3", #"{"order":"o-3"}"#) }
     try world.settle()
+    for number in 4..<16 {
+      world.emit("Paid", "o-\(number)", #"{"order":"o-4"}"#)
+      try world.settle()
+    }
     let outcome = try world.deploy(["a.lua": Self.join.replacing("when =", with: "key = \"data.order\", when =")])
     guard case .loaded(_, _, let warnings)? = outcome else {
       Issue.record("\(outcome.debugDescription)")
       return
     }
-    #expect(warnings.contains { $0.contains("1 keys is forgotten") }, "\(warnings)")
+    let keys = ([1] + (4..<13)).map { "\"o-\($0)\"" }.joined(separator: ", ")
+    #expect(
+      warnings.contains {
+        $0.hasSuffix(
+          "what it has heard for 14 keys is forgotten, and its open instances are closed: \(keys) and 3 more")
+      }, "\(warnings)")
     world.emit("Reserved", "o-1", #"{"order":"o-1"}"#)
     try world.settle()
-    #expect(try world.events(type: "Ready").isEmpty)
+    #expect(try world.events(type: "Ready").map(\.subject) == ["o-3"])
     world.clock.advance(microseconds: 16 * Self.minute)
     try world.settle()
     #expect(try world.events(type: "Stalled").map(\.data) == [#"{"Reserved":{"order":"o-1"}}"#])

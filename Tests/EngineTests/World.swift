@@ -139,7 +139,11 @@ final class World: EngineHands {
     let files = scripts.sorted { $0.key < $1.key }.map { SourceFile(path: $0.key, text: $0.value) }
     let generation = try Generation.load(files).get()
     let outcome = Box<ReloadOutcome>()
-    put(.deploy(DeployJob(scripts: generation) { outcome.value = $0 }))
+    put(
+      .deploy(
+        DeployJob(scripts: generation) { [self] answer, forgotten in
+          outcome.value = answer.warning(of: forgotten.map { $0.warning(from: opened.reader) })
+        }))
     return outcome
   }
 

@@ -57,8 +57,44 @@ struct ProcessDeclarationTests {
       "p.lua:1: \"B\" aborts, and is in hears\n  await cannot see what aborts: leave it out of one of them"
     ),
     (
-      "process \"p\" { starts = \"A\", hears = { B = function() end }, run = function() end }",
-      "p.lua:1: hears is a list; \"B\" is a name in it\n  write hears = { \"B\" }"
+      "process \"p\" { starts = \"A\", aborts = { B = \"data.x\" }, run = function() end }",
+      "p.lua:1: aborts is a list; \"B\" is a name in it\n  write aborts = { \"B\" }"
+    ),
+    (
+      "process \"p\" { starts = \"A\",\n hears = {\n B = function() end }, run = function() end }",
+      "p.lua:3: hears.B is a function; a path is wanted\n  \(wantsPath("B"))"
+    ),
+    (
+      "process \"p\" { starts = \"A\", hears = { B = \"customer\" }, run = function() end }",
+      "p.lua:1: hears.B is \"customer\"; a path is \"subject\", or begins with \"data.\"\n  \(wantsPath("B"))"
+    ),
+    (
+      "process \"p\" { starts = \"A\", hears = { B = \"data\" }, run = function() end }",
+      "p.lua:1: hears.B is \"data\"; a path is \"subject\", or begins with \"data.\"\n  \(wantsPath("B"))"
+    ),
+    (
+      "process \"p\" { starts = \"A\", hears = { B = \"data..x\" }, run = function() end }",
+      "p.lua:1: hears.B is \"data..x\"; a path is \"subject\", or begins with \"data.\"\n  \(wantsPath("B"))"
+    ),
+    (
+      "process \"p\" { starts = \"A\", hears = { B = \"time\" }, run = function() end }",
+      "p.lua:1: hears.B is \"time\"; a path is \"subject\", or begins with \"data.\"\n  \(wantsPath("B"))"
+    ),
+    (
+      "process \"p\" { starts = \"A\", hears = { \"B\", B = \"data.x\" }, run = function() end }",
+      "p.lua:1: \"B\" stands in hears twice\n  an event goes by one of the two"
+    ),
+    (
+      "process \"p\" { starts = \"A\", aborts = \"B\", hears = { B = \"data.x\" }, run = function() end }",
+      "p.lua:1: \"B\" aborts, and is in hears\n  await cannot see what aborts: leave it out of one of them"
+    ),
+    (
+      "process \"p\" { starts = \"A\", hears = { [\"a b\"] = \"data.x\" }, run = function() end }",
+      "p.lua:1: \"a b\" in hears is no event type\n  \(BodyReader.typeHint)"
+    ),
+    (
+      "process \"p\" { starts = \"A\", hears = { [\"moondance.rejected\"] = \"data.x\" }, run = function() end }",
+      "p.lua:1: \"moondance.rejected\" in hears is the host's, and comes to whom it is for\n  \(BodyReader.typeHint)"
     ),
     (
       "process \"p\" { starts = \"A\", on = { B = function() end }, run = function() end }",
@@ -95,6 +131,29 @@ struct ProcessDeclarationTests {
   ])
   func `first mistakes are told with what to write`(source: String, says: String) {
     #expect(Generation.errors([("p.lua", source)]) == [says])
+  }
+
+  @Test func `entries of hears with a name are read, in the order of their types`() throws {
+    let generation = try Generation.load([
+      SourceFile(
+        path: "p.lua",
+        text: """
+          process "p" {
+            starts = "A", hears = { "Z", D = "data.a.b", ["C*"] = "subject", Cb = "data.x" }, run = function(e) await "Cx" end,
+          }
+          """)
+    ]).get()
+    let process = try #require(generation.consumers.first?.process)
+    #expect(process.named.map { "\($0.pattern) \($0.pathText)" } == ["C* subject", "Cb data.x", "D data.a.b"])
+    #expect(process.hears.map(\.description) == ["Z", "C*", "Cb", "D"])
+    let types = ["Z", "Ca", "Cb", "D", "E"].map { type in
+      Array(type.utf8).withUnsafeBytes { process.named(forType: $0) }
+    }
+    #expect(types == [nil, 0, 1, 2, nil])
+  }
+
+  private static func wantsPath(_ type: String) -> String {
+    "write \(type) = \"data.customer\": where the event that starts an instance names it"
   }
 
   @Test func `locals of run may change, also in compensations and in functions within`() {

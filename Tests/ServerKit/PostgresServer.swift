@@ -44,6 +44,12 @@ package final class PostgresServer: Sendable {
 
   deinit { kill() }
 
+  /// Ends it, and removes its folder: for a server that nothing deinitialises.
+  package func remove() {
+    kill()
+    folder.remove()
+  }
+
   private var data: String { "\(folder.path)/data" }
 
   /// For libpq.

@@ -10,7 +10,9 @@ package final class TemporaryFolder: Sendable {
     path = String(cString: made)
   }
 
-  deinit { Self.removeAll(path) }
+  deinit { remove() }
+
+  package func remove() { Self.removeAll(path) }
 
   private static func removeAll(_ path: String) {
     if let stream = opendir(path) {

@@ -87,7 +87,7 @@
 ---@class ProcessBody
 ---@field starts string|string[] The events that begin an instance, for a key that has none.
 ---@field run fun(event: Event) What an instance does, from its beginning to its end. It is given the event that started it.
----@field hears? string|string[] The events that it may `await`.
+---@field hears? string|table<integer|string, string> The events that it may `await`. An entry with a name, `CardUpdated = "data.customer"`, is heard when it is about the subject that the event which started the instance has there.
 ---@field aborts? string|string[] Events at which an instance rolls back where it waits next.
 ---@field key? Key|table<string, Key> Which instance an event is for: `"subject"` (default), a path, a function, or a table with one of these per type.
 ---@field reads? string[] The projections and aggregates that `run` may `read`.

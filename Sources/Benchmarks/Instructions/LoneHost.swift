@@ -71,7 +71,7 @@ final class LoneHost {
 
   func deploy(_ source: String) throws {
     let scripts = try Generation.load([SourceFile(path: "bench.lua", text: source)]).get()
-    arrivals.inputs.append(.deploy(DeployJob(scripts: scripts) { _ in }))
+    arrivals.inputs.append(.deploy(DeployJob(scripts: scripts) { _, _ in }))
   }
 
   func append(_ batch: EntryBatch) {

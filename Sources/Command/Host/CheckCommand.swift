@@ -77,7 +77,8 @@ struct CheckCommand: ParsableCommand {
       for handler in consumer.handlers {
         let emitted = scripts.emitted(by: consumer, handler)
         let effect = emitted.isEmpty ? "" : "  → " + emitted.joined(separator: ", ")
-        text += "  \(consumer.aggregate == nil ? "hears" : "decides") \(handler.pattern)\(effect)\n"
+        let path = consumer.process?.path(of: handler.pattern).map { " by \($0)" } ?? ""
+        text += "  \(consumer.aggregate == nil ? "hears" : "decides") \(handler.pattern)\(path)\(effect)\n"
       }
       if !consumer.reads.isEmpty { text += "  reads \(consumer.reads.joined(separator: ", "))\n" }
     }
@@ -119,6 +120,8 @@ struct CheckCommand: ParsableCommand {
     struct Consumer: Encodable {
       struct Handler: Encodable {
         var hears: String
+        /// Of a process: where its start names the subject.
+        var by: String?
         var emits: [String]
         var line: Int
       }
@@ -199,7 +202,9 @@ struct CheckCommand: ParsableCommand {
         kind: consumer.word == "consumer" ? nil : consumer.word, name: consumer.name, file: consumer.file,
         line: consumer.line,
         on: consumer.handlers.map {
-          .init(hears: $0.pattern.description, emits: scripts.emitted(by: consumer, $0), line: $0.line)
+          .init(
+            hears: $0.pattern.description, by: consumer.process?.path(of: $0.pattern),
+            emits: scripts.emitted(by: consumer, $0), line: $0.line)
         }, reads: consumer.reads)
     }
     let destinations = scripts.consumers.compactMap { consumer in

@@ -27,13 +27,25 @@ enum ProcessText {
 
   static func summary(_ process: ProcessList.Process) -> String {
     var text = "\(process.name): \(process.instances) running"
-    if !process.versions.isEmpty {
-      text +=
-        " (" + process.versions.map { "\($0.instances) on version \($0.generation)" }.joined(separator: ", ") + ")"
-    }
+    if !process.versions.isEmpty { text += " (\(versions(of: process)))" }
     if process.retrying > 0 { text += ", \(process.retrying) retrying" }
     if process.stuck > 0 { text += ", \(process.stuck) stuck" }
     return EventLine.harmless(text)
+  }
+
+  /// Versions that are named; older ones are counted together.
+  private static let mostVersions = 6
+
+  private static func versions(of process: ProcessList.Process) -> String {
+    let newestFirst = process.versions.sorted { $0.generation > $1.generation }
+    let isLong = newestFirst.count > mostVersions
+    let named = newestFirst.prefix(isLong ? mostVersions - 1 : mostVersions)
+    var parts = named.reversed().map { "\($0.instances) on version \($0.generation)" }
+    if isLong {
+      let older = newestFirst.dropFirst(named.count)
+      parts.insert("\(older.map(\.instances).reduce(0, +)) on \(older.count) older versions", at: 0)
+    }
+    return parts.joined(separator: ", ")
   }
 
   private static func state(_ instance: ProcessList.Instance) -> String {

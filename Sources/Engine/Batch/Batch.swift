@@ -102,6 +102,13 @@ package final class Batch: @unchecked Sendable {
   var withoutDeadline: Set<InstancePlace> = []
   /// Of a process: older generations that instances run on, by number.
   var pinned: [UInt32: RunningGeneration] = [:]
+  /// Of a process that hears by names: by position whom events of it are for.
+  var heardByName: [UInt64: HeardByName] = [:]
+  /// Some unit of it may begin an instance, or any may move one to other scripts.
+  var mayBegin = false
+  var mayMove = false
+  /// To find out whom units are for that waited for their keys.
+  var picture: (reader: ReaderState, table: ListeningTable)?
   /// Deadlines that its commit has set.
   var wakes: [Wake] = []
   /// Units that are failed without a call, since they took a worker with them.
@@ -154,8 +161,10 @@ package final class Batch: @unchecked Sendable {
   }
 
   /// The key that a unit carries in the batch; nil when it is to be taken from the entry.
-  func storedKey(of unit: Unit) -> KeyBytes? {
-    guard case .stored(let offset, let length) = unit.key else { return nil }
+  func storedKey(of unit: Unit) -> KeyBytes? { storedKey(at: unit.key) }
+
+  func storedKey(at key: Unit.Key) -> KeyBytes? {
+    guard case .stored(let offset, let length) = key else { return nil }
     return KeyBytes(UnsafeRawBufferPointer(rebasing: keys.bytes[Int(offset)..<(Int(offset) + Int(length))]))
   }
 

@@ -252,6 +252,9 @@ package struct ShardRunner {
   private mutating func computeKeys(
     of unit: Unit, _ entry: EntryView, _ index: Int, _ batch: Batch, _ shard: Shard
   ) throws(CallError) {
+    let heard = heardByName(unit, entry, batch)
+    let others = try heard.map { (heard) throws(CallError) in try keys(of: heard, batch) } ?? []
+    if let heard, !heard.isKeyed || heard.address != nil { return add(others, to: index, batch, shard) }
     let worker = try worker(for: batch.generation).scripts
     mark.begin(index)
     let outcome = worker.keys(
@@ -269,6 +272,7 @@ package struct ShardRunner {
           shard.computedKeys.append((index, batch.storeKey(key), hash(key)))
         }
       }
+      add(others, to: index, batch, shard)
     case .failed(let failure):
       throw CallError(nil, failure)
     case .hostFault(let message):

@@ -103,6 +103,7 @@ extension ReaderState {
     if !open.isEmpty {
       writer.field(15) { open.encode(into: &$0) }
       if open.hasGivenUp { writer.field(16) { open.encodeGivenUp(into: &$0) } }
+      if !open.listeners.isEmpty { writer.field(17) { open.listeners.encode(into: &$0) } }
     }
     for key in pausedKeys.sorted(by: { $0.bytes.lexicographicallyPrecedes($1.bytes) }) { writer.field(14, key.bytes) }
     if messages != MessageCount() {
@@ -149,6 +150,7 @@ extension ReaderState {
       case 12: guard states.addShared(field.value) else { return nil }
       case 15: guard open.add(field.value) else { return nil }
       case 16: guard open.addGivenUp(field.value) else { return nil }
+      case 17: guard open.addListeners(field.value) else { return nil }
       case 14: pausedKeys.insert(KeyBytes(field.value))
       case 13:
         for part in field.fields {

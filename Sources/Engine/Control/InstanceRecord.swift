@@ -23,6 +23,9 @@ package struct InstanceRecord: Equatable, Sendable {
   /// Of a process: the generation whose code it runs.
   package var generation: UInt32 = 0
   package var life = Life.none
+  /// Of a process: hashes of the subjects that the instance listens to from now on, and of those that it does not any more.
+  package var beginsToHear: [UInt64] = []
+  package var ceasesToHear: [UInt64] = []
 
   package enum Life: UInt8, Sendable {
     case none = 0
@@ -54,6 +57,11 @@ extension InstanceRecord {
       if twin > 0 { writer.field(10, twin) }
       if generation > 0 { writer.field(11, generation) }
       if life != .none { writer.field(12, life.rawValue) }
+      for (tag, hashes) in [(UInt8(13), beginsToHear), (14, ceasesToHear)] where !hashes.isEmpty {
+        writer.field(tag) { writer in
+          for hash in hashes { writer.append(hash) }
+        }
+      }
     }
   }
 
@@ -76,9 +84,15 @@ extension InstanceRecord {
       case 12:
         guard let value = Life(rawValue: UInt8(truncatingIfNeeded: field.integer)) else { return nil }
         life = value
+      case 13: beginsToHear = Self.hashes(field.value)
+      case 14: ceasesToHear = Self.hashes(field.value)
       default: break
       }
     }
     guard reader > 0 else { return nil }
+  }
+
+  private static func hashes(_ bytes: UnsafeRawBufferPointer) -> [UInt64] {
+    stride(from: 0, to: bytes.count - 7, by: 8).map { bytes.baseAddress!.integer(UInt64.self, at: $0) }
   }
 }

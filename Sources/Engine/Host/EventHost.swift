@@ -103,6 +103,12 @@ package enum ReloadOutcome: Sendable {
   case loaded(generation: UInt32, isNew: Bool, warnings: [String])
   /// Every error, one `file:line: what` text each.
   case refused(errors: [String])
+
+  /// The same with more warnings; a refusal has none.
+  package func warning(of more: [String]) -> ReloadOutcome {
+    guard case .loaded(let generation, let isNew, let warnings) = self else { return self }
+    return .loaded(generation: generation, isNew: isNew, warnings: warnings + more)
+  }
 }
 
 /// A picture of the host for `status`.

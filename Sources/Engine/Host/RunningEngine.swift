@@ -277,14 +277,15 @@ extension RunningEngine {
   package func deploy(
     _ scripts: Generation, starts: [String: UInt64] = [:], passed: [String: UInt64] = [:]
   ) async -> ReloadOutcome {
-    await withCheckedContinuation { continuation in
-      let job = DeployJob(scripts: scripts, starts: starts, passed: passed) { [self] outcome in
+    let (outcome, forgotten) = await withCheckedContinuation { continuation in
+      let job = DeployJob(scripts: scripts, starts: starts, passed: passed) { [self] outcome, forgotten in
         // On the engine thread: whoever is answered finds what runs now.
         running.withLock { $0 = core.generation }
-        continuation.resume(returning: outcome)
+        continuation.resume(returning: (outcome, forgotten))
       }
       inbox.put(.deploy(job))
     }
+    return outcome.warning(of: forgotten.map { $0.warning(from: reader) })
   }
 
   /// Notes that the handlers folder does not load, for `status`.

@@ -38,6 +38,8 @@ package struct OpenInstances: Equatable, Sendable {
   /// Deadlines that were given up with the call that failed at them: they do not come again, unless their dead letter is
   /// retried.
   private var givenUp: [InstancePlace: Int64] = [:]
+  /// Of a process: who hears events by a name.
+  package private(set) var listeners = Listeners()
 
   package init() {}
 
@@ -50,6 +52,7 @@ package struct OpenInstances: Equatable, Sendable {
   var withoutDeadline: Set<InstancePlace> { givenUp.isEmpty ? [] : Set(givenUp.keys) }
 
   mutating func apply(_ record: InstanceRecord, commit: UInt64) {
+    listeners.apply(record)
     if record.replaces > 0 {
       let old = InstancePlace(keyHash: record.keyHash, place: record.replaces)
       if let gone = instances.removeValue(forKey: old) { count(gone, -1) }
@@ -113,6 +116,9 @@ package struct OpenInstances: Equatable, Sendable {
     for instance in instances.values { count(instance, 1) }
     return instances.count == bytes.count / 28
   }
+
+  /// False when the bytes are not what listeners write.
+  mutating func addListeners(_ bytes: UnsafeRawBufferPointer) -> Bool { listeners.add(bytes) }
 
   /// False when the bytes are not what `encodeGivenUp` writes of the instances that were added before.
   mutating func addGivenUp(_ bytes: UnsafeRawBufferPointer) -> Bool {

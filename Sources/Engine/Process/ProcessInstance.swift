@@ -72,6 +72,12 @@ package struct ProcessInstance: Equatable, Sendable {
   package var isRollingBack = false
   /// How many start events came while it was running.
   package var ignoredStarts: UInt32 = 0
+  /// The subjects that it listens to, for each entry with a name of its scripts' `hears`.
+  package var listens: [[[UInt8]]] = []
+  /// It began when its reader was here already: what it hears by a name up to here is what it was told, and these
+  /// positions, which it is still to be told.
+  package var caughtUp: UInt64 = 0
+  package var missed: [UInt64] = []
 
   package init(generation: UInt32, start: UInt64, wait: Wait) {
     (self.generation, self.start, self.heard, self.wait) = (generation, start, start, wait)
@@ -149,6 +155,17 @@ extension ProcessInstance {
     if let data { writer.field(14, data) }
     if ignoredStarts > 0 { writer.field(15, ignoredStarts) }
     if isRollingBack { writer.field(16, UInt8(1)) }
+    for subjects in listens {
+      writer.field(17) { writer in
+        for subject in subjects { writer.field(1, subject) }
+      }
+    }
+    if caughtUp > 0 { writer.field(18, caughtUp) }
+    if !missed.isEmpty {
+      writer.field(19) { writer in
+        for position in missed { writer.append(position) }
+      }
+    }
   }
 
   package var bytes: [UInt8] {
@@ -194,6 +211,11 @@ extension ProcessInstance {
       case 14: instance.data = field.array
       case 15: instance.ignoredStarts = UInt32(truncatingIfNeeded: field.integer)
       case 16: instance.isRollingBack = field.integer != 0
+      case 17: instance.listens.append(field.fields.map(\.array))
+      case 18: instance.caughtUp = field.integer
+      case 19:
+        guard let missed = list(field.value, of: 8, { $0.integer(UInt64.self, at: 0) }) else { return nil }
+        instance.missed = missed
       default: break
       }
     }

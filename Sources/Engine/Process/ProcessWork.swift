@@ -14,8 +14,8 @@ struct ProcessWork {
   private let step: InstanceStep
   /// Nil: none runs for the key.
   var instance: ProcessInstance?
-  /// As the unit has found it: where it started, and the last that it had heard.
-  private(set) var before: (start: UInt64, heard: UInt64)?
+  /// As the unit has found it: where it started, and what it listened to.
+  private(set) var before: (start: UInt64, listens: [UInt64])?
   /// Stands where the instance's history ends; nil: it is not at hand, and is made by a replay.
   var live: ProcessRuns.Kept?
   /// Whether the log is to be told of the instance.
@@ -36,12 +36,12 @@ struct ProcessWork {
   /// Nothing is heard, but a time has come. A wake that failed is tried again as the event that started the instance, which
   /// it has heard long since.
   var isWake: Bool {
-    step.reason != nil || before.map { step.unit.position <= $0.heard } ?? false
+    step.reason != nil || before.map { step.unit.position == $0.start } ?? false
   }
 
-  mutating func begin(with found: ProcessInstance?) {
+  mutating func begin(with found: ProcessInstance?, _ hash: StableHash) {
     instance = found
-    before = found.map { ($0.start, $0.heard) }
+    before = found.map { ($0.start, $0.listening(hash)) }
   }
 
   var runKey: ProcessRuns.Key { ProcessRuns.Key(reader: batch.reader, key: key) }
@@ -74,9 +74,15 @@ extension ProcessWork {
     guard let process = declaration?.process else { return nil }
     guard instance != nil else { return process.starts.contains { $0.matches(type) } ? .start : nil }
     if process.aborts.contains(where: { $0.matches(type) }) { return .abort }
-    if process.hears.contains(where: { $0.matches(type) }) { return .heard }
+    if process.named(forType: type) != nil {
+      if isAddressed(entry) || listens(to: entry) { return .heard }
+    } else if process.hears.contains(where: { $0.matches(type) }) {
+      return .heard
+    }
     return process.starts.contains { $0.matches(type) } ? .start : nil
   }
+
+  private func isAddressed(_ entry: EntryView) -> Bool { entry.replyAddress?.reader == batch.reader }
 
   /// Of the generation that the instance runs on.
   var declaration: ConsumerDeclaration? { consumer.map { generation.scripts.consumers[$0] } }

@@ -10,7 +10,7 @@ extension ShardRunner {
     var work = ProcessWork(batch, shard, step)
     let mark = shard.effects.mark
     do throws(CallError) {
-      work.begin(with: try instance(of: step, shard))
+      work.begin(with: try instance(of: step, shard), hash)
       try handle(step, &work)
     } catch {
       var error = error
@@ -21,6 +21,10 @@ extension ShardRunner {
     if work.hasChanged {
       var state = step.state
       state.take(work.instance)
+      let (listened, listens) = (work.before?.listens ?? [], work.instance?.listening(hash) ?? [])
+      if state.listening != nil || !listened.isEmpty || !listens.isEmpty {
+        state.listening = KeyState.Listening(before: state.listening?.before ?? listened, now: listens)
+      }
       note(state, after: step, shard)
       shard.processes[step.key] = work.instance
     }
@@ -38,7 +42,11 @@ extension ShardRunner {
       work.live = kept(work, instance.digest)
       try settleGeneration(&work)
     }
-    guard !work.isWake, let heard = work.heard else { return try passDeadlines(before: .max, &work) }
+    guard !work.isWake, let heard = work.heard else {
+      try catchUp(before: .max, &work)
+      return try passDeadlines(before: limit(ofWake: step, work), &work)
+    }
+    try catchUp(before: heard.position, &work)
     try passDeadlines(before: heard.recorded, &work)
     try hear(heard, &work)
   }
@@ -54,7 +62,12 @@ extension ShardRunner {
     guard var instance else {
       throw CallError(kind: .host, message: "the record of the instance makes no sense; run moondance log verify")
     }
-    instance.wait.deadline = step.state.deadline
+    if instance.missed.isEmpty {
+      instance.wait.deadline = step.state.deadline
+    } else if step.state.deadline == nil {
+      // The call that should have told them is given up.
+      instance.missed = []
+    }
     return instance
   }
 
@@ -64,8 +77,15 @@ extension ShardRunner {
     return FailedWake(place: step.place, position: start, chunk: try? log.chunk(holding: Position(start)))
   }
 
+  /// What a wake passes: what the reader's clock has. The deadline that it was for may have been moved by a unit before it,
+  /// or by other scripts. One that has failed before is called again whatever that clock is then.
+  private func limit(ofWake step: InstanceStep, _ work: ProcessWork) -> Int64 {
+    guard step.entry != nil, let deadline = step.state.deadline else { return work.batch.clock }
+    return max(work.batch.clock, deadline + 1)
+  }
+
   /// Wakes the instance as often as a time that it waits for has passed.
-  private mutating func passDeadlines(before time: Int64, _ work: inout ProcessWork) throws(CallError) {
+  mutating func passDeadlines(before time: Int64, _ work: inout ProcessWork) throws(CallError) {
     var limit = time
     while let deadline = work.instance?.wait.deadline, deadline < limit {
       try goOn(step(.timeout, nil, &work), &work)
@@ -82,6 +102,8 @@ extension ShardRunner {
       if role == .start { try begin(heard, &work) }
       return
     }
+    // It waited for its key while the instance began.
+    if heard.position < instance.start { return }
     switch role {
     case .start:
       work.instance!.ignoredStarts += 1
@@ -91,6 +113,11 @@ extension ShardRunner {
         address.start != instance.start
       {
         return
+      }
+      if heard.position <= instance.caughtUp, work.declaration?.process?.named(forType: heard.view.type) != nil {
+        // It was queued as well, for one before it with the same key.
+        guard let missed = instance.missed.firstIndex(of: heard.position) else { return }
+        work.instance!.missed.remove(at: missed)
       }
       try take(heard, &work)
     case .decided:
@@ -122,7 +149,9 @@ extension ShardRunner {
       generation: work.batch.generation.number, start: heard.position,
       wait: ProcessInstance.Wait(kind: .outcome, since: work.batch.now))
     work.hasChanged = true
+    work.instance!.listens = try listens(to: heard, on: work.batch.generation, work)
     try start(heard, &work)
+    if work.instance != nil, heard.position <= work.batch.from { try findMissed(&work) }
   }
 
   /// Makes the coroutine of a new history and lets it run to its first wait.
@@ -135,7 +164,7 @@ extension ShardRunner {
   }
 
   /// An event that is awaited, or will be.
-  private mutating func take(_ heard: HeardEntry, _ work: inout ProcessWork) throws(CallError) {
+  mutating func take(_ heard: HeardEntry, _ work: inout ProcessWork) throws(CallError) {
     guard work.instance!.mailbox.count < ProcessInstance.mostHeard else {
       throw CallError(
         kind: .limit,
@@ -151,11 +180,11 @@ extension ShardRunner {
     // One rollback is enough.
     if work.instance!.isRollingBack { return }
     noteHeard(heard, &work)
-    let before = work.instance!.wait
+    try makeLive(&work)
+    // It has the answer that it waits for before it rolls back; and what it takes back already goes on as it was.
+    let goesOn = [.outcome, .answer].contains(work.instance!.wait.kind) || work.live!.run.isRollingBack
     let wait = try step(.abort, heard, &work)
-    // It has the answer that it waits for before it rolls back.
-    if before.kind == .outcome || before.kind == .answer { return }
-    try goOn(wait, &work)
+    if !goesOn { try goOn(wait, &work) }
   }
 
   private mutating func obey(_ heard: HeardEntry, _ work: inout ProcessWork) throws(CallError) {
@@ -229,6 +258,8 @@ extension KeyState {
       (json, deadline, generation, life) = (nil, nil, 0, .ended)
       return
     }
-    (json, deadline, generation, life) = (instance.bytes, instance.wait.deadline, instance.generation, .open)
+    // One that is to be told what it has missed is called as soon as nothing waits for its key.
+    let deadline = instance.missed.isEmpty ? instance.wait.deadline : 1
+    (json, self.deadline, generation, life) = (instance.bytes, deadline, instance.generation, .open)
   }
 }

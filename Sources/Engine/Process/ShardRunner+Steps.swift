@@ -140,7 +140,7 @@ extension ShardRunner {
   // MARK: replays
 
   /// Makes the coroutine of an instance by running its history again.
-  private mutating func makeLive(_ work: inout ProcessWork) throws(CallError) {
+  mutating func makeLive(_ work: inout ProcessWork) throws(CallError) {
     guard work.live == nil else { return }
     switch try replay(on: work.generation, work) {
     case .agrees(let live, _): work.live = live
@@ -269,6 +269,11 @@ extension ShardRunner {
     work.hasChanged = true
     switch try replay(on: newest, work) {
     case .agrees(let live, let wait):
+      do throws(CallError) {
+        work.instance!.listens = try listens(to: find(instance.start, work), on: newest, work)
+      } catch  where error.kind == .error {
+        return try stay(at: 0, "cannot be heard by: \(error.message)", &work)
+      }
       work.instance!.generation = newest.number
       work.instance!.stays = nil
       work.live = live
@@ -278,13 +283,18 @@ extension ShardRunner {
       // It waits for something else from now on, which may be there.
       try goOn(wait, &work)
       if work.instance?.stepCount == instance.stepCount { work.instance!.wait = next }
-    case .differs(let step, let what):
-      guard work.batch.pinned[instance.generation] != nil else {
-        throw CallError(kind: .host, message: "generation \(instance.generation) is not loaded")
-      }
-      work.instance!.stays = ProcessInstance.Stay(
-        generation: newest.number, step: UInt32(step), what: String(what.prefix(512)))
+    case .differs(let step, let what): try stay(at: step, what, &work)
     }
+  }
+
+  /// The instance is not tried on the newest generation again.
+  private func stay(at step: Int, _ what: String, _ work: inout ProcessWork) throws(CallError) {
+    let instance = work.instance!
+    guard work.batch.pinned[instance.generation] != nil else {
+      throw CallError(kind: .host, message: "generation \(instance.generation) is not loaded")
+    }
+    work.instance!.stays = ProcessInstance.Stay(
+      generation: work.batch.generation.number, step: UInt32(step), what: String(what.prefix(512)))
   }
 
   // MARK: kept between the steps

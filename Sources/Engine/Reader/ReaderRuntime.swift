@@ -23,6 +23,8 @@ struct ReaderRuntime {
   var wakes = WakeQueue()
   /// Of a process: what it hears when it is addressed to an instance.
   var heardByAddress: [TypePattern] = []
+  /// Of a process that hears by names.
+  var listening: ListeningTable?
 
   /// Everything up to here is handed out, queued or not heard.
   var scanned: UInt64

@@ -40,6 +40,11 @@ extension EngineCore {
         twins[keyHash] = record.twin + 1
         (record.deadline, record.replaces) = (state.deadline, state.place)
         (record.generation, record.life) = (state.generation, state.life)
+        if let (before, now) = state.listening.map({ ($0.before, $0.now) }) {
+          record.beginsToHear = now.filter { !before.contains($0) }
+          record.ceasesToHear = before.filter { !now.contains($0) }
+          state.listening = nil
+        }
         state.place = framer.nextCommit << 8 | UInt64(record.twin)
         batch.foundStates[key] = state
         if let deadline = state.deadline {

@@ -17,6 +17,14 @@ struct KeyState: Sendable {
   var deadline: Int64?
   var generation: UInt32 = 0
   var life = InstanceRecord.Life.none
+  /// Of a process that a call has changed, when it hears by a name.
+  var listening: Listening?
+
+  /// Hashes of the subjects that an instance listens to: as its record has it, and as the call has left it.
+  struct Listening {
+    var before: [UInt64]
+    var now: [UInt64]
+  }
 
   var bytes: Int { key.bytes.count + (json?.count ?? 0) + 64 }
 }

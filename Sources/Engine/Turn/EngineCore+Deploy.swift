@@ -131,7 +131,7 @@ extension EngineCore {
     change.scriptHash = consumer.scriptHash
     if reader.keyRule != consumer.key.fingerprint {
       change.keyRule = consumer.key.fingerprint
-      if reader.kind == .rule { job.forgotten[reader.number] = reader.states.count }
+      if reader.kind == .rule, let forgotten = ForgottenKeys(of: reader) { job.forgotten.append(forgotten) }
     }
     return change
   }
@@ -181,7 +181,7 @@ extension EngineCore {
       }
       if change.what != .created {
         runtimes[index].lost = []
-        if job.forgotten[change.reader] != nil {
+        if job.forgotten.contains(where: { $0.reader == change.reader }) {
           runtimes[index].states.removeAll()
           runtimes[index].wakes.rebuild(from: reader.open)
         }
@@ -190,7 +190,7 @@ extension EngineCore {
     }
     voidProcesses()
     setRunning(job.scripts, number: control.generation)
-    let warnings = job.scripts.warnings + notes(on: job.changes) + notesOnForgotten(job)
+    let warnings = job.scripts.warnings + notes(on: job.changes)
     live.append((control.commit, job, .loaded(generation: control.generation, isNew: true, warnings: warnings)))
   }
 
@@ -218,12 +218,6 @@ extension EngineCore {
     }
   }
 
-  private func notesOnForgotten(_ job: DeployJob) -> [String] {
-    job.forgotten.sorted { $0.key < $1.key }.filter { $0.value > 0 }.map { number, count in
-      "\(control.readers[Int(number) - 1].name) has another key than before: what it has heard for \(count) keys is forgotten"
-    }
-  }
-
   private func setRunning(_ scripts: Generation, number: UInt32) {
     stateCacheBytes =
       settings.stateCacheBytes
@@ -248,6 +242,7 @@ extension EngineCore {
       let declaration = consumer.map { scripts.consumers[$0] }
       runtimes[index].hearing = declaration.map { HearingTable($0, older: older, hash: hash) }
       runtimes[index].heardByAddress = declaration.map { Self.addressed($0, older) } ?? []
+      runtimes[index].listening = declaration.flatMap { ListeningTable($0, older: older) }
       runtimes[index].forgetRead()
       runtimes[index].keepsInstances = declaration?.keepsInstances ?? false
       runtimes[index].hasState = declaration.map { $0.keepsInstances || $0.state != nil } ?? false

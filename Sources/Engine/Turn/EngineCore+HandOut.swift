@@ -82,6 +82,7 @@ extension EngineCore {
       now: commitTime, from: runtimes[index].scanned,
       aggregate: generation.scripts.consumers[consumer].aggregate.map(beginAggregateWork))
     if !pinned.isEmpty, batch.declaration.process != nil { batch.pinned = pinned }
+    if runtimes[index].listening != nil { batch.mayMove = hasOlderInstances(index) }
     // Slow retries must not keep new units waiting, nor these them: every other batch begins with what is new.
     if batch.number % 2 == 0 { addRetries(to: batch, index) }
     if batch.units.isEmpty || batch.number % 2 == 0 { addNew(to: batch, index) }
@@ -154,6 +155,7 @@ extension EngineCore {
           position: position, entry: nil, recorded: 0, keyHash: keyHash, key: key.isUnkeyed ? .unknown : stored,
           handler: -1, isRetry: true)
         if runtimes[index].hasState, !key.isUnkeyed { findState(of: key, keyHash, batch, index) }
+        if key.isUnkeyed { noteUnkeyed(in: batch, index) }
         if let chunk = tail.chunk(holding: position) {
           batch.retain(chunk)
           unit.entry = chunk.entry(Position(position))
@@ -247,6 +249,7 @@ extension EngineCore {
     let limit = runtimes[index].batchLimit + batch.retriedKeys.count
     let room = settings.queueLimit - control.readers[index].blocked.unitCount
     var heard = entriesHeard(in: chunk, after: batch.through, index, &budget)
+    var later: UInt64?
     while batch.units.count < limit, batch.bytes <= Self.batchBytes, batch.queuedCount < room,
       let (position, handler) = heard.next(&runtimes[index].hearing!, &budget)
     {
@@ -262,6 +265,14 @@ extension EngineCore {
       } else if view.subject.isEmpty {
         unit.keyHash = KeyBytes.own(Position(position)).hash(hash)
       }
+      if runtimes[index].listening != nil {
+        let hearing = hear(&unit, view, chunk.place(Position(position)), in: batch, index)
+        if hearing == .nobody { continue }
+        if hearing == .later {
+          later = position
+          break
+        }
+      }
       batch.bytes += view.length
       let isKeyed = if case .unknown = unit.key { false } else { true }
       if checksBlocked, isKeyed, let key = blockedKey(of: unit, view, batch, index) {
@@ -273,12 +284,12 @@ extension EngineCore {
         batch.units.append(unit)
       }
     }
-    batch.through = heard.through
-    runtimes[index].walk = heard
-    if runtimes[index].keepsInstances, heard.through >= chunk.firstPosition.rawValue {
-      batch.clock = chunk.commit(of: Position(heard.through)).time
+    batch.through = later.map { max(batch.through, $0 - 1) } ?? heard.through
+    runtimes[index].walk = later == nil ? heard : nil
+    if runtimes[index].keepsInstances, batch.through >= chunk.firstPosition.rawValue {
+      batch.clock = chunk.commit(of: Position(batch.through)).time
     }
-    return heard.isAtEnd
+    return later == nil && heard.isAtEnd
   }
 
   /// The unit's key if it is blocked.
@@ -314,17 +325,25 @@ extension EngineCore {
       let waited = unit.isRetry
       if waited { batch.rekeyed.append((.unkeyed(Position(unit.position)), unit.position)) }
       unit.isRetry = false
+      let most = batch.heardByName.isEmpty ? Int.max : Self.mostCalledAtOnce
+      var called = 0
       while let next = computed.first, next.unit == unitIndex {
         computed.removeFirst()
         unit.key = next.key
         unit.keyHash = next.hash
         let key = batch.storedKey(of: unit)
-        if let key, control.readers[index].blocked[key] != nil {
+        called += 1
+        if let key, called > most || control.readers[index].blocked[key] != nil {
           batch.queued[key, default: []].append(unit.position)
           continue
         }
         if runtimes[index].hasState, let key { findState(of: key, unit.keyHash, batch, index) }
         if waited { groups.rekeyed.append(unit) } else { groups.new.append(unit) }
+      }
+      // What comes after it may be for those that are queued.
+      if called > most, !waited {
+        (batch.through, batch.clock) = (unit.position, .min)
+        break
       }
     }
     // They fell due in any order; those of one key are called in that of the log.

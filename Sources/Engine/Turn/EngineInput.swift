@@ -57,13 +57,13 @@ package final class DeployJob: @unchecked Sendable {
   package let passed: [String: UInt64]
   /// What it does to the readers, while its commit is framed.
   var changes: [ReaderChange] = []
-  /// Of rules whose `key` it changes: what they remembered of how many keys.
-  var forgotten: [UInt32: Int] = [:]
-  private var complete: ((ReloadOutcome) -> Void)?
+  /// Of rules whose `key` it changes.
+  var forgotten: [ForgottenKeys] = []
+  private var complete: ((ReloadOutcome, [ForgottenKeys]) -> Void)?
 
   package init(
     scripts: Generation, starts: [String: UInt64] = [:], passed: [String: UInt64] = [:],
-    complete: @escaping (ReloadOutcome) -> Void
+    complete: @escaping (ReloadOutcome, [ForgottenKeys]) -> Void
   ) {
     self.scripts = scripts
     self.starts = starts
@@ -72,7 +72,7 @@ package final class DeployJob: @unchecked Sendable {
   }
 
   func answer(_ outcome: ReloadOutcome) {
-    complete?(outcome)
+    complete?(outcome, forgotten)
     complete = nil
   }
 }

@@ -57,7 +57,7 @@ struct BodyReader: DeclarationReader {
     return LoadedConsumer(
       declaration: declaration, handlers: parts.handlers.map(\.function), key: parts.key,
       upgrades: state?.upgrades ?? [:], folds: parts.folds.map(\.function), rule: parts.choreography.functions,
-      run: parts.process.run)
+      run: parts.process.run, listens: parts.process.named.map(\.follow))
   }
 
   typealias Handler = (declaration: HandlerDeclaration, function: LuaRef)

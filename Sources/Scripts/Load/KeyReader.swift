@@ -84,6 +84,29 @@ struct KeyReader {
     return follow(parts).map { (.path(parts), $0) }
   }
 
+  /// A path to the subject or into the data of an event, and what follows it; nil for the subject.
+  mutating func readPath(_ value: LuaSlot, path: [String]) -> (path: [String], follow: LuaRef?)? {
+    let hint = "write \(path[path.count - 1]) = \"data.customer\": where the event that starts an instance names it"
+    guard value.kind == .string, let text = value.text else {
+      problems.append(
+        Problem(
+          path: path, what: "\(path.joined(separator: ".")) is \(BodyReader.article(value)); a path is wanted",
+          hint: hint))
+      return nil
+    }
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    if parts == ["subject"] { return (parts, nil) }
+    guard parts.count > 1, parts[0] == "data", !parts.contains("") else {
+      problems.append(
+        Problem(
+          path: path,
+          what: "\(path.joined(separator: ".")) is \"\(text)\"; a path is \"subject\", or begins with \"data.\"",
+          hint: hint))
+      return nil
+    }
+    return follow(parts).map { (parts, $0) }
+  }
+
   /// The prelude's function that follows a path into an event.
   private mutating func follow(_ parts: [String]) -> LuaRef? {
     var maker: LuaRef?

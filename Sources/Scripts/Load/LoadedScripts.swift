@@ -42,6 +42,8 @@ struct LoadedConsumer {
   var rule = RuleFunctions()
   /// Of a process: what its instances do.
   var run: LuaRef?
+  /// Of a process, in the order of its declaration's `named`: what follows the path into an event; nil: it is its subject.
+  var listens: [LuaRef?] = []
 
   /// Of an aggregate: what it decides.
   var commands: [CommandOwner] {
@@ -54,7 +56,8 @@ struct LoadedConsumer {
 
   /// Every function that the engine may call.
   var functions: [LuaRef] {
-    handlers + folds + upgrades.sorted { $0.key < $1.key }.map(\.value) + key.all + rule.all + [run].compactMap { $0 }
+    handlers + folds + upgrades.sorted { $0.key < $1.key }.map(\.value) + key.all + rule.all
+      + ([run] + listens).compactMap { $0 }
   }
 }
 

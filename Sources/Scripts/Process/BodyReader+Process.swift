@@ -10,6 +10,8 @@ extension BodyReader {
     var starts: [TypePattern] = []
     var aborts: [TypePattern] = []
     var hears: [TypePattern] = []
+    /// Entries of `hears` with a name, in the order of their patterns.
+    var named: [(entry: ProcessDeclaration.Named, follow: LuaRef?)] = []
     var run: LuaRef?
     var line = 0
   }
@@ -21,7 +23,7 @@ extension BodyReader {
     switch name {
     case "starts": readTypes(name, value, &parts.process.starts)
     case "aborts": readTypes(name, value, &parts.process.aborts)
-    case "hears": readTypes(name, value, &parts.process.hears)
+    case "hears": readHears(value, &parts.process)
     case "run": readRun(value, &parts)
     case "from": readFrom(value, &parts)
     case "retry": readRetry(value, &parts)
@@ -48,8 +50,10 @@ extension BodyReader {
     parts.process.line = value.source?.line ?? line(of: ["run"]) ?? declared.line
   }
 
-  /// A type, or a list of types.
-  private mutating func readTypes(_ name: String, _ value: LuaSlot, _ patterns: inout [TypePattern]) {
+  /// A type, or a list of types. `named`: what reads an entry that has a name; without it there are none.
+  private mutating func readTypes(
+    _ name: String, _ value: LuaSlot, _ patterns: inout [TypePattern], named: ((LuaSlot, LuaSlot) -> Void)? = nil
+  ) {
     var found: [TypePattern] = []
     func add(_ type: LuaSlot) {
       guard type.kind == .string, let pattern = type.text.flatMap({ TypePattern($0) }) else {
@@ -66,7 +70,9 @@ extension BodyReader {
     case .string: add(value)
     case .table:
       value.forEach { key, type in
-        if key.kind == .string {
+        if key.kind == .string, let named {
+          named(key, type)
+        } else if key.kind == .string {
           fail([name], "\(name) is a list; \"\(key.shown)\" is a name in it", "write \(name) = { \"\(key.shown)\" }")
         } else {
           add(type)
@@ -79,6 +85,32 @@ extension BodyReader {
         "write \(name) = \"OrderPlaced\"")
     }
     patterns = found
+  }
+
+  /// As `readTypes`, with entries such as `CardUpdated = "data.customer"` besides.
+  private mutating func readHears(_ value: LuaSlot, _ parts: inout ProcessParts) {
+    var named: [(TypePattern, ProcessDeclaration.Named, LuaRef?)] = []
+    var reader = KeyReader(interpreter: interpreter)
+    var problems: [KeyReader.Problem] = []
+    readTypes("hears", value, &parts.hears) { key, entry in
+      let type = key.shown
+      guard let pattern = TypePattern(type), !pattern.text.hasPrefix(NameRule.hostPrefix) else {
+        let what =
+          TypePattern(type) == nil
+          ? "\"\(type)\" in hears is no event type" : "\"\(type)\" in hears is the host's, and comes to whom it is for"
+        return problems.append(.init(path: ["hears", type], what: what, hint: Self.typeHint))
+      }
+      guard let (path, follow) = reader.readPath(entry, path: ["hears", type]) else { return }
+      named.append((pattern, ProcessDeclaration.Named(pattern: pattern, path: path), follow))
+    }
+    for problem in problems + reader.problems { fail(problem.path, problem.what, problem.hint) }
+    for (pattern, _, _) in named where parts.hears.contains(pattern) {
+      fail(["hears", pattern.description], "\"\(pattern)\" stands in hears twice", "an event goes by one of the two")
+    }
+    // The order of a table's names is not that of the next state that loads it.
+    let order = TypePattern.sorted(named.map(\.0))
+    parts.named = order.compactMap { pattern in named.first { $0.0 == pattern }.map { ($0.1, $0.2) } }
+    parts.hears += order
   }
 
   /// Nil when there are errors.
@@ -102,7 +134,9 @@ extension BodyReader {
     let patterns = TypePattern.sorted(
       parts.starts + parts.aborts + parts.hears + Self.answers.compactMap { TypePattern($0) })
     return (
-      ProcessDeclaration(starts: parts.starts, aborts: parts.aborts, hears: parts.hears, line: parts.line),
+      ProcessDeclaration(
+        starts: parts.starts, aborts: parts.aborts, hears: parts.hears, named: parts.named.map(\.entry),
+        line: parts.line),
       patterns.map { HandlerDeclaration(pattern: $0, line: parts.line) }
     )
   }

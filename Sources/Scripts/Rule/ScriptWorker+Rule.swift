@@ -153,7 +153,7 @@ extension ScriptWorker {
     let rule = consumers[consumer].declaration.rule
     let isList = rule?.shape == .count
     if !whole, case .publish = firing.effect, rule?.shape == .each {
-      return encode(firing.cause, key, whole: false, into: &writer)
+      return encode(firing.cause, consumer, key, whole: false, into: &writer)
     }
     var types: [[UInt8]: [HeardEvent]] = [:]
     for heard in firing.heard { types[Array(heard.event.type), default: []].append(heard) }
@@ -164,7 +164,7 @@ extension ScriptWorker {
       writer.append((isList ? ":[" : ":") as String)
       for (place, event) in (isList ? events : [events[events.count - 1]]).enumerated() {
         if place > 0 { writer.append(UInt8(ascii: ",")) }
-        if let ended = encode(event, key, whole: whole, into: &writer) { return ended }
+        if let ended = encode(event, consumer, key, whole: whole, into: &writer) { return ended }
       }
       if isList { writer.append(UInt8(ascii: "]")) }
     }
@@ -173,12 +173,18 @@ extension ScriptWorker {
   }
 
   private func encode(
-    _ heard: HeardEvent, _ key: UnsafeRawBufferPointer, whole: Bool, into writer: inout ByteWriter
+    _ heard: HeardEvent, _ consumer: Int, _ key: UnsafeRawBufferPointer, whole: Bool, into writer: inout ByteWriter
   ) -> CallOutcome? {
     let upcast = upcast(heard.event, heard.position, recorded: heard.recorded)
     switch upcast.ended {
     case nil, .done?: break
     case let ended?: return ended
+    }
+    if heard.event.dataEncoding == .binary, !heard.event.data.isUTF8 {
+      let message =
+        "the data of the \(heard.event.type.text) at position \(heard.position) are bytes and no text, which JSON cannot "
+        + "say: hear it with a consumer"
+      return .failed(ruleFailure(message, consumer))
     }
     if whole {
       EventFields.writeJSON(

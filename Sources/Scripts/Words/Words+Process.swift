@@ -57,7 +57,10 @@ extension Words {
         "run", "fun(event: Event)",
         "What an instance does, from its beginning to its end. It is given the event that started it.", isRequired: true
       ),
-      .init("hears", "string|string[]", "The events that it may `await`."),
+      .init(
+        "hears", "string|table<integer|string, string>",
+        "The events that it may `await`. An entry with a name, `CardUpdated = \"data.customer\"`, is heard when it is about "
+          + "the subject that the event which started the instance has there."),
       .init("aborts", "string|string[]", "Events at which an instance rolls back where it waits next."),
       .init(
         "key", "Key|table<string, Key>",

@@ -27,6 +27,15 @@ extension ScriptWorker {
       keyBytes.append(event.subject)
       return .keys(KeyList(bytes: keyBytes.bytes, ends: [event.subject.count]))
     }
+    return keys(
+      by: function, blame: "\(owner.file):\(owner.line): key of \"\(owner.name)\"", event, position, recorded)
+  }
+
+  /// - blame: what a message about a value that is no key begins with.
+  func keys(
+    by function: LuaRef, blame: String, _ event: EntryView, _ position: Position, _ recorded: Int64
+  ) -> KeysOutcome {
+    keyBytes.truncate(to: 0)
     let upcast = upcast(event, position, recorded: recorded)
     switch upcast.ended {
     case nil, .done?: break
@@ -51,8 +60,7 @@ extension ScriptWorker {
     if case .host(let error) = outcome { return .hostFault(error.message) }
     if let failure = failure(outcome) { return .failed(failure) }
     if let problem {
-      let message = "\(owner.file):\(owner.line): key of \"\(owner.name)\": \(problem)"
-      return .failed(HandlerFailure(kind: .error, message: message, traceback: "", log: []))
+      return .failed(HandlerFailure(kind: .error, message: "\(blame): \(problem)", traceback: "", log: []))
     }
     return .keys(KeyList(bytes: keyBytes.bytes, ends: ends))
   }

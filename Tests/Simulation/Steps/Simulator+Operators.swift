@@ -30,7 +30,7 @@ extension Simulator {
     )
     machine.put(
       .deploy(
-        DeployJob(scripts: shelf.load(chosen), passed: passed) { [unowned self] outcome in
+        DeployJob(scripts: shelf.load(chosen), passed: passed) { [unowned self] outcome, _ in
           deployed(chosen, outcome)
         }))
   }
