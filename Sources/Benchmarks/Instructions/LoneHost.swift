@@ -87,10 +87,13 @@ final class LoneHost {
     guard position >= last else { throw BenchError("the log ends at \(position), not at \(last)") }
   }
 
+  private var hasWork: Bool {
+    !arrivals.inputs.isEmpty || !out.isEmpty || (core.nextDue ?? .max) <= max(core.now, clock.wallMicroseconds())
+  }
+
   /// Goes on until nothing is left to do now.
   func settle() throws {
-    while !arrivals.inputs.isEmpty || !out.isEmpty || (core.nextDue ?? .max) <= max(core.now, clock.wallMicroseconds())
-    {
+    while hasWork {
       let inputs = arrivals.inputs
       arrivals.inputs = []
       try core.turn(inputs, wall: clock.wallMicroseconds(), monotonic: Int64(clock.monotonicNanoseconds()))
