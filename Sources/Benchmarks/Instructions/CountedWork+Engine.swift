@@ -116,8 +116,4 @@ extension LoneHost {
   }
 
   fileprivate func fill(_ count: Int, type: String) throws { try fill(count) { _ in type } }
-
-  fileprivate func expect(_ last: UInt64) throws {
-    guard position >= last else { throw BenchError("the log ends at \(position), not at \(last)") }
-  }
 }

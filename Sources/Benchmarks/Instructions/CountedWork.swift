@@ -11,7 +11,10 @@ package struct CountedWork: Sendable {
   let prepare: @Sendable (_ folder: String) throws -> () throws -> Void
 
   package static let all: [CountedWork] =
-    [.append, .dedupe, .react, .wide, .skip, .decide, .fold, .decode, .stream, .encode, .recover]
+    [
+      .append, .dedupe, .react, .wide, .skip, .decide, .rule, .timer, .process, .fold, .decode, .stream, .encode,
+      .recover,
+    ]
 
   package static func named(_ name: String) -> CountedWork? { all.first { $0.name == name } }
 

@@ -80,9 +80,20 @@ final class LoneHost {
 
   func send(_ command: EntryBatch) { arrivals.inputs.append(.command(CommandJob(command) { _ in })) }
 
+  func advance(microseconds: Int64) { clock.advance(microseconds: microseconds) }
+
+  /// Fails when less has come of the work than was to come.
+  func expect(_ last: UInt64) throws {
+    guard position >= last else { throw BenchError("the log ends at \(position), not at \(last)") }
+  }
+
+  private var hasWork: Bool {
+    !arrivals.inputs.isEmpty || !out.isEmpty || (core.nextDue ?? .max) <= max(core.now, clock.wallMicroseconds())
+  }
+
   /// Goes on until nothing is left to do now.
   func settle() throws {
-    while !arrivals.inputs.isEmpty || !out.isEmpty || core.nextDue.map({ $0 <= core.now }) ?? false {
+    while hasWork {
       let inputs = arrivals.inputs
       arrivals.inputs = []
       try core.turn(inputs, wall: clock.wallMicroseconds(), monotonic: Int64(clock.monotonicNanoseconds()))

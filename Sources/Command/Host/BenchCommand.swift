@@ -47,6 +47,12 @@ struct BenchCommand: AsyncParsableCommand {
   @Option(help: "How many subjects the events of the large log are of. (default: a tenth of the events)")
   var subjects: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "The moondance whose daemon is measured, such as one from before a change. (default: this one)",
+      valueName: "path"))
+  var program: String?
+
   @Flag(help: "Print JSON.")
   var json = false
 
@@ -76,7 +82,7 @@ struct BenchCommand: AsyncParsableCommand {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let run = BenchRun(
       rounds: rounds, workers: workers, events: events, subjects: subjects ?? max(1, events / 10),
-      program: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"), folder: folder,
+      program: try program ?? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"), folder: folder,
       isInterrupted: { Interrupt.isRaised }, progress: { progress.show($0) })
     let machine = Machine.current
     if !json { print("\(machine.processor), \(machine.cores) cores, \(machine.system)") }

@@ -102,14 +102,6 @@ extension ShardRunner {
   }
 }
 
-extension ShardRunner.CallError {
-  init(_ key: KeyBytes, _ failure: HandlerFailure) {
-    self.init(
-      key: key, kind: FailureKind(failure.kind), message: failure.message, traceback: failure.traceback,
-      log: failure.log)
-  }
-}
-
 extension AggregateShard {
   /// Events of a subject that are not yet durable, up to the head that the batch is decided on.
   func recent(of subjectHash: UInt64, in work: AggregateWork) -> [(chunk: LogChunk, position: UInt64)] {

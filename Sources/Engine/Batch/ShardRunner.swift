@@ -94,11 +94,7 @@ package struct ShardRunner {
       let entry = try entry(of: unit, index, batch, shard)
       known = entry
       if !batch.givenUp.isEmpty { try failGivenUp(unit, entry, batch) }
-      if shard.bytes > Self.bytesAtAnyCost / batch.shards.count {
-        throw CallError(
-          key: batch.key(of: unit, entry: entry), kind: .limit,
-          message: "the keys of this event have more effects together than fit one commit")
-      }
+      try checkSize(of: shard, batch, batch.key(of: unit, entry: entry))
       if batch.needsKeys {
         try computeKeys(of: unit, entry, index, batch, shard)
       } else {
@@ -117,6 +113,12 @@ package struct ShardRunner {
       shard.failureBytes += failure.bytes
       shard.failures.append(failure)
     }
+  }
+
+  func checkSize(of shard: Shard, _ batch: Batch, _ key: @autoclosure () -> KeyBytes) throws(CallError) {
+    guard shard.bytes > Self.bytesAtAnyCost / batch.shards.count else { return }
+    throw CallError(
+      key: key(), kind: .limit, message: "the keys of this event have more effects together than fit one commit")
   }
 
   /// A unit that took a worker with it once is not called in this batch: it fails like a call that ran out of time.
@@ -196,9 +198,7 @@ package struct ShardRunner {
       if let state { note(state, after: unit, index, worker.newState, batch, shard) }
       if !log.isEmpty { shard.logs.append((index, log)) }
     case .failed(let failure):
-      throw CallError(
-        key: batch.key(of: unit, entry: entry), kind: FailureKind(failure.kind), message: failure.message,
-        traceback: failure.traceback, log: failure.log)
+      throw CallError(batch.key(of: unit, entry: entry), failure)
     case .hostFault(let message):
       throw CallError(key: batch.key(of: unit, entry: entry), kind: .host, message: message)
     }
@@ -274,8 +274,7 @@ package struct ShardRunner {
       }
       add(others, to: index, batch, shard)
     case .failed(let failure):
-      throw CallError(
-        kind: FailureKind(failure.kind), message: failure.message, traceback: failure.traceback, log: failure.log)
+      throw CallError(nil, failure)
     case .hostFault(let message):
       throw CallError(kind: .host, message: message)
     }
@@ -324,6 +323,14 @@ package struct ShardRunner {
 
   mutating func drop(_ worker: ScriptWorker) {
     workers.removeAll { $0.scripts === worker }
+  }
+}
+
+extension ShardRunner.CallError {
+  init(_ key: KeyBytes?, _ failure: HandlerFailure) {
+    self.init(
+      key: key, kind: FailureKind(failure.kind), message: failure.message, traceback: failure.traceback,
+      log: failure.log)
   }
 }
 

@@ -91,13 +91,6 @@ extension ShardRunner {
     shard.stateBytes += state.bytes
   }
 
-  private func checkSize(of shard: Shard, _ batch: Batch, _ key: KeyBytes) throws(CallError) {
-    guard shard.bytes > Self.bytesAtAnyCost / batch.shards.count else { return }
-    throw CallError(
-      key: key, kind: .limit,
-      message: "the keys of this event have more effects together than fit one commit")
-  }
-
   private func noteGivenUp(_ state: inout KeyState, _ keyHash: UInt64, _ batch: Batch, _ shard: Shard) {
     guard !batch.withoutDeadline.isEmpty, state.deadline != nil,
       batch.withoutDeadline.contains(InstancePlace(keyHash: keyHash, place: state.place)),

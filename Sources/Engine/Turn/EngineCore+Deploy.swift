@@ -239,14 +239,14 @@ extension EngineCore {
       runtimes[index].subjects = SubjectCache()
       runtimes[index].contended = [:]
       let older = consumer == nil ? [] : olderDeclarations(of: reader)
-      runtimes[index].hearing = consumer.map { HearingTable(scripts.consumers[$0], older: older, hash: hash) }
-      runtimes[index].heardByAddress = consumer.map { Self.addressed(scripts.consumers[$0], older) } ?? []
-      runtimes[index].listening = consumer.flatMap { ListeningTable(scripts.consumers[$0], older: older) }
+      let declaration = consumer.map { scripts.consumers[$0] }
+      runtimes[index].hearing = declaration.map { HearingTable($0, older: older, hash: hash) }
+      runtimes[index].heardByAddress = declaration.map { Self.addressed($0, older) } ?? []
+      runtimes[index].listening = declaration.flatMap { ListeningTable($0, older: older) }
       runtimes[index].forgetRead()
-      runtimes[index].keepsInstances = consumer.map { scripts.consumers[$0].keepsInstances } ?? false
-      runtimes[index].hasState =
-        runtimes[index].keepsInstances || consumer.map { scripts.consumers[$0].state != nil } ?? false
-      runtimes[index].hasDefaultKey = consumer.map { scripts.consumers[$0].key.isDefault } ?? true
+      runtimes[index].keepsInstances = declaration?.keepsInstances ?? false
+      runtimes[index].hasState = declaration.map { $0.keepsInstances || $0.state != nil } ?? false
+      runtimes[index].hasDefaultKey = declaration?.key.isDefault ?? true
     }
   }
 }

@@ -69,17 +69,14 @@ extension EngineCore {
     guard let generation, let consumer = runtimes[index].consumer, control.readers[index].life == .active,
       runtimes[index].waitingVerbs == 0, runtimes[index].stuckCalls < Self.mostLostCalls
     else { return }
-    // Most readers, in most turns.
-    if runtimes[index].scanned == control.position, runtimes[index].due.isEmpty {
-      if runtimes[index].finished == 0 { runtimes[index].committed = runtimes[index].scanned }
-      if !runtimes[index].keepsInstances || !hasDueWakes(index) { return }
-    } else {
-      let isAtHead = runtimes[index].due.isEmpty && passUnheard(index, &scanLeft)
-      // What it has passed now stays passed when the batch that begins behind it is given up: a deploy in between would
-      // otherwise write down that it is still to be heard.
-      if runtimes[index].finished == 0 { runtimes[index].committed = runtimes[index].scanned }
-      if isAtHead, !runtimes[index].keepsInstances || !hasDueWakes(index) { return }
-    }
+    // Most readers, in most turns, are at the head and stay there.
+    let isAtHead =
+      runtimes[index].due.isEmpty
+      && (runtimes[index].scanned == control.position || passUnheard(index, &scanLeft))
+    // What it has passed now stays passed when the batch that begins behind it is given up: a deploy in between would
+    // otherwise write down that it is still to be heard.
+    if runtimes[index].finished == 0 { runtimes[index].committed = runtimes[index].scanned }
+    if isAtHead, !runtimes[index].keepsInstances || !hasDueWakes(index) { return }
     let batch = Batch(
       reader: UInt32(index + 1), number: runtimes[index].batchNumber + 1, generation: generation, consumer: consumer,
       now: commitTime, from: runtimes[index].scanned,

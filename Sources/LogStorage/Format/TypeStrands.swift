@@ -22,16 +22,16 @@ package struct TypeStrands: Sendable {
   package private(set) var next: ContiguousArray<UInt32>
   /// The strands' numbers, in slots by their types' hashes; -1: free. At least twice as many slots as strands, a power of
   /// two, so that a free one ends every search.
-  private var slots: [Int16]
+  private let slots: [Int16]
 
   /// Nil when there is nothing to be won.
   init?(_ places: ContiguousArray<EntryPlace>) {
     if places.count < Self.fewestEntries { return nil }
     next = ContiguousArray(repeating: Self.none, count: places.count)
     let mostTypes = min(Self.mostTypes, max(Self.fewestEntries, places.count / 4))
-    slots = [Int16](repeating: -1, count: 1 << (Int.bitWidth - (mostTypes * 2 - 1).leadingZeroBitCount))
+    var slots = [Int16](repeating: -1, count: 1 << (Int.bitWidth - (mostTypes * 2 - 1).leadingZeroBitCount))
     for (ordinal, place) in places.enumerated() {
-      let slot = slot(ofType: place.typeHash)
+      let slot = Self.slot(ofType: place.typeHash, slots, strands)
       if slots[slot] < 0 {
         if strands.count == mostTypes { return nil }
         slots[slot] = Int16(strands.count)
@@ -42,16 +42,18 @@ package struct TypeStrands: Sendable {
         strands[number].last = UInt32(ordinal)
       }
     }
+    self.slots = slots
   }
 
   /// Of the entries whose types have this hash; nil: there are none.
   package func strand(ofType hash: UInt64) -> Strand? {
-    let number = slots[slot(ofType: hash)]
+    let number = slots[Self.slot(ofType: hash, slots, strands)]
     return number < 0 ? nil : strands[Int(number)]
   }
 
   /// The slot of a type's strand, or the free one where it would be.
-  private func slot(ofType hash: UInt64) -> Int {
+  @inline(__always)
+  private static func slot(ofType hash: UInt64, _ slots: [Int16], _ strands: [Strand]) -> Int {
     var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
     while slots[slot] >= 0, strands[Int(slots[slot])].typeHash != hash { slot = (slot + 1) & (slots.count - 1) }
     return slot

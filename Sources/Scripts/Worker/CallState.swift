@@ -1,41 +1,40 @@
 internal import Events
 internal import LuaRuntime
 
-/// What the call of a handler is about and what it has done so far. One call at a time, on one thread; so nothing here
-/// is checked for exclusive access at run time, which cost a tenth of a call.
+/// What the call of a handler is about and what it has done so far. One call at a time, on one thread.
 final class CallState {
-  @exclusivity(unchecked) var phase = Interpreter.Phase.idle
-  @exclusivity(unchecked) private(set) var event: EntryView?
-  @exclusivity(unchecked) private(set) var position: UInt64 = 0
+  var phase = Interpreter.Phase.idle
+  private(set) var event: EntryView?
+  private(set) var position: UInt64 = 0
   /// The event's commit time and the time of the call, µs.
-  @exclusivity(unchecked) private(set) var recorded: Int64 = 0
-  @exclusivity(unchecked) private(set) var now: Int64 = 0
+  private(set) var recorded: Int64 = 0
+  private(set) var now: Int64 = 0
   /// Who handles it, and for which of its keys. The caller of `call` keeps the key alive.
-  @exclusivity(unchecked) private(set) var readerNumber: UInt32 = 0
-  @exclusivity(unchecked) private(set) var key = UnsafeRawBufferPointer(start: nil, count: 0)
+  private(set) var readerNumber: UInt32 = 0
+  private(set) var key = UnsafeRawBufferPointer(start: nil, count: 0)
   /// Where the story that the effects belong to was at when it came here: the position, or where a process was started.
-  @exclusivity(unchecked) private(set) var origin: UInt64 = 0
+  private(set) var origin: UInt64 = 0
   /// The instance of a process whose step is under way, and which step that is.
-  @exclusivity(unchecked) private(set) var run: ProcessRun?
-  @exclusivity(unchecked) private(set) var step: UInt32 = 0
+  private(set) var run: ProcessRun?
+  private(set) var step: UInt32 = 0
   /// By consumer: what is a process.
   var processes: [ProcessDeclaration?] = []
   /// What the last call wrote.
-  @exclusivity(unchecked) private(set) var lines: [LogLine] = []
+  private(set) var lines: [LogLine] = []
   /// Whether the fold under way has called `remove`.
-  @exclusivity(unchecked) var hasRemoved = false
-  @exclusivity(unchecked) private var lineBytes = 0
+  var hasRemoved = false
+  private var lineBytes = 0
   /// The caller of `call` keeps it alive.
-  @exclusivity(unchecked) var effects: Unmanaged<EntryBatch>?
-  @exclusivity(unchecked) private(set) var mark: (bytes: Int, entries: Int) = (0, 0)
+  var effects: Unmanaged<EntryBatch>?
+  private(set) var mark: (bytes: Int, entries: Int) = (0, 0)
   /// The data of the event that is being emitted, and the line that is being written.
-  @exclusivity(unchecked) var scratch = ByteWriter(capacity: 1024)
-  @exclusivity(unchecked) private(set) var contractVersion: UInt16 = 0
+  var scratch = ByteWriter(capacity: 1024)
+  private(set) var contractVersion: UInt16 = 0
   /// The consumer whose handler runs, what it may read, and who reads it.
-  @exclusivity(unchecked) private(set) var consumer = 0
+  private(set) var consumer = 0
   var readable: [[Readable]] = []
   var past: (any PastReader)?
-  @exclusivity(unchecked) var document = ByteWriter(capacity: 256)
+  var document = ByteWriter(capacity: 256)
   /// What emitted events must look like.
   var contracts = ContractSet()
   /// Who decides what is sent.
