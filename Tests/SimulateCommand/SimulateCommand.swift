@@ -80,6 +80,9 @@ private final class Progress: Sendable {
     var decided = 0
     var read = 0
     var fired = 0
+    var instances = 0
+    var moved = 0
+    var stayed = 0
     var failed: SimulatedRun?
     var told: Date
   }
@@ -111,6 +114,9 @@ private final class Progress: Sendable {
       state.decided += run.decided
       state.read += run.read
       state.fired += run.fired
+      state.instances += run.instances
+      state.moved += run.moved
+      state.stayed += run.stayed
       // The lowest seed of those that fail at the same time.
       if run.broken != nil, run.seed < state.failed?.seed ?? .max { state.failed = run }
       if digests { print("\(run.seed) \(String(run.digest, radix: 16))") }
@@ -137,6 +143,7 @@ private final class Progress: Sendable {
     let seconds = Int(Date().timeIntervalSince(began).rounded())
     return
       "\(state.runs) runs from seed \(first), \(state.steps) steps, \(state.events) events, \(state.decided) commands, "
-      + "\(state.read) reads, \(state.fired) timers, \(seconds) s"
+      + "\(state.read) reads, \(state.fired) timers, \(state.instances) instances (\(state.moved) moved, "
+      + "\(state.stayed) stayed), \(seconds) s"
   }
 }

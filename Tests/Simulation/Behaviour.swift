@@ -36,6 +36,8 @@ struct Behaviour: Hashable {
   var bank: Bank.Role?
   /// Schedules: then it is no reader and has no code.
   var rhythms: [Clockwork.Rhythm] = []
+  /// The process.
+  var errand: Errand.Variant?
 
   var path: String { "\(name).lua" }
 
@@ -43,7 +45,7 @@ struct Behaviour: Hashable {
 
   var script: String {
     if !rhythms.isEmpty { return "-- version \(version)\n" + rhythms.map(\.script).joined(separator: "\n") }
-    return bank.map { Bank.script($0) } ?? ownScript
+    return bank.map { Bank.script($0) } ?? errand.map { Errand.script($0) } ?? ownScript
   }
 
   private var ownScript: String {

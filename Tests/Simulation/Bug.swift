@@ -31,6 +31,18 @@ package enum Bug: String, CaseIterable, Sendable {
   case lostWake = "lost-wake"
   /// The entries of two due timers are exchanged on their way back from the log.
   case exchangedTimers = "exchanged-timers"
+  /// The compensations of a process run first to last.
+  case undoInOrder = "undo-in-order"
+  /// An instance that waits for an answer is given the one that it had before.
+  case oldAnswer = "old-answer"
+  /// What an instance has heard and does not await yet is forgotten.
+  case lostMail = "lost-mail"
+  /// After a restart the time that an instance waits for is over too early.
+  case earlyDeadline = "early-deadline"
+  /// An instance goes on with other scripts although its history is not theirs.
+  case forcedMove = "forced-move"
+  /// The last step of a block of a history is lost.
+  case lostStep = "lost-step"
   /// A snapshot holds a state that is not the log's.
   case wrongSnapshot = "wrong-snapshot"
 }

@@ -34,6 +34,8 @@ struct Content: Equatable {
   var group: String?
   /// The version whose `key` function fails; 0: every one.
   var badKey: Int?
+  /// What an instance of a process is to do.
+  var words: [String] = []
 
   /// In the order in which the host writes what Lua emits.
   var json: String {
@@ -50,6 +52,7 @@ struct Content: Equatable {
     if let mode { members.append("\"mode\":\"\(mode.rawValue)\"") }
     members.append("\"n\":\(number)")
     if let next { members.append("\"next\":\"\(next.rawValue)\"") }
+    if !words.isEmpty { members.append("\"ops\":[\(words.map { "\"\($0)\"" }.joined(separator: ","))]") }
     if steps != 0 { members.append("\"steps\":\(steps)") }
     if let who { members.append("\"who\":\"\(who)\"") }
     return "{\(members.joined(separator: ","))}"
@@ -69,6 +72,7 @@ struct Content: Equatable {
       case ("hops", .integer(let number)): hops = Int(number)
       case ("i", .integer(let number)): index = Int(number)
       case ("keys", .list(let list)): keys = list
+      case ("ops", .list(let list)): words = list
       case ("mode", .text(let text)): mode = Mode(rawValue: text)
       case ("n", .integer(let value)): number = Int(value)
       case ("next", .text(let text)): next = Mode(rawValue: text)

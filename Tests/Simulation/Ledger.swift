@@ -79,6 +79,8 @@ struct Ledger {
   /// By number.
   var commands: [Int: Item] = [:]
   var attempts: [Attempt] = []
+  /// What operators have asked of instances of the process: the data of the event, and its subject.
+  var errandVerbs: [String: String] = [:]
   var appends: [Append] = []
   /// By item: the appends that have carried it.
   private(set) var carriers: [Int: [Int]] = [:]

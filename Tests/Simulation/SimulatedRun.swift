@@ -19,6 +19,10 @@ package struct SimulatedRun: Sendable {
   package let read: Int
   /// Timers that have fired.
   package let fired: Int
+  /// Instances of the process that have ended, and how often one went on with other scripts, or could not.
+  package let instances: Int
+  package let moved: Int
+  package let stayed: Int
   /// How often each kind of step was taken.
   package let counts: [String: Int]
 
@@ -36,7 +40,8 @@ package struct SimulatedRun: Sendable {
       seed: seed, bug: bug, broken: broken, steps: simulator.trace.count, digest: simulator.trace.digest,
       trace: simulator.trace.lines, events: simulator.oracle.head, decided: simulator.oracle.bank.outcomes.count,
       read: simulator.oracle.events.count { $0.type == "Audit" }, fired: simulator.oracle.firedTimers,
-      counts: simulator.counts)
+      instances: simulator.oracle.errands.ended, moved: simulator.oracle.errands.moved,
+      stayed: simulator.oracle.errands.stayed, counts: simulator.counts)
   }
 }
 

@@ -12,6 +12,8 @@ final class Simulator {
   let palette: Palette
   /// Scripts with schedules.
   let clockworks: [Behaviour]
+  /// The process, in its variants.
+  let errands: [Behaviour]
   let shelf = ScriptShelf()
   let machine: Machine
   var oracle: Oracle
@@ -40,17 +42,18 @@ final class Simulator {
   init(seed number: UInt64, bug: Bug?, keeping steps: Int) {
     trace = Trace(keeping: steps)
     seed = Seed(number)
-    swarm = Swarm(&seed, hasBank: number % 3 == 0, hasClockwork: number % 3 == 1)
+    swarm = Swarm(&seed, hasBank: number % 3 != 1, hasClockwork: number % 3 == 1, hasErrands: number % 3 == 2)
     palette = Palette(&seed, hearsTicks: swarm.hasClockwork)
     clockworks = swarm.hasClockwork ? Clockwork.behaviours(&seed) : []
     let options = Swarm.options(&seed)
     machine = Machine(seed: seed.next(), options: options, settings: Swarm.settings(options, &seed), bug: bug)
     machine.workerClock.slowness = swarm.slowness
     for version in palette.versions.values.joined() { shelf.add(version) }
-    for behaviour in Bank.behaviours + clockworks { shelf.add(behaviour) }
+    errands = Errand.behaviours(bug)
+    for behaviour in Bank.behaviours + errands + clockworks { shelf.add(behaviour) }
     oracle = Oracle(shelf)
     folder = palette.choose(&seed, all: true)
-    folder = withClockwork(withBank(folder))
+    folder = withErrands(withClockwork(withBank(folder)))
   }
 
   func run() throws {
@@ -155,9 +158,9 @@ final class Simulator {
     guard !machine.out.isEmpty else { return }
     let call = machine.loseWorker(of: seed.below(machine.out.count)) { batch, position in
       let declared = oracle.generations[Int(batch.generation.number) - 1]
-      guard let behaviour = declared.first(where: { $0.name == batch.declaration.name }),
-        let event = oracle.event(position)
-      else { return false }
+      guard let behaviour = declared.first(where: { $0.name == batch.declaration.name }) else { return false }
+      if position == 0 { return behaviour.errand != nil }
+      guard let event = oracle.event(position) else { return false }
       return behaviour.bank == nil && behaviour.hears(event.type)
     }
     guard let call else { return }

@@ -26,9 +26,11 @@ struct Swarm {
   let hasBank: Bool
   /// Whether there are schedules.
   let hasClockwork: Bool
+  /// Whether there is a process beside the accounts.
+  let hasErrands: Bool
 
-  init(_ seed: inout Seed, hasBank: Bool, hasClockwork: Bool) {
-    (self.hasBank, self.hasClockwork) = (hasBank, hasClockwork)
+  init(_ seed: inout Seed, hasBank: Bool, hasClockwork: Bool, hasErrands: Bool) {
+    (self.hasBank, self.hasClockwork, self.hasErrands) = (hasBank, hasClockwork, hasErrands)
     var weights: [(Step, Int)] = []
     for step in Step.allCases {
       let weight: Int
@@ -39,7 +41,8 @@ struct Swarm {
       case .crash, .crashInside, .kill, .stop, .failSync, .burst: weight = [0, 0, 1, 1, 2][seed.below(5)]
       default: weight = [0, 1, 1, 2, 6][seed.below(5)]
       }
-      if weight > 0 { weights.append((step, weight)) }
+      let least = hasErrands ? Self.forErrands[step] ?? 0 : 0
+      if max(weight, least) > 0 { weights.append((step, max(weight, least))) }
     }
     self.weights = weights
     total = weights.reduce(0) { $0 + $1.1 }
@@ -50,6 +53,9 @@ struct Swarm {
     hops = [0, 1, 1, 2][seed.below(4)]
     timers = [0, 2, 4, 10][seed.below(4)]
   }
+
+  /// What makes instances begin, end, and change their scripts.
+  private static let forErrands: [Step: Int] = [.append: 16, .due: 4, .deploy: 2, .verb: 3]
 
   func next(_ seed: inout Seed) -> Step {
     var choice = seed.below(total)

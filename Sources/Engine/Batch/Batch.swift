@@ -197,8 +197,8 @@ package final class Shard: @unchecked Sendable {
   package var failures: [UnitFailure] = []
   var failureBytes = 0
   /// States of keys as its calls find them, and what each call changed.
-  var states: [KeyBytes: KeyState] = [:]
-  var stateChanges: [StateChange] = []
+  package var states: [KeyBytes: KeyState] = [:]
+  package var stateChanges: [StateChange] = []
   var stateBytes = 0
   /// Of its wakes: the records that their instances are at; nil: not yet read.
   var wakeRecords: [InstancePlace: InstanceRecord]?

@@ -99,11 +99,12 @@ package struct ProcessInstance: Equatable, Sendable {
     steps = []
   }
 
-  /// Ends its history: the next one begins with the same event, with other data.
+  /// Ends its history: the next one begins with the same event, with other data. What has kept it on older scripts ends too.
   mutating func restart(with data: [UInt8]) {
     earlierSteps = nextStep
     (steps, older, olderSteps, digest, compensations) = ([], 0, 0, 0, [])
     self.data = data
+    stays = nil
     isRollingBack = false
   }
 }

@@ -11,8 +11,10 @@ final class ProcessRuns {
   /// A coroutine that has done exactly the steps of a history.
   struct Kept {
     let run: ProcessRun
-    /// Of that history.
+    /// Of that history, and how many steps were in those before it: after a restart two histories can be alike in all but their
+    /// data.
     var digest: UInt64
+    let earlierSteps: UInt32
     let start: HeardEntry
     /// The last event that it was resumed with.
     var cause: HeardEntry
@@ -26,10 +28,10 @@ final class ProcessRuns {
   init(most: Int = 2048) { self.most = most }
 
   /// Takes out the coroutine of an instance, when it stands where its history ends.
-  func take(_ key: Key, digest: UInt64) -> Kept? {
-    guard let kept = recent.removeValue(forKey: key) ?? before.removeValue(forKey: key), kept.digest == digest else {
-      return nil
-    }
+  func take(_ key: Key, digest: UInt64, earlierSteps: UInt32) -> Kept? {
+    guard let kept = recent.removeValue(forKey: key) ?? before.removeValue(forKey: key), kept.digest == digest,
+      kept.earlierSteps == earlierSteps
+    else { return nil }
     return kept
   }
 

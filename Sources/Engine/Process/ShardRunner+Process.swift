@@ -39,7 +39,7 @@ extension ShardRunner {
         throw CallError(
           kind: .time, message: "the call did not come back from one library function within \(seconds) s")
       }
-      work.live = kept(work, instance.digest)
+      work.live = kept(work, instance)
       try settleGeneration(&work)
     }
     guard !work.isWake, let heard = work.heard else {
@@ -159,7 +159,8 @@ extension ShardRunner {
     guard let consumer = work.consumer else { throw Self.undeclared(work) }
     let run = try worker(for: work.generation).scripts.makeRun(consumer: consumer)
     let start = heard.copy(hash: hash, data: work.instance?.data)
-    work.live = ProcessRuns.Kept(run: run, digest: 0, start: start, cause: start)
+    work.live = ProcessRuns.Kept(
+      run: run, digest: 0, earlierSteps: work.instance?.earlierSteps ?? 0, start: start, cause: start)
     try goOn(step(.start, nil, &work), &work)
   }
 

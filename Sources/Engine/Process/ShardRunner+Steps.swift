@@ -170,7 +170,9 @@ extension ShardRunner {
     guard let consumer = generation.consumer(like: work.batch) else { throw Self.undeclared(work) }
     let worker = try worker(for: generation)
     let start = try find(instance.start, work).copy(hash: hash, data: instance.data)
-    var live = ProcessRuns.Kept(run: worker.scripts.makeRun(consumer: consumer), digest: 0, start: start, cause: start)
+    var live = ProcessRuns.Kept(
+      run: worker.scripts.makeRun(consumer: consumer), digest: 0, earlierSteps: instance.earlierSteps, start: start,
+      cause: start)
     let scratch = EntryBatch(hash: hash, capacity: 1024)
     var wait: ProcessWait?
     for (index, step) in history.enumerated() {
@@ -300,8 +302,9 @@ extension ShardRunner {
   // MARK: kept between the steps
 
   /// The coroutine that this worker has kept for the instance.
-  func kept(_ work: ProcessWork, _ digest: UInt64) -> ProcessRuns.Kept? {
-    existing(work.generation)?.runs.take(work.runKey, digest: digest)
+  func kept(_ work: ProcessWork, _ instance: ProcessInstance) -> ProcessRuns.Kept? {
+    existing(work.generation)?.runs.take(
+      work.runKey, digest: instance.digest, earlierSteps: instance.earlierSteps)
   }
 
   func keep(_ live: ProcessRuns.Kept, _ work: ProcessWork) {

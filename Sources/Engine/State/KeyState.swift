@@ -2,10 +2,10 @@ import Events
 import LogStorage
 
 /// What a reader remembers of a key at some moment.
-struct KeyState: Sendable {
-  var key: KeyBytes
+package struct KeyState: Sendable {
+  package var key: KeyBytes
   /// JSON, or the fields of an instance; nil: the declared state.
-  var json: [UInt8]?
+  package var json: [UInt8]?
   /// Of the declaration that wrote it.
   var version: UInt32
   /// Another key has the same hash.
@@ -14,8 +14,8 @@ struct KeyState: Sendable {
   /// of what it was before.
   var place: UInt64 = 0
   /// Of an instance, as in its record. A deadline that was given up is nil here.
-  var deadline: Int64?
-  var generation: UInt32 = 0
+  package var deadline: Int64?
+  package var generation: UInt32 = 0
   var life = InstanceRecord.Life.none
   /// Of a process that a call has changed, when it hears by a name.
   var listening: Listening?
@@ -30,10 +30,10 @@ struct KeyState: Sendable {
 }
 
 /// A state that a call has changed.
-struct StateChange {
+package struct StateChange {
   /// Index of the unit in its batch.
   var unit: Int
-  var state: KeyState
+  package var state: KeyState
   var keyHash: UInt64
 }
 

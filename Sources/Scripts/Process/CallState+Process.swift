@@ -193,6 +193,8 @@ extension CallState {
   func restart(_ arguments: borrowing LuaCall) -> LuaReply {
     guard phase == .running, let run else { return onlyInProcess("restart") }
     if run.isRollingBack { return alreadyRollingBack("restart") }
+    // The next history would know nothing of it.
+    if let rollback = run.rollback { return .abort(kind: Interpreter.Abort.rollback, message: rollback.reason) }
     if let reply = encode(arguments[0], "data", of: "restart") { return reply }
     run.restartData = Array(scratch.bytes)
     return .abort(kind: Interpreter.Abort.restart, message: "")

@@ -97,7 +97,7 @@ extension Oracle {
   ) throws(Violation) -> [UInt64] {
     var rest = new
     var done: [UInt64] = []
-    var rejected: [(command: LogEvent, reason: String)] = []
+    var answers: [(command: LogEvent, outcome: OutcomeRecord)] = []
     var accounts = BankWorld(self, before: new.lowerBound)
     for record in records where record.kind == .outcome {
       guard let outcome = OutcomeRecord(record.fields), outcome.commands.count == 1,
@@ -112,9 +112,10 @@ extension Oracle {
         try expect(
           outcome.result == .rejected && outcome.effects.count == 0 && outcome.reason?.hasSuffix(reason) == true,
           .deterministic, "\(place): \(command), with \(balance) there, is \(outcome), not \(reason)")
-        if command.cause != 0 { rejected.append((command, outcome.reason ?? "")) }
+        if command.cause != 0 { answers.append((command, outcome)) }
         continue
       }
+      if command.reply != nil { answers.append((command, outcome)) }
       var withdrawn = Bank.Entry(number: asked.number, amount: asked.amount)
       withdrawn.left = balance - asked.amount
       var effects = [(type: "Withdrawn", subject: command.subject, data: withdrawn.json)]
@@ -134,14 +135,24 @@ extension Oracle {
         accounts.add(effect!)
       }
     }
-    for (command, reason) in rejected {
-      let data =
-        "{\"command\":\"\(command.type)\",\"to\":\"\(command.subject)\",\"position\":\(command.position),"
-        + "\"reason\":\"\(reason)\"}"
+    for (command, outcome) in answers {
+      var type = "moondance.rejected"
+      var data = "{\"command\":\"\(command.type)\",\"to\":\"\(command.subject)\",\"position\":\(command.position)"
+      let reason = outcome.reason.map { ",\"reason\":\"\($0)\"" } ?? ""
+      if command.reply != nil {
+        type = "moondance.decided"
+        data += ",\"result\":\"\(outcome.result)\"\(reason)"
+        if outcome.effects.count > 0 {
+          data += ",\"first\":\(outcome.effects.first),\"count\":\(outcome.effects.count)"
+        }
+      } else {
+        data += reason
+      }
+      data += "}"
       let told = rest.popFirst().map { events[$0] }
       try expect(
-        told?.type == "moondance.rejected" && told?.cause == command.position && told?.data == data, .allOrNothing,
-        "\(place): that \(command) was rejected is told as \(String(describing: told)), not as \(data)")
+        told?.type == type && told?.cause == command.position && told?.data == data && told?.reply == command.reply,
+        .allOrNothing, "\(place): how \(command) ended is told as \(String(describing: told)), not as \(data)")
     }
     try expect(rest.isEmpty, .allOrNothing, "\(place): the event at \(rest.lowerBound + 1) is no effect of any command")
     return done

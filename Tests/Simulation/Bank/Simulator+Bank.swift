@@ -22,7 +22,7 @@ extension Simulator {
   }
 
   /// Few, so that they are fought for.
-  private func account() -> String { "acc\(seed.below(min(4, swarm.subjects)))" }
+  func account() -> String { "acc\(seed.below(min(4, swarm.subjects)))" }
 
   /// Sends a command, or one again, or stops waiting for one.
   func sendCommand() {

@@ -44,6 +44,7 @@ extension Machine {
       batch.units.removeAll { $0.handler < -1 }
       batch.shards = [Shard(units: Array(batch.units.indices), hash: opened!.hash)]
     case .voidedResult: takeVoided(into: batch)
+    case .oldAnswer where batch.declaration.process != nil: giveOldAnswers(in: batch)
     default: break
     }
   }
@@ -76,7 +77,9 @@ extension Machine {
       return
     }
     let old = voided.remove(at: index)
-    guard old.needsKeys == batch.needsKeys else { return }
+    // With a dead letter at the head of a key the engine would end by a precondition: no log says what would be written.
+    guard old.needsKeys == batch.needsKeys, let core, core.control.readers[Int(batch.reader) - 1].blocked.unitCount == 0
+    else { return }
     batch.units = old.units
     batch.shards = old.shards
     batch.queued = old.queued
@@ -101,7 +104,8 @@ extension Machine {
   }
 
   /// What a shard brings back.
-  func spoil(_ shard: Shard) {
+  func spoil(_ shard: Shard, of batch: Batch) {
+    if batch.declaration.process != nil { spoilInstances(shard, of: batch) }
     guard bug == .lostEffects, shard.effects.count > 0, seed.oneIn(4) else { return }
     shard.effects.truncate(to: (0, 0))
     shard.ends = shard.ends.map { _ in (0, 0) }

@@ -37,6 +37,10 @@ final class Machine {
   var told: [(consumer: String, position: UInt64)] = []
   /// Results of voided batches, for the bug of that name.
   var voided: [Batch] = []
+  /// By instance of a process: the answer that it had last, for the bug of that name; and what keeps answers in memory.
+  var answers: [KeyBytes: String] = [:]
+  var answersGiven: [EntryBatch] = []
+  private(set) var openings = 0
 
   /// A batch at the workers.
   struct Assignment {
@@ -92,6 +96,7 @@ final class Machine {
     try control.catchUp(with: opened.reader)
     openedWith = control
     self.opened = opened
+    openings += 1
     let journal = SimulatedJournal(opened.journal, bug: bug)
     runners = (0..<2).map { _ in
       ShardRunner(
@@ -176,7 +181,7 @@ final class Machine {
       let shard = list[index].shards.remove(at: seed.below(list[index].shards.count))
       let runner = seed.below(runners.count)
       runners[runner].run(batch, shard)
-      spoil(shard)
+      spoil(shard, of: batch)
     }
     guard list[index].shards.isEmpty else { return nil }
     list.remove(at: index)
@@ -185,19 +190,22 @@ final class Machine {
   }
 
   /// A call of a batch that is out does not come back.
-  /// `isCalled`: whether there is a call for the event at a position at all.
+  /// `isCalled`: whether there is a call for the event at a position at all. Of an instance whose time has come the position
+  /// is 0.
   func loseWorker(of index: Int, where isCalled: (Batch, UInt64) -> Bool) -> (reader: UInt32, position: UInt64)? {
     var assignment = out[index]
     let batch = assignment.batch
     guard let shard = assignment.shards.first, let unit = shard.units.randomElement(using: &seed),
-      isCalled(batch, batch.units[unit].position)
+      isCalled(batch, Self.position(of: batch.units[unit]))
     else { return nil }
     out.remove(at: index)
     assignment.lost = unit
     ghosts.append(assignment)
     put(.workerLost(assignment.batch, unit: unit, seconds: 5))
-    return (assignment.batch.reader, assignment.batch.units[unit].position)
+    return (assignment.batch.reader, Self.position(of: assignment.batch.units[unit]))
   }
+
+  private static func position(of unit: Unit) -> UInt64 { unit.handler < -1 ? 0 : unit.position }
 
   /// The reader thread does one of the things that it was asked for.
   func read(_ index: Int) {

@@ -1,3 +1,5 @@
+import Events
+
 /// An event as the oracle has read it in the log.
 struct LogEvent {
   var position: UInt64
@@ -18,6 +20,8 @@ struct LogEvent {
   var isCommand = false
   /// Of a timer; its type has `timer ` before it, so that nobody hears it.
   var timer: TimerNote?
+  /// The instance of a process that it is for.
+  var reply: ReplyAddress?
 
   var isHostEvent: Bool { type.hasPrefix("moondance.") }
 }

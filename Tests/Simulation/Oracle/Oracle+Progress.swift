@@ -24,6 +24,11 @@ extension Oracle {
         !readers[Int(number) - 1].isPaused, .answered, "\(place): the \(role) works although it is paused")
       return try readBank(header, records, new, Int(number) - 1, role)
     }
+    if let number = header.producer.reader, readers.indices.contains(Int(number) - 1),
+      readers[Int(number) - 1].behaviour.errand != nil
+    {
+      return try readErrands(header, records, new, Int(number) - 1, ledger)
+    }
     guard let number = header.producer.reader, readers.indices.contains(Int(number) - 1), records.count == 1,
       let progress = ProgressRecord(records[0].fields), progress.reader == number
     else { throw Violation(.allOrNothing, "\(place): effects without the progress of their reader") }

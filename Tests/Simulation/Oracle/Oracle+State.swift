@@ -14,6 +14,7 @@ extension Oracle {
     for (state, model) in zip(control.readers, readers) { try check(state, model) }
     try checkSchedules(control.schedules)
     try checkTimers(control)
+    try checkPinned(control)
   }
 
   private func check(_ state: ReaderState, _ model: ReaderModel) throws(Violation) {
@@ -26,6 +27,7 @@ extension Oracle {
       state.isPaused == model.isPaused && state.isRemoved == model.isRemoved && state.isForgotten == model.isForgotten,
       .foldOfTheLog, "\(name): the engine says \(state.life)")
     if model.behaviour.bank != nil { return try checkBank(state, model) }
+    if model.behaviour.errand != nil { return try checkErrands(state, model) }
     try checkLetters(state, model, name)
     let units = model.waiting.values.reduce(0) { $0 + $1.units.count }
     var missing = model.waiting
@@ -69,6 +71,7 @@ extension Oracle {
       try expect(
         bank.pending[reader.number, default: []].isEmpty, .ends,
         "\(name): \(bank.pending[reader.number, default: []].sorted()) are never handled")
+      if reader.behaviour.errand != nil { try checkErrandsRest(name) }
       if let role = reader.behaviour.bank, role.isRule {
         let rest = bank.watch.rest(role)
         try expect(rest.isEmpty, .ends, "\(name) never tells \(rest)")

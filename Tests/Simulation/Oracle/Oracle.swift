@@ -19,6 +19,7 @@ struct Oracle {
   /// What orders have done: records, letters resolved, units and letters dropped.
   var done: [Int: Done] = [:]
   var bank = BankModel()
+  var errands = ErrandsModel()
   /// By name.
   var rhythms: [RhythmModel] = []
   /// Timers that have not fired, in the order of the log, and how many have.
@@ -88,7 +89,7 @@ struct Oracle {
       try expect(known == nil, .kept, "\(identity!) is at \(known ?? 0) and again at \(position)")
     }
     let entryOfBank = Bank.types.contains(type) ? Bank.Entry(data) : nil
-    let isPlain = type.hasPrefix("moondance.") || type == "Did"
+    let isPlain = type.hasPrefix("moondance.") || type == "Did" || Errand.told.contains(type)
     guard
       let content = entryOfBank.map({ Content(number: $0.number) }) ?? (isPlain ? Content(number: 0) : Content(data))
     else {
@@ -98,9 +99,14 @@ struct Oracle {
     let isTimer = entry.rawKind == RecordKind.timer.rawValue
     try expect(
       entry.cause == 0 || cause != nil, .oneOrder, "the event at \(position) stands before its cause \(entry.cause)")
+    // What an instance makes goes on from its start, whatever has woken it; its model says which that was.
+    let isOfInstance =
+      Errand.told.contains(type) || entry.rawKind == RecordKind.command.rawValue && entry.replyAddress != nil
     try expect(
-      entry.root == (cause.map { $0.root == 0 ? $0.position : $0.root } ?? 0)
-        && (isTimer || Int(entry.depth) == (cause.map { $0.depth + 1 } ?? 0)), .oneOrder,
+      isOfInstance
+        || entry.root == (cause.map { $0.root == 0 ? $0.position : $0.root } ?? 0)
+          && (isTimer || Int(entry.depth) == (cause.map { $0.depth + 1 } ?? 0)),
+      .oneOrder,
       "the event at \(position), caused by \(entry.cause), has root \(entry.root) and depth \(entry.depth)")
     events.append(
       LogEvent(
@@ -108,7 +114,7 @@ struct Oracle {
         data: data,
         cause: entry.cause, root: entry.root, depth: Int(entry.depth), identity: identity, time: header.time,
         content: content, bank: entryOfBank, isCommand: entry.rawKind == RecordKind.command.rawValue,
-        timer: isTimer ? TimerNote(entry) : nil))
+        timer: isTimer ? TimerNote(entry) : nil, reply: entry.replyAddress))
     if let timer = events[events.count - 1].timer { note(timer, at: position) }
     bank.add(events[events.count - 1])
     let balance = bank[entry.subject.text].balance
@@ -121,6 +127,10 @@ struct Oracle {
       let event = events[index]
       if event.isCommand {
         try readDoor(command: event, ledger)
+        continue
+      }
+      if event.type == Errand.verb {
+        try readDoor(verb: event, ledger)
         continue
       }
       guard let item = ledger.items[event.content.number], event.cause == 0 else {

@@ -37,7 +37,8 @@ extension Simulator {
 
   /// A new event.
   private func item(isPlain: Bool = false) -> Ledger.Item {
-    if swarm.hasBank, seed.oneIn(3) { return bankItem() }
+    if swarm.hasErrands, !seed.oneIn(3) { return errandItem() }
+    if swarm.hasBank, seed.oneIn(swarm.hasErrands ? 2 : 3) { return bankItem() }
     var content = Content(number: takeNumber())
     if swarm.failures > 0, seed.oneIn(swarm.failures) {
       content.mode = mode()

@@ -11,11 +11,14 @@ extension Simulator {
     machine.workerClock.slowness = 0
     try endClockwork()
     try quiesce()
-    for name in Palette.names + (swarm.hasBank ? Bank.names : []) { order(.resume, name) }
+    for name in Palette.names + (swarm.hasBank ? Bank.names : []) + (swarm.hasErrands ? [Errand.name] : []) {
+      order(.resume, name)
+    }
     try quiesce()
     try checkAllAnswered()
     try oracle.checkQuiet(fullAt: machine.settings.queueLimit)
     try checkFold()
+    try endErrands()
     try resolveAll()
     try checkAllAnswered()
     try oracle.checkEmpty()
@@ -37,7 +40,7 @@ extension Simulator {
     }
   }
 
-  private func quiesce() throws {
+  func quiesce() throws {
     for _ in 0..<20_000 {
       try round()
       guard let core = machine.core else { throw Violation(.ends, "the host has ended without a fault") }
@@ -72,7 +75,7 @@ extension Simulator {
       mended.append(behaviour)
     }
     if mended.isEmpty { return }
-    folder = withBank(mended)
+    folder = withErrands(withBank(mended))
     deploy(folder)
     try quiesce()
     for name in Palette.names { order(.resume, name) }

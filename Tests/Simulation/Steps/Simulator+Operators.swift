@@ -9,14 +9,14 @@ extension Simulator {
   // MARK: deploys
 
   func reload() {
-    folder = withClockwork(
-      withBank(seed.oneIn(2) ? palette.choose(&seed, all: false) : palette.vary(folder, &seed)))
+    folder = withErrands(
+      withClockwork(withBank(seed.oneIn(2) ? palette.choose(&seed, all: false) : palette.vary(folder, &seed))))
     deploy(folder)
   }
 
   /// At the start of a host: what the folder holds, which may have changed while it was down.
   func deployFirst(mayVary: Bool) throws {
-    if mayVary, seed.oneIn(5) { folder = withClockwork(palette.vary(folder, &seed)) }
+    if mayVary, seed.oneIn(5) { folder = withErrands(withClockwork(palette.vary(folder, &seed))) }
     let scripts = shelf.load(folder)
     machine.disk.isWatching = true
     defer { machine.disk.isWatching = false }
@@ -67,8 +67,10 @@ extension Simulator {
   }
 
   private func act() {
+    if swarm.hasErrands, seed.oneIn(3) { return tellSomeErrand() }
     if swarm.hasBank, seed.oneIn(6) {
-      return order(seed.oneIn(3) ? .pause : .resume, Bank.names[seed.below(Bank.names.count)])
+      let names = swarm.hasErrands ? Bank.names + [Errand.name, Errand.name] : Bank.names
+      return order(seed.oneIn(3) ? .pause : .resume, names[seed.below(names.count)])
     }
     let name = seed.oneIn(20) ? "nobody" : Palette.names[seed.below(Palette.names.count)]
     let verb: ReaderVerb =

@@ -1,0 +1,59 @@
+import TestKit
+import Testing
+
+@testable import Engine
+
+/// What an instance takes along when it begins anew.
+@Suite("Restarts of processes")
+struct ProcessRestartTests {
+  @Test func `an event that aborts before a restart rolls back`() throws {
+    let world = try World(scripts: [
+      "asking.lua": """
+      aggregate "desk" { initial = {}, commands = { Stamp = function() end } }
+      process "asking" { starts = "Start", aborts = "Stop",
+        run = function(start)
+          if start.data.again then return emit("Again", {}) end
+          compensate(function() emit("Undone", {}) end)
+          ask("Stamp", {}, { to = "d" })
+          restart { again = true }
+        end }
+      """
+    ])
+    try world.settle()
+    world.act(.pause, on: "desk")
+    world.emit("Start", "a")
+    try world.settle()
+    world.emit("Stop", "a")
+    try world.settle()
+    world.act(.resume, on: "desk")
+    try world.settle()
+    #expect(try world.events(type: "Undone").count == 1)
+    #expect(try world.events(type: "Again").isEmpty)
+  }
+
+  @Test func `what has kept an instance on older scripts ends with its history`() throws {
+    func scripts(_ version: Int) -> [String: String] {
+      [
+        "answering.lua": """
+        process "answering" { starts = "Start", hears = "Ping",
+          run = function(start)
+            if not start.data.again then emit("Began", { v = \(version) }) end
+            await "Ping"
+            emit("Pong", { v = \(version) })
+            restart { again = true }
+          end }
+        """
+      ]
+    }
+    let world = try World(scripts: scripts(1))
+    world.emit("Start", "a")
+    try world.settle()
+    try world.deploy(scripts(2))
+    for _ in 0..<2 {
+      world.emit("Ping", "a")
+      try world.settle()
+    }
+    #expect(try world.events(type: "Pong").map(\.data) == [#"{"v":1}"#, #"{"v":2}"#])
+    #expect(world.core.control.pinned.isEmpty)
+  }
+}
