@@ -20,10 +20,11 @@ struct HearingTests {
     "rare.lua": #"consumer "rare" { from = "start", on = { Rare = function() emit("Seen", {}) end } }"#
   ]
 
-  private func fill(_ world: World, _ count: Int) throws {
+  private func fill(_ world: World, _ count: Int, bytes: Int = 2) throws {
+    let data = "\"" + String(repeating: "x", count: bytes - 2) + "\""
     for _ in 0..<count / 100 {
-      let batch = world.event("Common", "s")
-      for _ in 1..<100 { world.add(to: batch, "Common", "s") }
+      let batch = world.event("Common", "s", data)
+      for _ in 1..<100 { world.add(to: batch, "Common", "s", data) }
       world.append(batch)
       try world.settle()
     }
@@ -119,7 +120,8 @@ struct HearingTests {
     try fill(world, 300)
     let chunks = Array(try #require(world.core.tail.chunks(from: 1)))
     #expect(chunks.count == 3)
-    var recent = RecentChunks(limit: chunks[0].footprint + chunks[1].footprint)
+    let largest = try #require(chunks.map(\.footprint).max())
+    var recent = RecentChunks(limit: 2 * largest)
     recent.add(chunks[0])
     recent.add(chunks[1])
     #expect(recent.chunk(holding: Position(1)) === chunks[0])
@@ -187,5 +189,39 @@ struct HearingTests {
     for read in second { world.put(read) }
     try world.settle()
     #expect(try world.events(type: "Seen").count == 4)
+  }
+
+  @Test func `what was passed unheard behind a batch that is out is heard by a deploy that hears it`() throws {
+    let world = try World(settings: smallTail())
+    world.emit("Rare", "s")
+    try fill(world, 500, bytes: 3000)
+    world.emit("Early", "s")
+    try fill(world, 500, bytes: 3000)
+    world.emit("Rare", "s")
+    try fill(world, 500, bytes: 3000)
+    world.heldReads = []
+    try world.deploy(rare)
+    try world.turn()
+    world.put(try #require(world.heldReads?.last))
+    world.heldReads = []
+    try world.turn()
+    #expect(world.out.count == 1)
+    // The batch is out, and nothing is heard between it and the next rare event.
+    let next = try #require(world.heldReads?.last)
+    guard case .fetched(_, .chunk(_, from: _, before: 1003, _)) = next else {
+      Issue.record("\(next)")
+      return
+    }
+    world.put(next)
+    world.heldReads = nil
+    try world.turn()
+    try world.deploy([
+      "rare.lua": """
+      consumer "rare" { from = "start",
+        on = { Rare = function() emit("Seen", {}) end, Early = function() emit("Seen", {}) end } }
+      """
+    ])
+    try world.settle()
+    #expect(try world.events(type: "Seen").map(\.cause) == [1, 502, 1003])
   }
 }

@@ -175,7 +175,10 @@ extension EngineCore {
       let reader = control.readers[index]
       if change.what == .created {
         addRuntime(of: reader)
-      } else if change.what == .returned || job.passed[reader.name] != nil, runtimes[index].isQuiet {
+      } else if !runtimes[index].isQuiet {
+        // What it has not heard behind its last batch it may hear now.
+        if change.what != .codeChanged { runtimes[index].scanned = handedOut(index) }
+      } else if change.what == .returned || job.passed[reader.name] != nil {
         runtimes[index].scanned = reader.cursor
         runtimes[index].committed = reader.cursor
       }
@@ -192,6 +195,12 @@ extension EngineCore {
     setRunning(job.scripts, number: control.generation)
     let warnings = job.scripts.warnings + notes(on: job.changes)
     live.append((control.commit, job, .loaded(generation: control.generation, isNew: true, warnings: warnings)))
+  }
+
+  /// Up to where a reader's last batch goes that is not yet in a commit.
+  private func handedOut(_ index: Int) -> UInt64 {
+    let last = runtimes[index].out ?? finished.last { Int($0.reader) - 1 == index }
+    return last?.through ?? runtimes[index].committed
   }
 
   /// What an operator should know of readers that begin or come back.
