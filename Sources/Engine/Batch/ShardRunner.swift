@@ -19,6 +19,7 @@ package struct ShardRunner {
   private static var noKey: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
 
   let log: LogReader
+  let earlier: EarlierChunks
   private let clock: any HostClock
   let hash: StableHash
   let identity: LogIdentity
@@ -48,6 +49,7 @@ package struct ShardRunner {
     self.snapshots = snapshots
     self.chance = chance
     self.log = log
+    earlier = EarlierChunks(log)
     self.clock = clock
     self.hash = hash
     self.identity = identity

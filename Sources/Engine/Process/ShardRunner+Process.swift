@@ -74,7 +74,7 @@ extension ShardRunner {
   /// A call at a deadline is kept, when it fails, under the event that started the instance.
   private func failedWake(_ step: InstanceStep, _ work: ProcessWork) -> FailedWake? {
     guard let start = work.before?.start, step.state.place > 0 else { return nil }
-    return FailedWake(place: step.place, position: start, chunk: try? log.chunk(holding: Position(start)))
+    return FailedWake(place: step.place, position: start, chunk: try? earlier.chunk(holding: Position(start)))
   }
 
   /// What a wake passes: what the reader's clock has. The deadline that it was for may have been moved by a unit before it,

@@ -131,7 +131,7 @@ extension ShardRunner {
       return HeardEntry(chunk, position)
     }
     do {
-      return HeardEntry(try log.chunk(holding: at), position)
+      return HeardEntry(try earlier.chunk(holding: at), position)
     } catch {
       throw CallError(kind: .host, message: "\(error)")
     }

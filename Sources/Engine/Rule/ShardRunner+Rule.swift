@@ -15,7 +15,7 @@ extension ShardRunner {
     guard try holds(entry, position, recorded, index, batch, key, worker) else { return }
     let event = RuleInstance.Heard(position: unit.position, time: recorded)
     let firing = RuleInstance.Firing(what: .effect, heard: [event], cause: unit.position)
-    var events = HeardEvents(log: log, batch: batch)
+    var events = HeardEvents(earlier, batch)
     events.add(entry, position, recorded: recorded)
     try fire([firing], rule, &events, index, batch, key, worker, shard)
   }
@@ -26,7 +26,7 @@ extension ShardRunner {
   ) throws(CallError) {
     let unit = step.unit
     var instance = RuleInstance(step.state.json, deadline: step.state.deadline, of: rule)
-    var events = HeardEvents(log: log, batch: batch)
+    var events = HeardEvents(earlier, batch)
     guard let entry = step.entry, !(unit.isRetry && instance.opener == unit.position) else {
       return try pass(step, &instance, rule, &events, batch, shard)
     }
@@ -150,12 +150,12 @@ extension RuleDeclaration {
 
 /// The events that a firing speaks of: the one at hand, those of the batch, and the rest from the log.
 struct HeardEvents {
-  private let log: LogReader
+  private let earlier: EarlierChunks
   private let batch: Batch
   private var known: [HeardEvent] = []
   private var read: [LogChunk] = []
 
-  init(log: LogReader, batch: Batch) { (self.log, self.batch) = (log, batch) }
+  init(_ earlier: EarlierChunks, _ batch: Batch) { (self.earlier, self.batch) = (earlier, batch) }
 
   mutating func add(_ entry: EntryView, _ position: Position, recorded: Int64) {
     known.append(HeardEvent(entry, position, recorded: recorded))
@@ -168,7 +168,7 @@ struct HeardEvents {
     if let held = self.chunk(holding: position) {
       chunk = held
     } else {
-      chunk = try log.chunk(holding: position)
+      chunk = try earlier.chunk(holding: position)
       read.append(chunk)
     }
     return HeardEvent(chunk.entry(position), position, recorded: chunk.commit(of: position).time)
