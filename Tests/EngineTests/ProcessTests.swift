@@ -354,4 +354,30 @@ struct ProcessTests {
     #expect(try Self.page(world).instances.map(\.state) == [.waiting, .waiting])
     try Self.expectFold(world)
   }
+
+  @Test func `an instance hears by its key that a consumer was given up, and nobody's answers but its own`() throws {
+    let world = try World(scripts: [
+      "stock.lua": Self.stock,
+      "work.lua": """
+      consumer "work" { retry = false, on = { Work = function(event) error("broken") end } }
+      process "other" { starts = "Begin", run = function(e) ask("ReserveStock", { qty = 1 }, { to = "s" }) end }
+      process "care" {
+        starts = "Begin", hears = { "moondance.dead-letter", "moondance.decided" },
+        run = function(begin)
+          local heard = await { "moondance.dead-letter", "moondance.decided", within = "1m" }
+          emit("Cared", { type = heard.type, at = heard.data.position })
+        end,
+      }
+      """,
+    ])
+    world.emit("Begin", "a")
+    try world.settle()
+    world.emit("Work", "a")
+    try world.settle()
+    let letter = try #require(try world.events(type: "moondance.dead-letter").first)
+    let cared = try world.events(type: "Cared")
+    #expect(cared.map(\.data) == [#"{"at":\#(letter.cause),"type":"moondance.dead-letter"}"#])
+    #expect(cared.map(\.subject) == ["a"])
+    #expect(try world.foldFromNothing() == world.core.control)
+  }
 }

@@ -19,7 +19,7 @@ extension EngineCore {
 
   func addressee(of entry: EntryView, at position: UInt64, _ index: Int) -> Addressee {
     let address = entry.replyAddress.flatMap { $0.reader == UInt32(index + 1) ? $0 : nil }
-    guard let address else { return entry.isHostEvent ? .other : .byKey }
+    guard let address else { return ProcessDeclaration.isAnswer(entry.type) ? .other : .byKey }
     // What the process does not await goes by its key, whomever it answers.
     let isHeard = entry.isHostEvent || runtimes[index].heardByAddress.contains { $0.matches(entry.type) }
     guard isHeard else { return .byKey }

@@ -175,10 +175,10 @@ extension EngineCore {
       let reader = control.readers[index]
       if change.what == .created {
         addRuntime(of: reader)
-      } else if !runtimes[index].isQuiet {
+      } else if change.what != .codeChanged, runtimes[index].outbox == nil, !runtimes[index].isQuiet {
         // What it has not heard behind its last batch it may hear now.
-        if change.what != .codeChanged { runtimes[index].scanned = handedOut(index) }
-      } else if change.what == .returned || job.passed[reader.name] != nil {
+        runtimes[index].scanned = handedOut(index)
+      } else if change.what == .returned || job.passed[reader.name] != nil, runtimes[index].isQuiet {
         runtimes[index].scanned = reader.cursor
         runtimes[index].committed = reader.cursor
       }

@@ -17,7 +17,6 @@ extension BodyReader {
   }
 
   /// Answers of the host, which come to the instance that has asked, and what operators tell instances.
-  private static let answers = ["moondance.answered", "moondance.decided", "moondance.process"]
 
   mutating func readProcess(_ name: String, _ value: LuaSlot, _ parts: inout Parts) {
     switch name {
@@ -132,7 +131,7 @@ extension BodyReader {
     }
     guard errors.isEmpty else { return nil }
     let patterns = TypePattern.sorted(
-      parts.starts + parts.aborts + parts.hears + Self.answers.compactMap { TypePattern($0) })
+      parts.starts + parts.aborts + parts.hears + ProcessDeclaration.answers.compactMap { TypePattern($0) })
     return (
       ProcessDeclaration(
         starts: parts.starts, aborts: parts.aborts, hears: parts.hears, named: parts.named.map(\.entry),

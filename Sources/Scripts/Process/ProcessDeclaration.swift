@@ -45,6 +45,13 @@ package struct ProcessDeclaration: Sendable {
   /// Whether `await` may name this type.
   package func canAwait(_ type: String) -> Bool { hears.contains { $0.matches(type) } }
 
+  /// What the host tells the instance that it is addressed to, and nobody else.
+  static let answers = ["moondance.answered", "moondance.decided", "moondance.process"]
+
+  package static func isAnswer(_ type: UnsafeRawBufferPointer) -> Bool {
+    NameRule.isHostType(type) && answers.contains { $0.utf8.elementsEqual(type) }
+  }
+
   /// Compensations that one instance may have before it.
   package static let maximumCompensations = 1000
 }
