@@ -9,20 +9,32 @@ enum Latency {
       let socket = try LocalSocket(port: daemon.port)
       let sync = try SyncFloor(folder: run.folder, bytes: try bytesInLog(of: CloudEventText.event(0)))
       var sent = 0
+      func ask(_ request: [UInt8], wanted: Int) throws -> Double {
+        let start = ContinuousClock.now
+        let status = try socket.ask(request).status
+        let time = (ContinuousClock.now - start).seconds * 1e6
+        guard status == wanted else { throw BenchError("a POST was answered \(status)") }
+        return time
+      }
       let figures = try await run.inPairs("latency", pairs: 300) {
         try sync.once()
       } value: {
         let request = RequestText.post("/events", "application/cloudevents+json", CloudEventText.event(sent))
         sent += 1
-        let start = ContinuousClock.now
-        let status = try socket.ask(request).status
-        let time = (ContinuousClock.now - start).seconds * 1e6
-        guard status == 201 else { throw BenchError("an event was answered \(status)") }
-        return time
+        return try ask(request, wanted: 201)
+      }
+      let door = try await run.inPairs("latency-door", pairs: 300) {
+        try sync.once()
+      } value: {
+        try ask(Posting.nothing, wanted: 200)
       }
       return [
         BenchResult(
-          "latency", workload.summary, unit: "µs", figures, floorWhat: floorWhat, budget: .timesFloor(2))
+          "latency", workload.summary, unit: "µs", figures, floorWhat: floorWhat, budget: .timesFloor(2)),
+        BenchResult(
+          "latency-door", "the same for an empty batch, which neither the engine nor the disk hears of", unit: "µs",
+          door,
+          floorWhat: floorWhat, budget: .nothing),
       ]
     }
   }

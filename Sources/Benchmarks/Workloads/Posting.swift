@@ -44,7 +44,7 @@ enum Posting {
 
   /// A request to the same server that goes the whole way through it but for the engine: a batch of no events, filled up
   /// with blanks to the size of an event.
-  private static let nothing: [UInt8] = {
+  static let nothing: [UInt8] = {
     let blanks = [UInt8](repeating: UInt8(ascii: " "), count: CloudEventText.event(100_000).count - 2)
     return RequestText.post(
       "/events", "application/cloudevents-batch+json", [UInt8(ascii: "[")] + blanks + [UInt8(ascii: "]")])
