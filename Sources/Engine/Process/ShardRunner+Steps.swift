@@ -284,7 +284,10 @@ extension ShardRunner {
       guard next != instance.wait else { return }
       // It waits for something else from now on, which may be there.
       try goOn(wait, &work)
-      if work.instance?.stepCount == instance.stepCount { work.instance!.wait = next }
+      // Nothing has come of it: it has made no step, nor begun anew.
+      if let moved = work.instance, moved.stepCount == instance.stepCount, moved.earlierSteps == instance.earlierSteps {
+        work.instance!.wait = next
+      }
     case .differs(let step, let what): try stay(at: step, what, &work)
     }
   }

@@ -189,9 +189,16 @@ extension Oracle {
         }
     }
 
-    /// It joins the queue of a blocked key all the same, and is passed over there.
+    /// It joins the queue of a blocked key all the same, also of one that this commit blocks before its turn, and is passed
+    /// over there.
     private mutating func dropUnheard(_ position: UInt64, _ keys: [WorkKey]) {
-      for key in keys where reader.waiting[key] != nil { incoming.append((key, position)) }
+      for key in keys where reader.waiting[key] != nil || fails(key, before: position) {
+        incoming.append((key, position))
+      }
+    }
+
+    private func fails(_ key: WorkKey, before position: UInt64) -> Bool {
+      progress.failed.contains { $0.position < position && WorkKey($0.key.bytes) == key }
     }
 
     mutating func settle(_ oracle: Oracle) throws(Violation) {
