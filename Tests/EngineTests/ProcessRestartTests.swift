@@ -56,4 +56,32 @@ struct ProcessRestartTests {
     #expect(try world.events(type: "Pong").map(\.data) == [#"{"v":1}"#, #"{"v":2}"#])
     #expect(world.core.control.pinned.isEmpty)
   }
+
+  @Test func `an instance that begins anew while it moves to other scripts waits for what it has asked then`() throws {
+    func scripts(_ within: String) -> [String: String] {
+      [
+        "moving.lua": """
+        aggregate "owner" {
+          commands = { Do = function(state, c) emit("DoneBy", {}) end }, events = { DoneBy = function(state, e) end },
+        }
+        process "moving" { starts = "Start", hears = { "Ping", "Poke" },
+          run = function(start)
+            if not start.data.second then
+              await { "Ping", within = "\(within)" }
+              restart({ second = true })
+            end
+            emit(ask("Do", {}, { to = "x" }) and "Confirmed" or "Refused", {})
+          end }
+        """
+      ]
+    }
+    let world = try World(scripts: scripts("1h"))
+    world.emit("Start", "a")
+    try world.settle()
+    try world.deploy(scripts("0s"))
+    world.emit("Poke", "a")
+    try world.settle()
+    #expect(try world.events().map(\.type).filter { $0 == "Confirmed" || $0 == "Refused" } == ["Confirmed"])
+    #expect(try world.foldFromNothing() == world.core.control)
+  }
 }

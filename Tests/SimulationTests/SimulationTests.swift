@@ -9,15 +9,15 @@ import Testing
 
   @Test func `a thousand lives keep the six promises`() throws {
     let base = UInt64.random(in: 1_000_000...999_000_000)
-    print("simulating 600 runs from seed 1, and 600 from seed \(base)")
-    let output = try Simulate.expectGood(["--seed", "1", "--runs", "600"])
+    print("simulating 1000 runs from seed 1, and 200 from seed \(base)")
+    let output = try Simulate.expectGood(["--seed", "1", "--runs", "1000"])
     let line = try #require(
       output.firstMatch(
-        of: /600 runs .* (\d+) commands, (\d+) reads, (\d+) timers, (\d+) instances \((\d+) moved/))
+        of: /1000 runs .* (\d+) commands, (\d+) reads, (\d+) timers, (\d+) instances \((\d+) moved/))
     #expect(
       Int(line.1)! > 2000 && Int(line.2)! > 2000 && Int(line.3)! > 2000 && Int(line.4)! > 500 && Int(line.5)! > 50,
       "too little was done to mean anything: \(line.0)")
-    try Simulate.expectGood(["--seed", "\(base)", "--runs", "600"])
+    try Simulate.expectGood(["--seed", "\(base)", "--runs", "200"])
   }
 
   @Test func `a seed is the same run in every process, down to the bytes of the log`() throws {
