@@ -109,9 +109,7 @@ struct AccountAcceptance {
 
   @Test(.timeLimit(.minutes(5)))
   func `sixty-four clients never overdraw it, and five kills leave every command with one outcome`() async throws {
-    let seed = UInt64.random(in: 0...UInt64.max)
-    var random = Seed(seed)
-    print("seed \(seed)")
+    var random = Seed.printed()
     let folder = TemporaryFolder()
     let handlers = try folder.write(["account.lua": Self.account], below: "handlers")
     let data = folder.path + "/data"
@@ -121,12 +119,8 @@ struct AccountAcceptance {
     for round in 0..<6 {
       let daemon = try DaemonProcess(handlers: handlers, data: data)
       let isLast = round == 5
-      let killAt = ContinuousClock.now + .milliseconds(Int.random(in: 300...900, using: &random))
-      let killer = Task.detached {
-        if isLast { return }
-        try await Task.sleep(until: killAt)
-        daemon.kill()
-      }
+      let life = Duration.milliseconds(Int.random(in: 300...900, using: &random))
+      let killer = isLast ? nil : daemon.kill(after: life)
       let known = told
       let results = await withTaskGroup(of: (commands: [(String, Int)], deposits: [String]).self) { group in
         for client in 0..<64 {
@@ -159,7 +153,7 @@ struct AccountAcceptance {
         told[id] = status
       }
       deposited.formUnion(results.deposits)
-      try await killer.value
+      try await killer?.value
       if isLast { try await audit(daemon, told, deposited) }
       let verified = try Binary.run(["log", "verify", data])
       #expect(verified.code == 0, "\(verified.out)\(verified.err)")

@@ -74,9 +74,7 @@ struct CheckoutAcceptance {
     async throws
   {
     let count = ProcessInfo.processInfo.environment["MOONDANCE_ORDERS"].flatMap { Int($0) } ?? 10_000
-    let seed = UInt64.random(in: 0...UInt64.max)
-    var random = Seed(seed)
-    print("seed \(seed)")
+    var random = Seed.printed()
     let folder = TemporaryFolder()
     let handlers = try folder.write(Self.handlers, below: "handlers")
     let data = folder.path + "/data"
@@ -84,11 +82,7 @@ struct CheckoutAcceptance {
     var sent = 0
     for life in 1...Self.lives {
       let daemon = try DaemonProcess(handlers: handlers, data: data)
-      let killAt = ContinuousClock.now + .milliseconds(Int.random(in: 20...1500, using: &random))
-      let killer = Task.detached {
-        try await Task.sleep(until: killAt)
-        daemon.kill()
-      }
+      let killer = daemon.kill(after: .milliseconds(Int.random(in: 20...1500, using: &random)))
       sent = await Self.place(sent..<count * life / Self.lives, fates, at: daemon)
       try? await Self.discardAll(at: daemon)
       try await killer.value
@@ -125,10 +119,7 @@ struct CheckoutAcceptance {
     var sent = orders.lowerBound
     while sent < orders.upperBound {
       let some = sent..<min(sent + 100, orders.upperBound)
-      let response = try? await daemon.request(
-        "POST", "/events", body: batch(some, fates),
-        headers: ["content-type": "application/cloudevents-batch+json"])
-      guard response?.status == 201 else { break }
+      guard (try? await daemon.postBatch(batch(some, fates)))?.status == 201 else { break }
       sent = some.upperBound
     }
     return sent

@@ -16,9 +16,7 @@ struct CrashAcceptance {
 
   @Test(.timeLimit(.minutes(5)))
   func `no acknowledged event is missing and every reaction is there exactly once after twenty kills`() async throws {
-    let seed = UInt64.random(in: 0...UInt64.max)
-    var random = Seed(seed)
-    print("seed \(seed)")
+    var random = Seed.printed()
     let folder = TemporaryFolder()
     let handlers = try folder.write(Self.handlers, below: "handlers")
     let data = folder.path + "/data"
@@ -26,19 +24,11 @@ struct CrashAcceptance {
     var sent = 0
     for _ in 0..<20 {
       let daemon = try DaemonProcess(handlers: handlers, data: data)
-      let killAt = ContinuousClock.now + .milliseconds(Int.random(in: 20...250, using: &random))
-      let killer = Task.detached {
-        try await Task.sleep(until: killAt)
-        daemon.kill()
-      }
+      let killer = daemon.kill(after: .milliseconds(Int.random(in: 20...250, using: &random)))
       // Sends until the daemon is gone; what has no answer is sent again to the next one.
       while true {
         let ids = (sent..<(sent + 50)).map { "e\($0)" }
-        guard
-          let response = try? await daemon.request(
-            "POST", "/events", body: Self.batch(ids), headers: ["content-type": "application/cloudevents-batch+json"]),
-          response.status == 201
-        else { break }
+        guard (try? await daemon.postBatch(Self.batch(ids)))?.status == 201 else { break }
         acknowledged.formUnion(ids)
         sent += 50
       }
@@ -78,9 +68,7 @@ struct CrashAcceptance {
     let handlers = try folder.write(Self.handlers, below: "handlers")
     let data = folder.path + "/data"
     let daemon = try DaemonProcess(handlers: handlers, data: data)
-    let response = try await daemon.request(
-      "POST", "/events", body: Self.batch((0..<500).map { "e\($0)" }),
-      headers: ["content-type": "application/cloudevents-batch+json"])
+    let response = try await daemon.postBatch(Self.batch((0..<500).map { "e\($0)" }))
     #expect(response.status == 201)
     #expect(daemon.stop() == 0)
     let again = try DaemonProcess(handlers: handlers, data: data)

@@ -158,6 +158,15 @@ final class DaemonProcess: Sendable {
     process.waitUntilExit()
   }
 
+  /// Kills it when it has gone on for so long; the task is done when it is gone.
+  func kill(after time: Duration) -> Task<Void, any Error> {
+    let killAt = ContinuousClock.now + time
+    return Task.detached {
+      try await Task.sleep(until: killAt)
+      self.kill()
+    }
+  }
+
   /// SIGTERM; returns the exit code.
   @discardableResult
   func stop() -> Int32 {
@@ -207,6 +216,12 @@ final class DaemonProcess: Sendable {
   func get(_ path: String) async throws -> Response { try await request("GET", path) }
 
   func status() async throws -> [String: Any] { try await get("/status").json }
+
+  /// Sends events, as a JSON array.
+  func postBatch(_ body: Data) async throws -> Response {
+    try await request(
+      "POST", "/events", body: body, headers: ["content-type": "application/cloudevents-batch+json"])
+  }
 
   /// Waits until every consumer has read to the head and the head is durable.
   func settle(within seconds: Double = 60) async throws {

@@ -24,9 +24,7 @@ struct NamedHearingAcceptance {
   func `every order hears of its customer's cards while it is open, once, in order, whenever the daemon is killed`()
     async throws
   {
-    let seed = UInt64.random(in: 0...UInt64.max)
-    var random = Seed(seed)
-    print("seed \(seed)")
+    var random = Seed.printed()
     let folder = TemporaryFolder()
     let handlers = try folder.write(Self.handlers, below: "handlers")
     let data = folder.path + "/data"
@@ -38,19 +36,10 @@ struct NamedHearingAcceptance {
     var kills = 0
     while sent < bodies.count {
       let daemon = try DaemonProcess(handlers: handlers, data: data)
-      let killAt = ContinuousClock.now + .milliseconds(Int.random(in: 50...800, using: &random))
-      let killer = Task.detached {
-        try await Task.sleep(until: killAt)
-        daemon.kill()
-      }
+      let killer = daemon.kill(after: .milliseconds(Int.random(in: 50...800, using: &random)))
       // What has no answer is sent again to the next one: its source and ids are the same.
       while sent < bodies.count {
-        guard
-          let response = try? await daemon.request(
-            "POST", "/events", body: bodies[sent],
-            headers: ["content-type": "application/cloudevents-batch+json"]),
-          response.status == 201
-        else { break }
+        guard (try? await daemon.postBatch(bodies[sent]))?.status == 201 else { break }
         sent += 1
       }
       try await killer.value

@@ -31,8 +31,7 @@ struct ProcessAcceptance {
   ) async throws {
     for start in stride(from: 0, to: count, by: 1000) {
       let body = events(type, start..<min(start + 1000, count), data)
-      let response = try await daemon.request(
-        "POST", "/events", body: body, headers: ["content-type": "application/cloudevents-batch+json"])
+      let response = try await daemon.postBatch(body)
       try #require(response.status == 201, "\(response.json)")
     }
     try await daemon.settle()

@@ -29,9 +29,7 @@
         "data":{"n":\(number)}}
         """
       }
-      let response = try await daemon.request(
-        "POST", "/events", body: Data("[\(events.joined(separator: ","))]".utf8),
-        headers: ["content-type": "application/cloudevents-batch+json"])
+      let response = try await daemon.postBatch(Data("[\(events.joined(separator: ","))]".utf8))
       #expect(response.status == 201)
     }
 

@@ -41,9 +41,7 @@ struct TimersAcceptance {
       let data: [String: any Sendable] = ["base": base, "first": first, "named": named]
       return ["specversion": "1.0", "type": "Set", "subject": "s-1", "data": data]
     }
-    let response = try await daemon.request(
-      "POST", "/events", body: try JSONSerialization.data(withJSONObject: events),
-      headers: ["content-type": "application/cloudevents-batch+json"])
+    let response = try await daemon.postBatch(try JSONSerialization.data(withJSONObject: events))
     try #require(response.status == 201, "\(response.json)")
     try await daemon.settle()
     try await wait(for: count, daemon)

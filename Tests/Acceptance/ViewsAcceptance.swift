@@ -207,9 +207,7 @@ struct ViewsAcceptance {
           "time":"2019-01-01T00:00:00Z","data":{}}
           """
         }
-        let answer = try await daemon.request(
-          "POST", "/events", body: Data("[\(events.joined(separator: ","))]".utf8),
-          headers: ["content-type": "application/cloudevents-batch+json"])
+        let answer = try await daemon.postBatch(Data("[\(events.joined(separator: ","))]".utf8))
         #expect(answer.status == 201)
         let view = try await daemon.get(
           "/views/orders/load-0?after-position=\(answer.json["last"] as? Int ?? 0)&wait=20s")

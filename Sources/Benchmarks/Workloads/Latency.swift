@@ -33,8 +33,7 @@ enum Latency {
           "latency", workload.summary, unit: "µs", figures, floorWhat: floorWhat, budget: .timesFloor(2)),
         BenchResult(
           "latency-door", "the same for an empty batch, which neither the engine nor the disk hears of", unit: "µs",
-          door,
-          floorWhat: floorWhat, budget: .nothing),
+          door, floorWhat: floorWhat, budget: .nothing),
       ]
     }
   }

@@ -6,12 +6,12 @@ import LogStorage
 extension EngineCore {
   private static let reason = "an operator has discarded it"
 
-  /// Of dead letters. Who sent them from a script is told in `events`.
-  func discarded(_ letters: [DeadLetter], told events: EntryBatch, _ job: OperatorJob) -> [OutcomeRecord] {
-    let record = OutcomeRecord(.discarded, letters.map(\.position), reason: Self.reason)
-    for letter in letters {
-      job.events[letter.position]?.withUnsafeBytes { bytes in
-        events.addAnswer(to: EntryView(bytes.baseAddress!), at: letter.position, record)
+  /// Who sent them from a script is told in `events`.
+  func discarded(_ positions: [UInt64], told events: EntryBatch, _ job: OperatorJob) -> [OutcomeRecord] {
+    let record = OutcomeRecord(.discarded, positions, reason: Self.reason)
+    for position in positions {
+      job.events[position]?.withUnsafeBytes { bytes in
+        events.addAnswer(to: EntryView(bytes.baseAddress!), at: position, record)
       }
     }
     return [record]
@@ -75,15 +75,9 @@ extension EngineCore {
   }
 
   private func appendDiscarded(_ positions: [UInt64], _ job: OperatorJob) {
-    let record = OutcomeRecord(.discarded, positions.sorted(), reason: Self.reason)
     let events = EntryBatch(hash: hash)
-    for position in positions.sorted() {
-      job.events[position]?.withUnsafeBytes { bytes in
-        events.addAnswer(to: EntryView(bytes.baseAddress!), at: position, record)
-      }
-    }
+    job.discarded = discarded(positions.sorted(), told: events, job)
     if events.count > 0 { framer.append(events) }
-    job.discarded = [record]
   }
 
   private func nextLetters(of reader: ReaderState) -> [DeadLetter] {

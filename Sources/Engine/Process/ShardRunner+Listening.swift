@@ -84,9 +84,7 @@ extension ShardRunner {
     if worker.isDead { drop(worker) }
     switch outcome {
     case .subjects(let subjects): return subjects
-    case .failed(let failure):
-      throw CallError(
-        kind: FailureKind(failure.kind), message: failure.message, traceback: failure.traceback, log: failure.log)
+    case .failed(let failure): throw CallError(nil, failure)
     case .hostFault(let message): throw CallError(kind: .host, message: message)
     }
   }

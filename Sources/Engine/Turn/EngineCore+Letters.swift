@@ -103,7 +103,9 @@ extension EngineCore {
       }
     }
     job.discarded = []
-    if verb == .discard, reader.kind == .aggregate { job.discarded = discarded(letters, told: events, job) }
+    if verb == .discard, reader.kind == .aggregate {
+      job.discarded = discarded(letters.map(\.position), told: events, job)
+    }
     framer.append(events)
     scratch.truncate(to: 0)
     for record in job.discarded { record.encode(into: &scratch) }
