@@ -48,7 +48,7 @@ extension EngineCore {
       hands.read(LetterRequest(job: job, positions: last))
       return .reading
     }
-    if job.before.units == 0 { job.before = (reader.blocked.unitCount, reader.letters.count) }
+    if job.before == (0, 0) { job.before = (reader.blocked.unitCount, reader.letters.count) }
     if isLast { return .last }
     framer.beginCommit(producer: .operator, generation: control.generation, time: commitTime, durable: durableCommit)
     appendDiscarded(positions, job)
