@@ -140,7 +140,7 @@ let package = Package(
     .testTarget(
       name: "HTTPAPITests",
       dependencies: [
-        "HTTPAPI", "Engine", "Scripts", "Events", "Wire", "LogStorage", "Metering",
+        "HTTPAPI", "Engine", "Scripts", "Events", "Wire", "LogStorage", "Metering", "TestKit",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -164,7 +164,7 @@ let package = Package(
         "Simulation", "Platform", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Tests/SimulateCommand"),
-    .testTarget(name: "SimulationTests", exclude: ["failed-seeds.txt"]),
+    .testTarget(name: "SimulationTests", dependencies: ["TestKit"], exclude: ["failed-seeds.txt"]),
   ],
   cxxLanguageStandard: .cxx17
 )

@@ -24,6 +24,7 @@ package struct FileError: Error, Sendable, Equatable, CustomStringConvertible {
     case makeFolder = "mkdir"
     case syncFolder = "fsync (folder)"
     case lock = "flock"
+    case start = "posix_spawn"
   }
 
   package let operation: Operation

@@ -1,6 +1,5 @@
 import Foundation
 import FoundationNetworking
-import Synchronization
 import TestKit
 import Testing
 
@@ -10,43 +9,22 @@ enum Binary {
     .deletingLastPathComponent()
 
   /// `make test` builds it before the tests; `MOONDANCE_BINARY` names another one.
-  static let url: URL = {
-    if let named = ProcessInfo.processInfo.environment["MOONDANCE_BINARY"] { return URL(filePath: named) }
-    return root.appending(path: ".build/release/moondance")
-  }()
-
-  struct Output {
-    var code: Int32
-    var out: String
-    var err: String
-  }
+  static let path =
+    ProcessInfo.processInfo.environment["MOONDANCE_BINARY"] ?? root.appending(path: ".build/release/moondance").path
 
   /// Runs a command to its end. `typed`: standard input is a terminal, at which somebody types this.
   static func run(
     _ arguments: [String], input: Data? = nil, typed: String? = nil, server: Int? = nil
-  ) throws -> Output {
-    let process = Process()
-    process.executableURL = url
-    process.arguments = arguments
-    var environment = ProcessInfo.processInfo.environment
-    if let server { environment["MOONDANCE_URL"] = "http://127.0.0.1:\(server)" }
-    process.environment = environment
-    let (out, err, standardInput) = (Collector(), Collector(), Pipe())
-    process.standardOutput = out.pipe
-    process.standardError = err.pipe
-    process.standardInput = input == nil ? FileHandle.nullDevice : standardInput
-    let terminal = typed == nil ? nil : try Terminal()
-    if let terminal { process.standardInput = terminal.inside }
-    try process.run()
-    if let typed { try terminal?.outside.write(contentsOf: Data(typed.utf8)) }
-    if let input {
-      DispatchQueue.global().async {
-        try? standardInput.fileHandleForWriting.write(contentsOf: input)
-        try? standardInput.fileHandleForWriting.close()
+  ) throws -> Program.Output {
+    let environment = server.map { ["MOONDANCE_URL": "http://127.0.0.1:\($0)"] } ?? [:]
+    let terminal = try typed.map { _ in try Terminal() }
+    let source: RunningProgram.Input =
+      if let terminal { .descriptor(terminal.inside.fileDescriptor) } else {
+        input.map { .bytes(Array($0)) } ?? .nothing
       }
-    }
-    process.waitUntilExit()
-    return Output(code: process.terminationStatus, out: out.finish(), err: err.finish())
+    let command = try RunningProgram(path, arguments, environment: environment, input: source)
+    if let typed { try terminal?.outside.write(contentsOf: Data(typed.utf8)) }
+    return try command.finish()
   }
 }
 
@@ -73,39 +51,10 @@ struct Terminal {
   }
 }
 
-/// Gathers what a process prints while it runs, on a thread of its own: a handle's readability handler may miss the end.
-final class Collector: Sendable {
-  let pipe = Pipe()
-  private let text = Mutex("")
-  private let ended = DispatchSemaphore(value: 0)
-
-  init() {
-    let reading = pipe.fileHandleForReading
-    Thread.detachNewThread { [self] in
-      while true {
-        let data = reading.availableData
-        if data.isEmpty { break }
-        text.withLock { $0 += String(decoding: data, as: UTF8.self) }
-      }
-      ended.signal()
-    }
-  }
-
-  var soFar: String { text.withLock { $0 } }
-
-  func finish() -> String {
-    ended.wait()
-    ended.signal()
-    return soFar
-  }
-}
-
 /// A daemon of the release binary on a free port of 127.0.0.1, in a folder of its own.
 final class DaemonProcess: Sendable {
   let port: Int
-  private let process: Process
-  private let out: Collector
-  private let err: Collector
+  private let program: RunningProgram
 
   struct StartFailed: Error, CustomStringConvertible {
     var description: String
@@ -118,28 +67,17 @@ final class DaemonProcess: Sendable {
     handlers: String, data: String, arguments: [String] = [], wrapper: [String] = [],
     environment: [String: String] = [:]
   ) throws {
-    let process = Process()
-    let command =
-      wrapper + [Binary.url.path, "run", handlers, "--data", data, "--listen", "127.0.0.1:0"] + arguments
-    process.executableURL = URL(filePath: command[0])
-    process.arguments = Array(command.dropFirst())
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    (out, err) = (Collector(), Collector())
-    process.standardOutput = out.pipe
-    process.standardError = err.pipe
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    self.process = process
+    let command = wrapper + [Binary.path, "run", handlers, "--data", data, "--listen", "127.0.0.1:0"] + arguments
+    program = try RunningProgram(command[0], Array(command.dropFirst()), environment: environment)
     var found: Int?
     let end = Date().addingTimeInterval(30)
     while found == nil {
-      if let match = out.soFar.firstMatch(of: /http:\/\/127\.0\.0\.1:(\d+)/) { found = Int(match.1) }
-      guard process.isRunning, Date() < end else {
+      if let match = program.outputSoFar.firstMatch(of: /http:\/\/127\.0\.0\.1:(\d+)/) { found = Int(match.1) }
+      guard program.isRunning, Date() < end else {
         if found != nil { break }
-        process.terminate()
-        process.waitUntilExit()
-        throw StartFailed(
-          description: "the daemon did not start:\n\(out.finish())\(err.finish())", code: process.terminationStatus)
+        program.send(SIGTERM)
+        let ended = try program.finish()
+        throw StartFailed(description: "the daemon did not start:\n\(ended.out)\(ended.err)", code: ended.code)
       }
       usleep(2000)
     }
@@ -147,15 +85,18 @@ final class DaemonProcess: Sendable {
   }
 
   /// What it has printed so far.
-  var output: String { out.soFar + err.soFar }
+  var output: String { program.outputSoFar + program.errorsSoFar }
   /// Everything it has printed, after its end.
-  var finalOutput: String { out.finish() + err.finish() }
-  var isRunning: Bool { process.isRunning }
-  var identifier: Int32 { process.processIdentifier }
+  var finalOutput: String {
+    guard let ended = try? program.finish() else { return output }
+    return ended.out + ended.err
+  }
+  var isRunning: Bool { program.isRunning }
+  var identifier: Int32 { program.identifier }
 
   func kill() {
-    Foundation.kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
+    program.send(SIGKILL)
+    waitUntilExit()
   }
 
   /// Kills it when it has gone on for so long; the task is done when it is gone.
@@ -170,23 +111,28 @@ final class DaemonProcess: Sendable {
   /// SIGTERM; returns the exit code.
   @discardableResult
   func stop() -> Int32 {
-    process.terminate()
-    process.waitUntilExit()
-    return process.terminationStatus
+    program.send(SIGTERM)
+    return waitUntilExit()
   }
 
+  /// Returns the exit code. A daemon that does not end fails the test, and is killed.
+  @discardableResult
   func waitUntilExit() -> Int32 {
-    process.waitUntilExit()
-    return process.terminationStatus
+    do {
+      return try program.wait(atMost: 90)
+    } catch {
+      Issue.record(error)
+      return SIGKILL
+    }
   }
 
   /// Waits until it has ended by itself.
   func end(within seconds: Double = 30) async throws -> Int32 {
-    try await eventually(within: seconds, "the end of the daemon") { process.isRunning ? output : nil }
+    try await eventually(within: seconds, "the end of the daemon") { isRunning ? output : nil }
     return waitUntilExit()
   }
 
-  func run(_ arguments: String..., input: Data? = nil, typed: String? = nil) throws -> Binary.Output {
+  func run(_ arguments: String..., input: Data? = nil, typed: String? = nil) throws -> Program.Output {
     try Binary.run(arguments, input: input, typed: typed, server: port)
   }
 

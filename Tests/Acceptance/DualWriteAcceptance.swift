@@ -21,7 +21,9 @@ struct DualWriteAcceptance {
     """
 
   /// One order after the other, each with its row; the pauses make it likely that a kill comes inside a transaction.
-  private static func application(round: Int, server: PostgresServer, in folder: TemporaryFolder) throws -> Process {
+  private static func application(round: Int, server: PostgresServer, in folder: TemporaryFolder) throws
+    -> RunningProgram
+  {
     let orders = (0..<500).map { number in
       """
       begin;
@@ -34,14 +36,7 @@ struct DualWriteAcceptance {
     }
     let script = "\(folder.path)/orders-\(round).sql"
     try orders.joined(separator: "\n").write(toFile: script, atomically: false, encoding: .utf8)
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/psql")
-    process.arguments = ["-X", "-q", "-o", "/dev/null", "-f", script, server.url]
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = FileHandle.nullDevice
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    return process
+    return try RunningProgram("/usr/bin/psql", ["-X", "-q", "-o", "/dev/null", "-f", script, server.url])
   }
 
   @Test(.timeLimit(.minutes(3)))
@@ -68,8 +63,8 @@ struct DualWriteAcceptance {
         try server.start()
       }
       try await Task.sleep(for: .milliseconds(Int.random(in: 50...300)))
-      kill(application.processIdentifier, SIGKILL)
-      application.waitUntilExit()
+      application.send(SIGKILL)
+      try application.wait()
     }
     try await eventually(within: 60, "an empty outbox") {
       let left = try server.query("select count(*) from outbox")

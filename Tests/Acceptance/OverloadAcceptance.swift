@@ -75,7 +75,7 @@ struct OverloadAcceptance {
     #expect(answers.acknowledged > 0)
     #expect(answers.refused > 0, "230 MB at once were all taken in")
     #expect(answers.retryAfter == ["1"])
-    attached.detach()
+    try attached.detach()
     let peak = residentBytes(of: daemon.identifier)
     #expect(peak < 700 << 20, "\(peak) bytes")
     // The disk is quick again.

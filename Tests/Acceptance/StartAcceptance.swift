@@ -47,7 +47,7 @@ struct StartAcceptance {
   private static let nobody = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
   private static let canBeNobody = {
     if geteuid() != 0 { return true }
-    return Tool.run(nobody[0], Array(nobody.dropFirst()) + [Binary.url.path, "--version"])?.code == 0
+    return Tool.run(nobody[0], Array(nobody.dropFirst()) + [Binary.path, "--version"])?.code == 0
   }()
 
   @Test(.enabled(if: Self.canBeNobody, "as root it needs setpriv and a binary that every user may run"))

@@ -233,37 +233,26 @@ struct ViewsAcceptance {
   /// Streams the file into a daemon and kills it when its views have read past a position. The last tenth of the file is
   /// held back until then, so neither the stream nor the folding is at its end.
   private static func killFolding(_ daemon: DaemonProcess, _ file: URL, _ count: Int, past: Int) async throws {
-    let sender = Process()
-    sender.executableURL = URL(filePath: "/bin/sh")
-    sender.arguments = [
-      "-c", "(head -n \"$1\" \"$2\"; cat) | \"$3\" emit --file - --server \"$4\"", "sh", "\(count * 9 / 10)", file.path,
-      Binary.url.path, "http://127.0.0.1:\(daemon.port)",
-    ]
-    let (input, quiet) = (Pipe(), FileHandle.nullDevice)
-    (sender.standardInput, sender.standardOutput, sender.standardError) = (input, quiet, quiet)
-    try sender.run()
+    let sender = try RunningProgram(
+      "/bin/sh",
+      [
+        "-c", "(head -n \"$1\" \"$2\"; cat) | \"$3\" emit --file - --server \"$4\"", "sh", "\(count * 9 / 10)",
+        file.path,
+        Binary.path, "http://127.0.0.1:\(daemon.port)",
+      ], input: .written)
     try await eventually(within: 60, "views past position \(past)") {
       let views = try await daemon.get("/views").json["views"] as? [[String: Any]] ?? []
       return !views.isEmpty && views.allSatisfy { $0.position > past } ? nil : "\(views)"
     }
     daemon.kill()
-    try? input.fileHandleForWriting.close()
-    sender.waitUntilExit()
-    #expect(sender.terminationStatus != 0)
+    sender.closeInput()
+    #expect(try sender.wait() != 0)
   }
 
   /// Anyone may read the file.
   private static func checkSQL(_ path: String, _ model: Model) throws {
     func sqlite(_ sql: String) throws -> String {
-      let process = Process()
-      process.executableURL = URL(filePath: "/usr/bin/sqlite3")
-      process.arguments = [path, sql]
-      let out = Pipe()
-      process.standardOutput = out
-      try process.run()
-      let text = out.fileHandleForReading.readDataToEndOfFile()
-      process.waitUntilExit()
-      return String(decoding: text, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+      try Program.run("/usr/bin/sqlite3", [path, sql]).trimmingCharacters(in: .whitespacesAndNewlines)
     }
     #expect(
       try sqlite("SELECT count(*) FROM orders WHERE status = 'paid'")
@@ -343,11 +332,7 @@ struct ViewsAcceptance {
     _ = try daemon.run("emit", "A", "--subject", "a")
     try await Self.settle(daemon)
     #expect(daemon.stop() == 0)
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/sqlite3")
-    process.arguments = [data + "/views.db", "UPDATE moondance_projections SET position = 500"]
-    try process.run()
-    process.waitUntilExit()
+    try Program.run("/usr/bin/sqlite3", [data + "/views.db", "UPDATE moondance_projections SET position = 500"])
     let refused = try Binary.run(["run", handlers, "--data", data, "--listen", "127.0.0.1:0"])
     #expect(refused.code == 1 && refused.err.contains("views.db has seen position 500"), "\(refused.err)")
   }

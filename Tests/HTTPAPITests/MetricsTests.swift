@@ -2,6 +2,7 @@ import Engine
 import Events
 import Foundation
 import Metering
+import TestKit
 import Testing
 
 @testable import HTTPAPI
@@ -94,17 +95,9 @@ struct `Figures for Prometheus` {
       server.host.consumers([reader("a \"b\"\n\\"), destination("warehouse", 2)])
       _ = try await server.post(event: event())
       let text = try await server.get("/metrics").text
-      let process = Process()
-      let (input, output) = (Pipe(), Pipe())
-      process.executableURL = URL(filePath: try #require(Self.promtool))
-      process.arguments = ["check", "metrics"]
-      (process.standardInput, process.standardOutput, process.standardError) = (input, output, output)
-      try process.run()
-      try input.fileHandleForWriting.write(contentsOf: Data(text.utf8))
-      try input.fileHandleForWriting.close()
-      let said = try output.fileHandleForReading.readToEnd().map { String(decoding: $0, as: UTF8.self) } ?? ""
-      process.waitUntilExit()
-      #expect(process.terminationStatus == 0 && said.isEmpty, "\(said)")
+      let promtool = try #require(Self.promtool)
+      let said = try RunningProgram(promtool, ["check", "metrics"], input: .bytes(Array(text.utf8))).finish()
+      #expect(said.code == 0 && said.out.isEmpty && said.err.isEmpty, "\(said)")
     }
   }
 }

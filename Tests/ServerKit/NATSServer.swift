@@ -12,7 +12,7 @@ package final class NATSServer: Sendable {
   /// The same after a restart.
   package let port: UInt16
   private let folder = TemporaryFolder()
-  private let process = Mutex<Process?>(nil)
+  private let process = Mutex<RunningProgram?>(nil)
 
   private static let program = Program.find(["/usr/sbin/nats-server", "/usr/bin/nats-server"])
 
@@ -35,13 +35,7 @@ package final class NATSServer: Sendable {
   /// Starts it again; returns when it answers.
   package func start() throws {
     guard let program = Self.program else { throw Program.Failed(description: Self.missing) }
-    let started = Process()
-    started.executableURL = URL(filePath: program)
-    started.arguments = ["-c", "\(folder.path)/server.conf"]
-    started.standardInput = FileHandle.nullDevice
-    started.standardOutput = FileHandle.nullDevice
-    started.standardError = FileHandle.nullDevice
-    try started.run()
+    let started = try RunningProgram(program, ["-c", "\(folder.path)/server.conf"])
     process.withLock { $0 = started }
     try Program.wait(for: "the NATS server on port \(port)") { Loopback.answers(port: port) }
   }
@@ -53,9 +47,9 @@ package final class NATSServer: Sendable {
   package func kill() { end(SIGKILL) }
 
   private func end(_ signal: Int32) {
-    guard let running = process.withLock({ $0 }), running.isRunning else { return }
-    _ = Foundation.kill(running.processIdentifier, signal)
-    running.waitUntilExit()
+    guard let running = process.withLock({ $0 }) else { return }
+    running.send(signal)
+    _ = try? running.wait()
   }
 
   /// It keeps its connections and does nothing, until `resume`.
@@ -64,7 +58,7 @@ package final class NATSServer: Sendable {
   package func resume() { signal(SIGCONT) }
 
   private func signal(_ number: Int32) {
-    if let running = process.withLock({ $0 }) { _ = Foundation.kill(running.processIdentifier, number) }
+    process.withLock { $0 }?.send(number)
   }
 
   package func client() throws -> NATSClient { try NATSClient(url) }

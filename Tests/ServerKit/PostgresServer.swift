@@ -11,7 +11,7 @@ package final class PostgresServer: Sendable {
   /// The same after a restart.
   package let port: UInt16
   private let folder = TemporaryFolder()
-  private let process = Mutex<Process?>(nil)
+  private let process = Mutex<RunningProgram?>(nil)
 
   private static let programs: String? = {
     let versions = (try? FileManager.default.contentsOfDirectory(atPath: "/usr/lib/postgresql")) ?? []
@@ -62,13 +62,7 @@ package final class PostgresServer: Sendable {
     try Program.wait(for: "PostgreSQL on port \(port)") {
       if process.withLock({ $0?.isRunning }) != true {
         let command = Self.command("\(programs)/postgres", ["-D", data])
-        let started = Process()
-        started.executableURL = URL(filePath: command[0])
-        started.arguments = Array(command.dropFirst())
-        started.standardInput = FileHandle.nullDevice
-        started.standardOutput = FileHandle.nullDevice
-        started.standardError = FileHandle.nullDevice
-        try started.run()
+        let started = try RunningProgram(command[0], Array(command.dropFirst()))
         process.withLock { $0 = started }
       }
       return (try? query("select 1")) == "1"
@@ -81,18 +75,18 @@ package final class PostgresServer: Sendable {
   /// As a crash does: the server and its sessions end at the same moment.
   package func kill() {
     guard let running = process.withLock({ $0 }), running.isRunning else { return }
-    let number = running.processIdentifier
+    let number = running.identifier
     // It must not notice the death of its children.
-    _ = Foundation.kill(number, SIGSTOP)
+    running.send(SIGSTOP)
     let children = (try? String(contentsOfFile: "/proc/\(number)/task/\(number)/children", encoding: .utf8)) ?? ""
     for child in children.split(separator: " ") { _ = Int32(child).map { Foundation.kill($0, SIGKILL) } }
     end(SIGKILL)
   }
 
   private func end(_ signal: Int32) {
-    guard let running = process.withLock({ $0 }), running.isRunning else { return }
-    _ = Foundation.kill(running.processIdentifier, signal)
-    running.waitUntilExit()
+    guard let running = process.withLock({ $0 }) else { return }
+    running.send(signal)
+    _ = try? running.wait()
   }
 
   /// What psql prints: a line for each row, with "|" between the columns.

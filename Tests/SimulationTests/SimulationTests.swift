@@ -1,4 +1,5 @@
 import Foundation
+import TestKit
 import Testing
 
 /// The simulator itself, in release: thousands of runs of a debug build would take an hour.
@@ -68,15 +69,7 @@ private enum Simulate {
 
   /// `make test` builds the program before the tests; its hashing is seeded anew in each process.
   static func run(_ arguments: [String]) throws -> Result {
-    let process = Process()
-    process.executableURL = root.appending(path: ".build/release/simulate")
-    process.arguments = arguments
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
-    try process.run()
-    let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    return Result(code: process.terminationStatus, output: String(decoding: output, as: UTF8.self))
+    let ended = try RunningProgram(root.appending(path: ".build/release/simulate").path, arguments).finish()
+    return Result(code: ended.code, output: ended.out + ended.err)
   }
 }

@@ -109,13 +109,8 @@ import Testing
 
   @Test func `that another process has locked waits, says so, and goes on (fault 73)`() async throws {
     let world = try await Self.filled()
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/sqlite3")
-    process.arguments = [world.database]
-    let input = Pipe()
-    (process.standardInput, process.standardOutput) = (input, Pipe())
-    try process.run()
-    try input.fileHandleForWriting.write(contentsOf: Data("BEGIN IMMEDIATE;\nSELECT 1;\n".utf8))
+    let other = try RunningProgram("/usr/bin/sqlite3", [world.database], input: .written)
+    try other.write("BEGIN IMMEDIATE;\nSELECT 1;\n")
     try await eventually {
       (try? world.sqlite("BEGIN IMMEDIATE; ROLLBACK;")) == nil ? nil : "not locked yet"
     }
@@ -123,8 +118,8 @@ import Testing
     try await eventually { try world.status("orders").state == .waiting ? nil : "\(try world.status("orders"))" }
     // Who only reads is not disturbed.
     #expect(try Self.total(world) == 2000)
-    try input.fileHandleForWriting.write(contentsOf: Data("ROLLBACK;\n.quit\n".utf8))
-    process.waitUntilExit()
+    try other.write("ROLLBACK;\n.quit\n")
+    try other.wait()
     try await world.settle()
     #expect(try Self.total(world) == 2001)
     #expect(world.notes.all.contains("error: the views wait: another process has locked views.db"))

@@ -1,26 +1,23 @@
 import Foundation
+import Platform
 
 /// The daemon as its users run it: a process of its own, behind its door.
 final class DaemonProcess {
   let port: Int
   /// From its start to the moment when it says that it is ready, in seconds.
   let readyAfter: Double
-  private let process: Process
+  private let process: ChildProcess
   private let output: Pipe
 
   /// - handlers, data: folders; those of the data is made when it is missing.
   init(_ run: BenchRun, handlers: String, data: String) throws {
-    process = Process()
     output = Pipe()
-    process.executableURL = URL(fileURLWithPath: run.program)
-    process.arguments = [
-      "run", handlers, "--data", data, "--listen", "127.0.0.1:0", "--workers", "\(run.workers)",
-    ]
-    process.standardOutput = output
-    process.standardError = output
-    process.standardInput = FileHandle.nullDevice
+    let arguments = ["run", handlers, "--data", data, "--listen", "127.0.0.1:0", "--workers", "\(run.workers)"]
+    let printed = output.fileHandleForWriting
     let start = ContinuousClock.now
-    try process.run()
+    process = try ChildProcess(
+      run.program, arguments, output: printed.fileDescriptor, errors: printed.fileDescriptor)
+    try printed.close()
     do {
       port = try Self.port(output.fileHandleForReading)
       let socket = try LocalSocket(port: port)
@@ -30,8 +27,7 @@ final class DaemonProcess {
         usleep(1000)
       }
     } catch {
-      process.terminate()
-      process.waitUntilExit()
+      Self.end(process, SIGTERM)
       throw error
     }
     readyAfter = (ContinuousClock.now - start).seconds
@@ -49,16 +45,17 @@ final class DaemonProcess {
   }
 
   /// In good order.
-  func stop() {
-    guard process.isRunning else { return }
-    process.terminate()
-    process.waitUntilExit()
-  }
+  func stop() { Self.end(process, SIGTERM) }
 
   /// As when the machine fails.
-  func kill() {
-    Foundation.kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
+  func kill() { Self.end(process, SIGKILL) }
+
+  /// One that does not stop within a minute is killed.
+  private static func end(_ process: ChildProcess, _ signal: Int32) {
+    process.send(signal)
+    guard process.wait(atMost: 60) == nil else { return }
+    process.send(SIGKILL)
+    _ = process.wait(atMost: 60)
   }
 
   /// What it says when it listens: a line with its address.
@@ -78,7 +75,7 @@ final class DaemonProcess {
   var peak: Double { memory("VmHWM:") }
 
   private func memory(_ field: String) -> Double {
-    let status = (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)) ?? ""
+    let status = (try? String(contentsOfFile: "/proc/\(process.identifier)/status", encoding: .utf8)) ?? ""
     let line = status.split(separator: "\n").first { $0.hasPrefix(field) }
     return (line?.split(separator: " ").dropLast().last.flatMap { Double($0) } ?? 0) * 1024 / 1e6
   }
@@ -87,7 +84,7 @@ final class DaemonProcess {
   var processorSeconds: Double {
     var clock = clockid_t()
     var time = timespec()
-    guard clock_getcpuclockid(process.processIdentifier, &clock) == 0, clock_gettime(clock, &time) == 0 else {
+    guard clock_getcpuclockid(process.identifier, &clock) == 0, clock_gettime(clock, &time) == 0 else {
       return 0
     }
     return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9

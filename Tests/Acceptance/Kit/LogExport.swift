@@ -1,4 +1,5 @@
 import Foundation
+import TestKit
 
 /// The events of a stopped log, as `moondance log export` prints them, read without building an object for each: a log
 /// of millions of events is gone through in seconds.
@@ -48,14 +49,9 @@ final class LogExport {
   /// `file`: where the export is kept meanwhile.
   init(of data: String, file: String) throws {
     try Data().write(to: URL(filePath: file))
+    let export = try RunningProgram(Binary.path, ["log", "export", data], outputFile: file).finish()
+    guard export.code == 0 else { throw DaemonProcess.StartFailed(description: "the export failed: \(export.err)") }
     let handle = try FileHandle(forWritingTo: URL(filePath: file))
-    let process = Process()
-    process.executableURL = Binary.url
-    process.arguments = ["log", "export", data]
-    process.standardOutput = handle
-    try process.run()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else { throw DaemonProcess.StartFailed(description: "the export failed") }
     try handle.seekToEnd()
     try handle.write(contentsOf: Data([0]))
     let size = Int(try handle.offset())

@@ -45,7 +45,7 @@ final class SmallDisk: Sendable {
   /// Gives back what `fill` took.
   func makeRoom() { unlink(path + "/ballast") }
 
-  private static func check(_ output: Binary.Output?) throws {
+  private static func check(_ output: Program.Output?) throws {
     guard let output, output.code == 0 else {
       throw DaemonProcess.StartFailed(
         description: "no tmpfs can be mounted: \(output?.err ?? "there is no /bin/mount")")

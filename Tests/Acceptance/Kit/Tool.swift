@@ -1,20 +1,10 @@
-import Foundation
+import TestKit
 
 /// Programs of the system that the tests use.
 enum Tool {
   /// Runs a program to its end. Nil when there is no such program.
-  static func run(_ path: String, _ arguments: [String]) -> Binary.Output? {
-    guard access(path, X_OK) == 0 else { return nil }
-    let process = Process()
-    process.executableURL = URL(filePath: path)
-    process.arguments = arguments
-    let (out, err) = (Collector(), Collector())
-    process.standardOutput = out.pipe
-    process.standardError = err.pipe
-    process.standardInput = FileHandle.nullDevice
-    guard (try? process.run()) != nil else { return nil }
-    process.waitUntilExit()
-    return Binary.Output(code: process.terminationStatus, out: out.finish(), err: err.finish())
+  static func run(_ path: String, _ arguments: [String]) -> Program.Output? {
+    try? RunningProgram(path, arguments).finish()
   }
 
   /// Sets a limit of a running process: `nofile`, `fsize`, `as`. The hard limit stays, so that it can be taken back.

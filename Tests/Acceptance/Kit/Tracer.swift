@@ -1,4 +1,5 @@
 import Foundation
+import TestKit
 
 /// strace on a daemon: the file calls it makes, and faults injected into them.
 struct Tracer {
@@ -32,30 +33,21 @@ struct Tracer {
 
   /// Attaches to a running daemon; from the return on, faults are counted from 1.
   func attach(to daemon: DaemonProcess, fault: String) async throws -> Attached {
-    let process = Process()
-    process.executableURL = URL(filePath: Self.path)
-    process.arguments = arguments(fault: fault) + ["-p", "\(daemon.identifier)"]
-    let err = Collector()
-    process.standardError = err.pipe
-    process.standardOutput = FileHandle.nullDevice
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
+    let strace = try RunningProgram(Self.path, arguments(fault: fault) + ["-p", "\(daemon.identifier)"])
     try await eventually("strace to attach") {
       // Every thread is stopped and has been seen once it says how many there are.
-      err.soFar.contains("attached") ? nil : err.soFar
+      strace.errorsSoFar.contains("attached") ? nil : strace.errorsSoFar
     }
-    return Attached(process: process, err: err)
+    return Attached(strace: strace)
   }
 
   struct Attached {
-    fileprivate let process: Process
-    fileprivate let err: Collector
+    fileprivate let strace: RunningProgram
 
-    /// Lets go of the daemon: the kernel does, when who traces is gone. A milder signal may be blocked in it, as in the
-    /// thread that started it.
-    func detach() {
-      Foundation.kill(process.processIdentifier, SIGKILL)
-      process.waitUntilExit()
+    /// Lets go of the daemon: the kernel does, when who traces is gone.
+    func detach() throws {
+      strace.send(SIGKILL)
+      try strace.wait()
     }
   }
 
