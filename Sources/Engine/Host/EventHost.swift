@@ -18,11 +18,14 @@ package protocol EventHost: Sendable {
   /// True while the disk is full: appends are answered 507.
   var isOutOfSpace: Bool { get }
 
-  /// Appends the batch in one commit, all or nothing, and returns once that is durable (promise 3).
+  /// Appends the batch in one commit, all or nothing, and answers once that is durable (promise 3), on a thread of the
+  /// host: `answer` must be quick.
   ///
   /// `expecting`: the position of the last event of the batch's subject (0: none yet), else `.expectationFailed`.
   /// `stream`: chunks that share one are appended in the order of the calls, and none after one that failed.
-  func append(_ batch: EntryBatch, expecting: Position?, stream: IngressStream?) async -> AppendOutcome
+  func append(
+    _ batch: EntryBatch, expecting: Position?, stream: IngressStream?,
+    answer: @escaping @Sendable (AppendOutcome) -> Void)
 
   /// Sends a command, one entry of the kind `command`, to its owner; returns once its outcome is durable, or, after `wait`,
   /// once it is durable that there will be one. The same source and id again ends as it did the first time.
@@ -58,6 +61,13 @@ package protocol EventHost: Sendable {
 }
 
 extension EventHost {
+  /// As above; returns once it is durable.
+  package func append(_ batch: EntryBatch, expecting: Position?, stream: IngressStream?) async -> AppendOutcome {
+    await withCheckedContinuation { continuation in
+      append(batch, expecting: expecting, stream: stream) { continuation.resume(returning: $0) }
+    }
+  }
+
   package func act(_ verb: ReaderVerb, on name: String, by: String) async -> ReaderOutcome {
     await act(verb, on: name, in: .all, by: by)
   }

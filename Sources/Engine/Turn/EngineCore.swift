@@ -53,7 +53,9 @@ package final class EngineCore {
   /// Verbs that wait for their readers, and those that wait to be durable.
   var operators: [OperatorJob] = []
   var done: Deque<(commit: UInt64, job: OperatorJob)> = []
-  var unanswered: Deque<(commit: UInt64, job: AppendJob, outcome: AppendOutcome)> = []
+  /// Appends that wait to be durable, and refusals that name what is not durable yet.
+  let answers = DurableAnswers()
+  var refusals: Deque<(commit: UInt64, job: AppendJob, outcome: AppendOutcome)> = []
   /// Deploys that run and are not yet durable.
   var live: Deque<(commit: UInt64, job: DeployJob, outcome: ReloadOutcome)> = []
   var durableCommit: UInt64
@@ -151,6 +153,15 @@ package final class EngineCore {
       if runtimes[index].keepsInstances, let next = nextWake(of: index) { due = min(due ?? .max, next) }
     }
     return due
+  }
+
+  /// Something was appended that nobody has told the journal to sync.
+  package var isSyncDue = false
+
+  /// Whether nothing is on its way that the next turn would have to do with: it may as well wait for the last append to be
+  /// durable.
+  package var isAtRest: Bool {
+    unsynced.count <= 1 && lookUps == 0 && !wantsTurn && !hasWorkToAppend && !runtimes.contains { $0.isOut }
   }
 
   private func take(_ input: EngineInput) throws(JournalError) {
@@ -253,6 +264,7 @@ package final class EngineCore {
     } catch {
       throw error
     }
+    isSyncDue = true
     logBytes += UInt64(chunk.byteCount)
     unsynced.append((chunk.lastCommit, chunk.byteCount))
     unsyncedBytes += chunk.byteCount
@@ -324,8 +336,9 @@ package final class EngineCore {
     while let first = unsynced.first, first.commit <= durableCommit {
       unsyncedBytes -= unsynced.removeFirst().bytes
     }
-    while let first = unanswered.first, first.commit <= durableCommit {
-      unanswered.removeFirst()
+    answers.becameDurable(through: durableCommit)
+    while let first = refusals.first, first.commit <= durableCommit {
+      refusals.removeFirst()
       first.job.answer(first.outcome)
     }
     if !keeping.isEmpty { keepStates() }
@@ -355,7 +368,7 @@ package final class EngineCore {
     } else if runtimes.contains(where: { $0.isOut }) || hasWorkToAppend || !wroteCursors {
       return
     }
-    guard lookUps == 0, unanswered.isEmpty, commandAnswers.isEmpty, unsynced.isEmpty else { return }
+    guard lookUps == 0, answers.isEmpty, refusals.isEmpty, commandAnswers.isEmpty, unsynced.isEmpty else { return }
     isStopped = true
   }
 }

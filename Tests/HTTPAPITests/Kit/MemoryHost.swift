@@ -18,7 +18,7 @@ final class MemoryHost: EventHost, EventReading {
     /// Position by source, NUL, id.
     var identities: [[UInt8]: Int] = [:]
     var isHolding = false
-    var held: [CheckedContinuation<Void, Never>] = []
+    var held: [@Sendable () -> Void] = []
     var waiting: [UInt64: (after: Position, continuation: CheckedContinuation<Position, any Error>)] = [:]
     var nextWaiter: UInt64 = 0
     /// Outcomes for the next appends, instead of appending.
@@ -133,21 +133,22 @@ final class MemoryHost: EventHost, EventReading {
 
   // MARK: Appending
 
-  func append(_ batch: EntryBatch, expecting: Position?, stream: IngressStream?) async -> AppendOutcome {
-    let (outcome, isHeld) = state.withLock { state -> (AppendOutcome, Bool) in
-      (take(batch, expecting, stream, &state), state.isHolding)
-    }
-    if isHeld {
-      await withCheckedContinuation { continuation in
-        let isFree = state.withLock { state in
-          if state.isHolding { state.held.append(continuation) }
-          return !state.isHolding
-        }
-        if isFree { continuation.resume() }
+  func append(
+    _ batch: EntryBatch, expecting: Position?, stream: IngressStream?,
+    answer: @escaping @Sendable (AppendOutcome) -> Void
+  ) {
+    let outcome = state.withLock { state -> AppendOutcome? in
+      let outcome = take(batch, expecting, stream, &state)
+      guard state.isHolding else { return outcome }
+      state.held.append { [self] in
+        wake()
+        answer(outcome)
       }
+      return nil
     }
+    guard let outcome else { return }
     wake()
-    return outcome
+    answer(outcome)
   }
 
   private func take(
@@ -244,7 +245,7 @@ final class MemoryHost: EventHost, EventReading {
       defer { state.held = [] }
       return state.held
     }
-    for continuation in held { continuation.resume() }
+    for give in held { give() }
   }
 
   // MARK: Following
