@@ -48,8 +48,7 @@ struct NamedHearingTests {
   }
 
   private static func instances(_ world: World) throws -> [ProcessReport] {
-    let reading = ProcessReading(control: world.core.control, log: world.opened.reader)
-    return try #require(try reading.page(ProcessQuery(limit: 10_000))).instances
+    try #require(try world.processes(ProcessQuery(limit: 10_000))).instances
   }
 
   private static func expectFold(_ world: World, _ location: SourceLocation = #_sourceLocation) throws {

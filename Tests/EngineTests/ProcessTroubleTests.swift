@@ -23,8 +23,7 @@ struct ProcessTroubleTests {
   }
 
   private static func instances(_ world: World) throws -> [ProcessReport] {
-    let reading = ProcessReading(control: world.core.control, log: world.opened.reader)
-    return try #require(try reading.page(ProcessQuery())).instances
+    try #require(try world.processes()).instances
   }
 
   private static func tell(_ world: World, _ verb: ProcessVerb, _ key: String) {
@@ -259,8 +258,7 @@ struct ProcessTroubleTests {
     #expect(Set(told.map(\.subject)).count == count && told.count == count)
     #expect(Set(told.map(\.data)) == [#"{"why":"discarded"}"#])
     #expect(try world.events(type: "moondance.rejected").map(\.subject) == ["x"])
-    let control = ProcessReading(control: world.core.control, log: world.opened.reader)
-    #expect(try control.page(ProcessQuery())?.instances.isEmpty == true)
+    #expect(try world.processes()?.instances.isEmpty == true)
     #expect(world.core.control.readers.filter { $0.kind == .aggregate }.map(\.blocked.unitCount) == [0, 0])
     try Self.expectFold(world)
   }

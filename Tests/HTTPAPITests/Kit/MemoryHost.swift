@@ -94,42 +94,53 @@ final class MemoryHost: EventHost, EventReading {
 
   let instances = Mutex(Processes())
 
-  func control() async -> ControlState { instances.withLock { $0.control } }
-
-  func processes(_ query: ProcessQuery, in control: ControlState) throws -> ProcessPage? {
-    try throwIfUnreadable()
-    return instances.withLock { state in
+  func processes(_ query: ProcessQuery) async -> ProcessPlaces? {
+    instances.withLock { state in
       state.asked.append(query)
-      if let name = query.process, !control.hasProcess(named: name) { return nil }
-      var page = ProcessPage()
-      page.processes = control.processCounts.filter { query.process == nil || $0.process == query.process }
+      if let name = query.process, !state.control.hasProcess(named: name) { return nil }
       let found = state.reports.filter { report in
-        (query.process == nil || report.process == query.process) && (query.state == nil || report.state == query.state)
+        (query.process == nil || report.process == query.process)
           && (query.generation == nil || report.instance.generation == query.generation)
           && query.after.map { $0 < report.place } ?? true
       }
-      page.instances = Array(found.prefix(query.limit))
-      page.next = found.count > query.limit ? page.instances.last?.place : nil
-      return page
+      return ProcessPlaces(
+        instances: found.prefix(query.limit + 1).map { ProcessPlace(process: $0.process, place: $0.place) },
+        isLast: found.count <= query.limit + 1,
+        processes: state.control.processCounts.filter { query.process == nil || $0.process == query.process })
     }
   }
 
-  func process(key: String, of name: String, in control: ControlState) throws -> ProcessReport? {
+  func reports(of places: [ProcessPlace]) throws -> [ProcessReport] {
     try throwIfUnreadable()
     return instances.withLock { state in
-      state.reports.first { $0.process == name && ($0.key == KeyBytes(key) || $0.key == KeyBytes(written: key)) }
+      let reports = Dictionary(uniqueKeysWithValues: state.reports.map { ($0.place, $0) })
+      return places.compactMap { reports[$0.place] }
     }
   }
 
-  func timeline(of report: ProcessReport, in control: ControlState) throws -> ProcessTimeline {
+  func process(key: String, of name: String) async -> [ProcessKey]? {
+    instances.withLock { state in
+      guard let reader = state.control.reader(named: name, kind: .process) else { return nil }
+      return Set([KeyBytes(key), KeyBytes(written: key)]).map {
+        ProcessKey(process: name, key: $0, keyHash: $0.hash(hash), reader: reader.number, commit: 1)
+      }
+    }
+  }
+
+  func report(of keys: [ProcessKey]) throws -> ProcessReport? {
+    try throwIfUnreadable()
+    return instances.withLock { state in
+      state.reports.first { report in keys.contains { $0.process == report.process && $0.key == report.key } }
+    }
+  }
+
+  func timeline(of report: ProcessReport) throws -> ProcessTimeline {
     var timeline = ProcessTimeline(report: report)
     timeline.steps = instances.withLock { $0.steps }
     return timeline
   }
 
-  func subject(of report: ProcessReport, in control: ControlState) throws -> [UInt8] {
-    Array("subject of \(report.key)".utf8)
-  }
+  func subject(of report: ProcessReport) throws -> [UInt8] { Array("subject of \(report.key)".utf8) }
 
   // MARK: Appending
 
@@ -347,6 +358,7 @@ final class MemoryHost: EventHost, EventReading {
       loadErrors: ["a.lua:1: no", "b.lua:2: no"],
       head: head, durable: head, logBytes: 4096, logID: "00ff", readers: operators.withLock { $0.readers })
     status.schedules = schedules
+    status.processes = instances.withLock { $0.control.processCounts }
     status.timers.pending = pendingTimers.withLock { $0.count }
     status.timers.next = pendingTimers.withLock { $0.first?.due }
     return status
