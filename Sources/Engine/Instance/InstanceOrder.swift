@@ -1,3 +1,5 @@
+import Algorithms
+
 /// The open instances of a process in the order of their records, those that have moved last at the end. Twenty-four bytes
 /// each, and as many again for what has gone before the gaps are closed.
 struct InstanceOrder: Sendable {
@@ -37,11 +39,6 @@ struct InstanceOrder: Sendable {
 
   /// Of the first element that is not before `place`, gap or not.
   func firstIndex(notBefore place: InstancePlace) -> Int {
-    var (low, high) = (0, elements.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if elements[middle].isBefore(place) { low = middle + 1 } else { high = middle }
-    }
-    return low
+    elements.partitioningIndex { !$0.isBefore(place) }
   }
 }
