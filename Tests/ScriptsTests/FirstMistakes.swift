@@ -245,7 +245,8 @@ struct FirstMistake: CustomStringConvertible, Sendable {
     ),
     .init(
       "`key = \"order\"`", "consumer \"x\" { key = \"order\", on = { A = function() end } }",
-      "script.lua:1: key is \"order\", which is no field of an event\n  did you mean \"data.order\"?"),
+      "script.lua:1: key is \"order\", which is no field of an event\n  did you mean \"data.order\"? a path is a field, or begins with \"data.\" or \"ext.\""
+    ),
   ]
 
   static let keys: [FirstMistake] = [
