@@ -120,7 +120,8 @@ extension Operation {
       case "consumer": (.string(), "Letters of this consumer.")
       case "destination": (.string(), "This destination, and messages to it.")
       case "key": (.string(), "Letters of this key.")
-      case "type": (.string(), "Letters about events of this type; with * at the end, of all types that begin so.")
+      case "type":
+        (.string(), "Letters about events or commands of this type; with * at the end, of all types that begin so.")
       case "error": (.string(), "Letters in whose error this text stands.")
       case "limit":
         (
