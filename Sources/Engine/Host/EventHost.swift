@@ -40,9 +40,6 @@ package protocol EventHost: Sendable {
   var reader: LogReader { get }
 
   func status() async -> HostStatus
-  /// What a fold of the durable log says: for lists of what it holds. The caller works on a copy of its own.
-  func control() async -> ControlState
-
   /// Does what an operator asks of a reader, and returns once it is durable. `by`: who acts, for the log.
   func act(_ verb: ReaderVerb, on name: String, in scope: ReaderScope, by: String) async -> ReaderOutcome
   /// Does what an operator asks of dead letters of the scope's readers, and returns once all of it is durable. Letters of
@@ -55,6 +52,12 @@ package protocol EventHost: Sendable {
 
   /// Where pending timers stand, the next due first. Their entries are durable.
   func timers(_ query: TimerQuery) async -> [TimerPlace]
+
+  /// Where the instances of a page are that the query may mean, and of one behind it, as of a durable commit; nil when it
+  /// names a process that there is not.
+  func processes(_ query: ProcessQuery) async -> ProcessPlaces?
+  /// Where to look for the running instance of a key, as people write keys; nil when there is no such process.
+  func process(key: String, of name: String) async -> [ProcessKey]?
 
   /// Loads the handlers folder now.
   func reload() async -> ReloadOutcome

@@ -283,9 +283,15 @@ extension RunningEngine {
     }
   }
 
-  package func control() async -> ControlState {
+  package func processes(_ query: ProcessQuery) async -> ProcessPlaces? {
     await withCheckedContinuation { continuation in
-      inbox.put(.control { continuation.resume(returning: $0) })
+      inbox.put(.processes(ProcessSearch(query) { continuation.resume(returning: $0) }))
+    }
+  }
+
+  package func process(key: String, of name: String) async -> [ProcessKey]? {
+    await withCheckedContinuation { continuation in
+      inbox.put(.process(key: key, name: name) { continuation.resume(returning: $0) })
     }
   }
 

@@ -144,9 +144,12 @@ extension EngineCore {
     let after = BlockedSummary(state)
     if before.isBlocked != after.isBlocked {
       let keyHash = key.hash(hash)
-      let count = runtimes[index].blockedHashes[keyHash, default: 0] + (after.isBlocked ? 1 : -1)
-      runtimes[index].blockedHashes[keyHash] = count == 0 ? nil : count
-      if count == 0 { runtimes[index].wakes.unpark(keyHash) }
+      if after.isBlocked {
+        runtimes[index].blockedHashes.insert(key, keyHash)
+      } else {
+        runtimes[index].blockedHashes.remove(key, keyHash)
+        if !runtimes[index].blockedHashes.contains(keyHash) { runtimes[index].wakes.unpark(keyHash) }
+      }
     }
     if let state, wasTried || after != before { schedule(key, state, of: UInt32(index + 1)) }
   }

@@ -16,7 +16,7 @@ extension EngineCore {
 
   func addRuntime(of reader: ReaderState) {
     var runtime = ReaderRuntime(cursor: reader.cursor)
-    for key in reader.blocked.all { runtime.blockedHashes[key.hash(hash), default: 0] += 1 }
+    for key in reader.blocked.all { runtime.blockedHashes.insert(key, key.hash(hash)) }
     if !reader.open.isEmpty { runtime.wakes.rebuild(from: reader.open) }
     runtimes.append(runtime)
     scheduleAll(of: reader)
@@ -294,7 +294,7 @@ extension EngineCore {
 
   /// The unit's key if it is blocked.
   private func blockedKey(of unit: Unit, _ entry: EntryView, _ batch: Batch, _ index: Int) -> KeyBytes? {
-    guard runtimes[index].blockedHashes[unit.keyHash] != nil else { return nil }
+    guard runtimes[index].blockedHashes.contains(unit.keyHash) else { return nil }
     let key = batch.key(of: unit, entry: entry)
     return control.readers[index].blocked[key] == nil ? nil : key
   }

@@ -84,8 +84,8 @@ package final class EngineCore {
   var keeping: Deque<KeptSubject> = []
   /// A deploy waits for aggregates: no commands are let in before it.
   var deployWaitsForCommands = false
-  /// Who asked for the control state, and will be given it once it is durable.
-  var pictures: Deque<(commit: UInt64, answer: @Sendable (ControlState) -> Void, control: ControlState)> = []
+  /// Who asked for instances of processes.
+  var processAnswers = ProcessAnswers()
   var isStopping = false
   /// On the way to a stop: the live cursors are in the log, so that the next start has nothing to read again.
   var wroteCursors = false
@@ -129,6 +129,7 @@ package final class EngineCore {
     self.monotonic = monotonic
     metrics?.tookTurn()
     for input in inputs { try take(input) }
+    if !processAnswers.searches.isEmpty { goOnSearching() }
     collectDueRetries()
     handOutNextAtOnce()
     if canAppend, try hasRoom() { try appendGroup() }
@@ -178,7 +179,8 @@ package final class EngineCore {
     case .durable(let commit, let position): becameDurable(commit: commit, position: position)
     case .journalEnded(let error): throw error
     case .status(let answer): answer(status())
-    case .control(let answer): takePicture(answer)
+    case .processes(let search): take(search)
+    case .process(let key, let name, let answer): find(key, of: name, answer)
     case .operate(let job): take(job)
     case .lettersRead(let job): takeLettersRead(job)
     case .timersRead(let read): take(read)
@@ -346,7 +348,7 @@ package final class EngineCore {
       commandAnswers.removeFirst()
       first.job.answer(first.outcome)
     }
-    givePictures()
+    if !processAnswers.waiting.isEmpty { giveProcessAnswers() }
     while let first = done.first, first.commit <= durableCommit {
       done.removeFirst()
       answer(first.job)
@@ -368,7 +370,9 @@ package final class EngineCore {
     } else if runtimes.contains(where: { $0.isOut }) || hasWorkToAppend || !wroteCursors {
       return
     }
-    guard lookUps == 0, answers.isEmpty, refusals.isEmpty, commandAnswers.isEmpty, unsynced.isEmpty else { return }
+    guard lookUps == 0, answers.isEmpty, refusals.isEmpty, commandAnswers.isEmpty, unsynced.isEmpty,
+      processAnswers.isEmpty
+    else { return }
     isStopped = true
   }
 }

@@ -82,54 +82,7 @@ final class MemoryHost: EventHost, EventReading {
 
   // MARK: Processes
 
-  /// What a fold of the log would say, and the instances that reading it would find, in the order of the list.
-  struct Processes: Sendable {
-    var control = ControlState()
-    var reports: [ProcessReport] = []
-    /// Of every instance.
-    var steps: [ProcessTimeline.Step] = []
-    /// What was asked of the list.
-    var asked: [ProcessQuery] = []
-  }
-
   let instances = Mutex(Processes())
-
-  func control() async -> ControlState { instances.withLock { $0.control } }
-
-  func processes(_ query: ProcessQuery, in control: ControlState) throws -> ProcessPage? {
-    try throwIfUnreadable()
-    return instances.withLock { state in
-      state.asked.append(query)
-      if let name = query.process, !control.hasProcess(named: name) { return nil }
-      var page = ProcessPage()
-      page.processes = control.processCounts.filter { query.process == nil || $0.process == query.process }
-      let found = state.reports.filter { report in
-        (query.process == nil || report.process == query.process) && (query.state == nil || report.state == query.state)
-          && (query.generation == nil || report.instance.generation == query.generation)
-          && query.after.map { $0 < report.place } ?? true
-      }
-      page.instances = Array(found.prefix(query.limit))
-      page.next = found.count > query.limit ? page.instances.last?.place : nil
-      return page
-    }
-  }
-
-  func process(key: String, of name: String, in control: ControlState) throws -> ProcessReport? {
-    try throwIfUnreadable()
-    return instances.withLock { state in
-      state.reports.first { $0.process == name && ($0.key == KeyBytes(key) || $0.key == KeyBytes(written: key)) }
-    }
-  }
-
-  func timeline(of report: ProcessReport, in control: ControlState) throws -> ProcessTimeline {
-    var timeline = ProcessTimeline(report: report)
-    timeline.steps = instances.withLock { $0.steps }
-    return timeline
-  }
-
-  func subject(of report: ProcessReport, in control: ControlState) throws -> [UInt8] {
-    Array("subject of \(report.key)".utf8)
-  }
 
   // MARK: Appending
 
@@ -348,6 +301,7 @@ final class MemoryHost: EventHost, EventReading {
       loadErrors: ["a.lua:1: no", "b.lua:2: no"],
       head: head, durable: head, logBytes: 4096, logID: "00ff", readers: operators.withLock { $0.readers })
     status.schedules = schedules
+    status.processes = instances.withLock { $0.control.processCounts }
     status.timers.pending = pendingTimers.withLock { $0.count }
     status.timers.next = pendingTimers.withLock { $0.first?.due }
     return status
