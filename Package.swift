@@ -132,6 +132,7 @@ let package = Package(
       dependencies: [
         "Engine", "Scripts", "LogStorage", "Platform", "Metering", "Events", "TestKit",
         .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "HeapModule", package: "swift-collections"),
       ]),
     .testTarget(
       name: "ViewsTests",

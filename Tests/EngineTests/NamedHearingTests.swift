@@ -205,6 +205,24 @@ struct NamedHearingTests {
     try Self.expectFold(world)
   }
 
+  @Test func `a batch does not gather more than a bound of those whom its events are for`() throws {
+    let world = try World(scripts: Self.order())
+    let batch = EntryBatch(hash: world.opened.hash)
+    for order in 0..<100 { Self.place(world, "o-\(order)", "c7", in: batch) }
+    world.append(batch)
+    try world.settle()
+    let updates = EntryBatch(hash: world.opened.hash)
+    for card in 0..<60 { Self.update(world, "c7", card, in: updates) }
+    world.append(updates)
+    try world.turn()
+    let first = try #require(world.out.first)
+    #expect(first.heardByName.count == (EngineCore.mostListeners + 99) / 100)
+    try world.settle()
+    let tried = try Self.tried(world)
+    #expect(tried.count == 6000 && Set(tried).count == tried.count)
+    try Self.expectFold(world)
+  }
+
   // MARK: code changes
 
   @Test func `an instance that moves listens at the new path, and one that stays at the old`() throws {

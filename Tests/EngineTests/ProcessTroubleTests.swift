@@ -1,4 +1,5 @@
 import Events
+import HeapModule
 import LogStorage
 import Scripts
 import TestKit
@@ -260,6 +261,65 @@ struct ProcessTroubleTests {
     #expect(try world.events(type: "moondance.rejected").map(\.subject) == ["x"])
     #expect(try world.processes()?.instances.isEmpty == true)
     #expect(world.core.control.readers.filter { $0.kind == .aggregate }.map(\.blocked.unitCount) == [0, 0])
+    try Self.expectFold(world)
+  }
+
+  @Test(arguments: [false, true])
+  func `nobody is left untold when two forget an owner at once, or letters of it are discarded meanwhile`(
+    discards: Bool
+  ) throws {
+    let script = """
+      process "p" {
+        starts = "Start",
+        run = function(start)
+          local events, why = ask("Break", {}, { to = start.subject })
+          emit("Told", { why = why })
+        end,
+      }
+      aggregate "owner" { retry = false, commands = { Break = function(s, c) error("broken") end } }
+      """
+    let world = try World(scripts: ["p.lua": script])
+    let count = EngineCore.discardsPerCommit * 2 + 100
+    for number in 1...count { world.emit("Start", "i-\(number)") }
+    try world.settle()
+    let letters = try #require(world.letters(LetterQuery(limit: count))).letters.map(\.id)
+    #expect(letters.count == count)
+    let first = world.act(.forget, on: "owner")
+    if discards {
+      world.resolve(.discard, .ids(letters.enumerated().filter { $0.offset % 100 == 99 }.map(\.element)))
+    } else {
+      world.act(.forget, on: "owner")
+    }
+    try world.settle()
+    guard case .done? = first.value else {
+      Issue.record("\(String(describing: first.value))")
+      return
+    }
+    let told = try world.events(type: "Told")
+    #expect(told.count == count)
+    #expect(Set(told.map(\.subject)).count == count)
+    #expect(world.letters()?.total == 0)
+    try Self.expectFold(world)
+  }
+
+  @Test func `forgetting an owner for whom thousands of keys wait looks at each of them once`() throws {
+    let script = """
+      consumer "c" { on = { Start = function(e) send("Break", {}, { to = e.subject }) end } }
+      aggregate "owner" {
+        retry = { first = "1h" }, commands = { Break = function(s, c) error("broken") end },
+      }
+      """
+    let world = try World(scripts: ["p.lua": script])
+    let count = EngineCore.discardsPerCommit * 2 + 100
+    for number in 1...count { world.emit("Start", "i-\(number)") }
+    try world.settle()
+    #expect(world.core.control.reader(named: "owner", kind: .aggregate)?.blocked.count == count)
+    let scheduled = world.core.retries.count
+    world.act(.forget, on: "owner")
+    try world.settle()
+    #expect(try world.events(type: "moondance.rejected").count == count)
+    #expect(world.core.control.reader(named: "owner", kind: .aggregate)?.blocked.isEmpty == true)
+    #expect(world.core.retries.count <= scheduled)
     try Self.expectFold(world)
   }
 

@@ -52,7 +52,7 @@ extension EngineCore {
           continue
         }
       }
-      if framer.byteCount + job.batch.bytes.count > settings.turnBytes, framer.hasCommits || isOpen {
+      if framer.byteCount + job.batch.bytes.count > settings.turnBytes, framer.hasCommits || isOpen || lackedRoom {
         waiting.append(job)
         waiting.append(contentsOf: appends)
         appends = []

@@ -177,10 +177,7 @@ extension EngineCore {
   private func committed(_ verb: ReaderVerb, _ job: OperatorJob) {
     let reader = control[reader: job.readers[0]]
     let index = Int(reader.number) - 1
-    if job.isPart {
-      forgetWaiting(index)
-      return committedDiscarded(job)
-    }
+    if job.isPart { return committedDiscarded(job) }
     switch verb {
     case .pause, .resume, .pauseTarget: break
     case .resumeTarget(let key):

@@ -69,6 +69,8 @@ package final class EngineCore {
   var wasDiskFull = false
   /// The group that was refused last.
   var refusedBytes = 0
+  /// A finished batch did not fit into the last group: nothing large is let in before it.
+  var lackedRoom = false
   /// A reader has more to look at than one turn allows.
   var wantsTurn = false
   /// Entries that readers may still look at in this turn.
