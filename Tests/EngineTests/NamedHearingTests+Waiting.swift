@@ -46,6 +46,27 @@ extension NamedHearingTests {
     }
   }
 
+  @Test(arguments: 0...3)
+  func `what comes for nobody in the very batch in which an instance begins late is told to it`(before: Int) throws {
+    let world = try World(
+      scripts: Self.order(first: #"if now() < order.data.till then error("not yet") end"#))
+    // Batches begin with what is new and with what waits in turn.
+    for number in 0..<before {
+      world.emit("Paid", "other-\(number)")
+      try world.settle()
+    }
+    let till = world.clock.wallMicroseconds() / 1000 + 500
+    world.emit("OrderPlaced", "late", #"{"customer":"c7","till":\#(till)}"#)
+    try world.settle()
+    world.clock.advance(microseconds: 2_000_000)
+    world.emit("CardUpdated", "c7", #"{"card":1}"#)
+    try world.settle()
+    world.emit("CardUpdated", "c7", #"{"card":2}"#)
+    try world.settle()
+    #expect(try Self.tried(world) == [#"late {"card":1}"#, #"late {"card":2}"#])
+    try Self.expectFold(world)
+  }
+
   @Test func `what waits for the key and what was missed come in the order of the log`() throws {
     let hears = #"{ "Paid", "Packed", CardUpdated = "data.customer" }"#
     func script(_ first: String) -> [String: String] {

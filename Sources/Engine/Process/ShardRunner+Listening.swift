@@ -113,9 +113,12 @@ extension ShardRunner {
 
   /// An instance has begun although the reader is further on: what it would have heard by a name since is told to it, each
   /// at its place among what waits for its key.
+  ///
+  /// Also what the batch itself has passed since nobody listened: it may have looked at what is new before it took what
+  /// waits.
   func findMissed(_ work: inout ProcessWork) throws(CallError) {
     let instance = work.instance!
-    let (from, through) = (instance.start + 1, work.batch.from)
+    let (from, through) = (instance.start + 1, work.batch.through)
     guard !instance.listens.isEmpty, from <= through else { return }
     work.instance!.caughtUp = through
     var missed: Set<UInt64> = []
