@@ -143,33 +143,37 @@ extension EngineCore {
 
   private func addRetries(to batch: Batch, _ index: Int) {
     var seen: Set<KeyBytes> = []
-    var unkeyed = 0
-    while batch.units.count < min(Self.retriesPerBatch, runtimes[index].batchLimit / 2),
+    var unkeyed: [(key: KeyBytes, state: BlockedKey)] = []
+    while batch.units.count + unkeyed.count < min(Self.retriesPerBatch, runtimes[index].batchLimit / 2),
       let key = runtimes[index].due.popFirst()
     {
       guard let state = control.readers[index].blocked[key], !state.isDead, state.nextTry <= now,
         seen.insert(key).inserted
       else { continue }
-      if key.isUnkeyed {
-        guard unkeyed < Self.unkeyedPerBatch else { return runtimes[index].due.prepend(key) }
-        unkeyed += 1
+      if key.isUnkeyed { unkeyed.append((key, state)) } else { addRetry(of: key, state, to: batch, index) }
+    }
+    // They fell due in any order; those that may be of one key are called in that of the log.
+    unkeyed.sort { $0.state.queue[0] < $1.state.queue[0] }
+    for (key, state) in unkeyed.prefix(Self.unkeyedPerBatch) { addRetry(of: key, state, to: batch, index) }
+    for (key, _) in unkeyed.dropFirst(Self.unkeyedPerBatch).reversed() { runtimes[index].due.prepend(key) }
+  }
+
+  private func addRetry(of key: KeyBytes, _ state: BlockedKey, to batch: Batch, _ index: Int) {
+    batch.retriedKeys.append(key)
+    let stored = key.bytes.withUnsafeBytes { batch.storeKey($0) }
+    let keyHash = key.hash(hash)
+    for position in state.queue.prefix(Self.retriesPerBatch) {
+      var unit = Unit(
+        position: position, entry: nil, recorded: 0, keyHash: keyHash, key: key.isUnkeyed ? .unknown : stored,
+        handler: -1, isRetry: true)
+      if runtimes[index].hasState, !key.isUnkeyed { findState(of: key, keyHash, batch, index) }
+      if key.isUnkeyed { noteUnkeyed(in: batch, index) }
+      if let chunk = tail.chunk(holding: position) {
+        batch.retain(chunk)
+        unit.entry = chunk.entry(Position(position))
+        unit.recorded = chunk.commit(of: Position(position)).time
       }
-      batch.retriedKeys.append(key)
-      let stored = key.bytes.withUnsafeBytes { batch.storeKey($0) }
-      let keyHash = key.hash(hash)
-      for position in state.queue.prefix(Self.retriesPerBatch) {
-        var unit = Unit(
-          position: position, entry: nil, recorded: 0, keyHash: keyHash, key: key.isUnkeyed ? .unknown : stored,
-          handler: -1, isRetry: true)
-        if runtimes[index].hasState, !key.isUnkeyed { findState(of: key, keyHash, batch, index) }
-        if key.isUnkeyed { noteUnkeyed(in: batch, index) }
-        if let chunk = tail.chunk(holding: position) {
-          batch.retain(chunk)
-          unit.entry = chunk.entry(Position(position))
-          unit.recorded = chunk.commit(of: Position(position)).time
-        }
-        batch.units.append(unit)
-      }
+      batch.units.append(unit)
     }
   }
 
