@@ -40,13 +40,19 @@ simulate: simulator
 # cores by itself: those tests run one after the other.
 TIMED := ^(Acceptance|DeliveryTests|HTTPAPITests|SimulationTests)\.|WorkerPoolTests|StuckEngineTests
 
+# Run without SwiftPM in between, which holds back what the tests print: were one ever to hang, its name would be the last
+# thing to be read, and half an hour (the tests take ten minutes) the most that it costs.
+TESTS = timeout --verbose --kill-after=10 1800 \
+  "$$(swift build --show-bin-path)/moondancePackageTests.xctest" --testing-library swift-testing
+
 ## test: every test (FILTER=… runs some)
 test: build simulator test-deps
+	swift build --build-tests
 ifdef FILTER
-	swift test --filter $(FILTER)
+	$(TESTS) --filter '$(FILTER)'
 else
-	swift test --skip '$(TIMED)'
-	swift test --skip-build --no-parallel --filter '$(TIMED)'
+	$(TESTS) --skip '$(TIMED)'
+	$(TESTS) --no-parallel --filter '$(TIMED)'
 endif
 
 ## soak: order under failures at ten times its size: two million events, twenty-two million effects' worth of log

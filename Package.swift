@@ -10,6 +10,7 @@ let package = Package(
   name: "moondance",
   platforms: [.macOS(.v15)],
   dependencies: [
+    .package(url: "https://github.com/apple/swift-algorithms", from: "1.2.1"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -35,7 +36,9 @@ let package = Package(
       cxxSettings: [.unsafeFlags(["-fno-exceptions", "-fno-rtti"])],
       linkerSettings: [.linkedLibrary("simdjson")]),
     .target(name: "LuaRuntime", dependencies: ["CLuaHost", "CLua", "Events"]),
-    .target(name: "LogStorage", dependencies: ["Platform", "Events", "CBytes"]),
+    .target(
+      name: "LogStorage",
+      dependencies: ["Platform", "Events", "CBytes", .product(name: "Algorithms", package: "swift-algorithms")]),
     .target(
       name: "Scripts", dependencies: ["LuaRuntime", "Events", "CBytes"],
       resources: [.embedInCode("Prelude")]),
@@ -44,6 +47,7 @@ let package = Package(
       name: "Engine",
       dependencies: [
         "Scripts", "LogStorage", "Platform", "Metering", "Events",
+        .product(name: "Algorithms", package: "swift-algorithms"),
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "HeapModule", package: "swift-collections"),
@@ -128,6 +132,7 @@ let package = Package(
       dependencies: [
         "Engine", "Scripts", "LogStorage", "Platform", "Metering", "Events", "TestKit",
         .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "HeapModule", package: "swift-collections"),
       ]),
     .testTarget(
       name: "ViewsTests",

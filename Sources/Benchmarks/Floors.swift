@@ -51,9 +51,9 @@ struct SyncFloor: ~Copyable {
   private let path: String
   private let block: [UInt8]
 
-  /// - bytes: of one append.
-  init(folder: String, bytes: Int) throws {
-    path = folder + "/bench-sync-\(getpid())"
+  /// - bytes: of one append. - name: of its file, which no other may have.
+  init(folder: String, bytes: Int, name: String = "sync") throws {
+    path = folder + "/bench-\(name)-\(getpid())"
     block = [UInt8](repeating: 7, count: bytes)
     file = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw BenchError("cannot write to \(folder) (errno \(errno))") }

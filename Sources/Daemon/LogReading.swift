@@ -71,21 +71,17 @@ struct LogReading: EventReading {
 
   func position(until time: Int64) throws -> Position { try log.prefix(until: time).position }
 
-  func processes(_ query: ProcessQuery, in control: ControlState) throws -> ProcessPage? {
-    try ProcessReading(control: control, log: log).page(query)
+  func reports(of places: [ProcessPlace]) throws -> [ProcessReport] {
+    try ProcessReading(log: log).reports(of: places)
   }
 
-  func process(key: String, of name: String, in control: ControlState) throws -> ProcessReport? {
-    try ProcessReading(control: control, log: log).instance(of: key, process: name)
+  func report(of keys: [ProcessKey]) throws -> ProcessReport? { try ProcessReading(log: log).report(of: keys) }
+
+  func timeline(of report: ProcessReport) throws -> ProcessTimeline {
+    try ProcessReading(log: log).timeline(of: report)
   }
 
-  func timeline(of report: ProcessReport, in control: ControlState) throws -> ProcessTimeline {
-    try ProcessReading(control: control, log: log).timeline(of: report)
-  }
-
-  func subject(of report: ProcessReport, in control: ControlState) throws -> [UInt8] {
-    try ProcessReading(control: control, log: log).subject(of: report)
-  }
+  func subject(of report: ProcessReport) throws -> [UInt8] { try ProcessReading(log: log).subject(of: report) }
 
   func preview(
     ofRewinding reader: HostStatus.Reader, to first: Position, durable: Position

@@ -9,14 +9,11 @@ struct ViewsService: Service {
   let host: RunningEngine
 
   func run() async throws {
-    await cancelWhenGracefulShutdown {
-      var durable = host.durable
-      views.durableAdvanced(to: durable)
-      while let next = try? await host.waitForDurable(after: durable) {
-        views.durableAdvanced(to: next)
-        durable = next
-      }
-    }
+    // From thread to thread: a task in between would cost a wake more at every sync.
+    host.setDurableListener { [views] in views.durableAdvanced(to: $0) }
+    views.durableAdvanced(to: host.durable)
+    try? await gracefulShutdown()
+    host.setDurableListener(nil)
     await views.stop()
   }
 }

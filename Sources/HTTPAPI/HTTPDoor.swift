@@ -34,7 +34,8 @@ package struct HTTPDoor: Service {
     readers.start()
     let responder = DoorResponder(services)
     let table = ConnectionTable(maximum: configuration.limits.connections)
-    let channel = DoorChannel(limits: configuration.limits, table: table) { request, writer, channel in
+    let append = AppendRoute(services: services)
+    let channel = DoorChannel(limits: configuration.limits, table: table, append: append) { request, writer, channel in
       do {
         try await responder.respond(request, writer, channel)
       } catch is StreamRoute.Broken {

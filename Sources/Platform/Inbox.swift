@@ -13,11 +13,16 @@ package final class Inbox<Element: Sendable>: Sendable {
 
   /// Any thread.
   @inlinable
-  package func put(_ element: Element) {
+  package func put(_ element: Element) { put(element, wakingAfter: {}) }
+
+  /// Any thread. As `put`, but does something else first before it wakes the thread: what wakes another one sooner.
+  @inlinable
+  package func put(_ element: Element, wakingAfter act: () -> Void) {
     let wasEmpty = box.withLock { elements in
       elements.append(element)
       return elements.count == 1
     }
+    act()
     if wasEmpty { bell.ring() }
   }
 

@@ -7,7 +7,7 @@ import Synchronization
 
 /// The thread that folds. It alone writes to views.db.
 ///
-/// `@unchecked Sendable`: everything but the inbox, the board, `durable` and `database` belongs to the thread.
+/// `@unchecked Sendable`: everything but the inbox, the board, `durable`, `reads` and `database` belongs to the thread.
 final class ViewThread: @unchecked Sendable {
   enum Command: Sendable {
     /// `taken` is called once, when it is done or when it has to wait.
@@ -27,6 +27,8 @@ final class ViewThread: @unchecked Sendable {
   let clock: any HostClock
   private let board: ViewBoard
   private let durable = Atomic<UInt64>(0)
+  /// Whether there is anything to fold: without views nobody is woken at each sync.
+  private let reads = Atomic<Bool>(false)
 
   /// The running scripts.
   private(set) var generation: Generation?
@@ -58,8 +60,11 @@ final class ViewThread: @unchecked Sendable {
     var known = durable.load(ordering: .relaxed)
     while known < position {
       let (isStored, now) = durable.compareExchange(
-        expected: known, desired: position, ordering: .acquiringAndReleasing)
-      if isStored { return inbox.bell.ring() }
+        expected: known, desired: position, ordering: .sequentiallyConsistent)
+      if isStored {
+        if reads.load(ordering: .sequentiallyConsistent) { inbox.bell.ring() }
+        return
+      }
       known = now
     }
   }
@@ -109,9 +114,11 @@ final class ViewThread: @unchecked Sendable {
       takeOverNothing()
       return false
     }
+    // Before the look at `durable`: what comes later rings.
+    reads.store(true, ordering: .sequentiallyConsistent)
     let database = try keepDatabase()
     try obey(in: database)
-    let end = durable.load(ordering: .acquiring)
+    let end = durable.load(ordering: .sequentiallyConsistent)
     let ready = folds.filter { $0.row.position < end && $0.canRead(at: now) }
     if ready.isEmpty { return false }
     let near = ready.filter { end - $0.row.position <= Self.near }
@@ -132,6 +139,7 @@ final class ViewThread: @unchecked Sendable {
     isDeployed = false
     rebuilds = []
     board.publish([], codes: [])
+    reads.store(false, ordering: .sequentiallyConsistent)
   }
 
   /// Opens views.db, and again when it was deleted or has turned out to be damaged.

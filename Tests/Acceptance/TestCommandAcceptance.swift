@@ -52,9 +52,22 @@ struct TestCommandAcceptance {
       .write(toFile: handlers + "/a_test.lua", atomically: true, encoding: .utf8)
     let typo = try Binary.run(["test", handlers])
     #expect(typo.code == 1 && typo.err.contains("a_test.lua:1: a test has no word \"wehn\"\n  did you mean t:when?"))
+    let json = try Binary.run(["test", handlers, "--json"])
+    let errors = try JSONDecoder().decode([String: [[String: String]]].self, from: Data(json.out.utf8))["errors"]
+    #expect(json.code == 1 && json.err.isEmpty)
+    #expect(
+      errors == [
+        ["file": "a_test.lua", "line": "1", "what": "a test has no word \"wehn\"", "hint": "did you mean t:when?"]
+      ])
     try #"test("a", function(t) t:when("A", "b") end)"#
       .write(toFile: handlers + "/a_test.lua", atomically: true, encoding: .utf8)
     #expect(try Binary.run(["test", handlers]).code == 0)
+    try "consumer \"a\" { on = { A = 5 } }".write(toFile: handlers + "/a.lua", atomically: true, encoding: .utf8)
+    let broken = try Binary.run(["test", handlers, "--json"])
+    #expect(broken.code == 1 && broken.out.hasPrefix(#"{"errors":["#) && broken.out.contains(#""file":"a.lua""#))
+    #expect(try Binary.run(["check", handlers, "--json"]).out == broken.out)
+    try #"consumer "a" { on = { A = function() end } }"#
+      .write(toFile: handlers + "/a.lua", atomically: true, encoding: .utf8)
     #expect(try Binary.run(["test", handlers, "--filter", "xyz"]).code == 1)
   }
 }

@@ -249,6 +249,25 @@ struct LetterTests {
     #expect(world.letters(LetterQuery(consumer: "nobody")) == nil)
   }
 
+  @Test func `a key that had two letters and is free keeps its order when it fails again`() throws {
+    let world = try World(scripts: ["a.lua": Self.blocking.replacing("attempts = 2", with: "attempts = 1")])
+    let until = world.clock.wallMicroseconds() / 1000 + 10_000
+    for number in 1...2 { world.emit("Work", "a", #"{"n":\#(number),"until":\#(until)}"#) }
+    try world.settle()
+    _ = try resolve(world, .skip, .all(consumer: "c", key: nil))
+    #expect(world.letters()?.letters.map(\.isBlocking) == [false, true])
+    _ = try resolve(world, .discard, .all(consumer: "c", key: nil))
+    #expect(world.letters()?.total == 0)
+    world.emit("Work", "a", #"{"n":3,"until":\#(until)}"#)
+    try world.settle()
+    world.emit("Work", "a", #"{"n":4}"#)
+    try world.settle()
+    #expect(try done(world).isEmpty)
+    world.clock.advance(microseconds: 10_000_001)
+    _ = try resolve(world, .retry, .all(consumer: "c", key: nil))
+    #expect(try done(world) == [#"{"n":3}"#, #"{"n":4}"#])
+  }
+
   @Test func `thousands of letters are resolved in several commits, in the order of their keys`() throws {
     let world = try World(scripts: [
       "a.lua":

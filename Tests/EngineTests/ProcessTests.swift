@@ -62,8 +62,7 @@ struct ProcessTests {
   }
 
   private static func page(_ world: World) throws -> ProcessPage {
-    let reading = ProcessReading(control: world.core.control, log: world.opened.reader)
-    return try #require(try reading.page(ProcessQuery()))
+    try #require(try world.processes())
   }
 
   private static func expectFold(_ world: World, _ location: SourceLocation = #_sourceLocation) throws {
@@ -232,7 +231,7 @@ struct ProcessTests {
     let report = try #require(try Self.page(world).instances.first)
     #expect(report.instance.stepCount == 302)
     #expect(report.instance.steps.count <= ProcessInstance.blockSteps + 1)
-    let timeline = try ProcessReading(control: world.core.control, log: world.opened.reader).timeline(of: report)
+    let timeline = try ProcessReading(log: world.opened.reader).timeline(of: report)
     #expect(timeline.steps.count == 302)
     #expect(timeline.steps.last?.effects.map(\.type) == ["Sum"])
     try Self.expectFold(world)

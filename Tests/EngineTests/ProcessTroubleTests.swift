@@ -1,4 +1,5 @@
 import Events
+import HeapModule
 import LogStorage
 import Scripts
 import TestKit
@@ -10,7 +11,7 @@ import Testing
 /// it waits for an answer, a call at its deadline is given up, the program cannot run it.
 @Suite("Processes in trouble")
 struct ProcessTroubleTests {
-  private static func restarted(
+  static func restarted(
     _ world: World, _ scripts: [String: String], chance: ((UInt64) -> UInt64)? = nil
   ) throws -> World {
     let (fileSystem, clock) = (world.fileSystem, world.clock)
@@ -22,12 +23,11 @@ struct ProcessTroubleTests {
     try world.events().map(\.type).filter { !$0.hasPrefix("moondance.") }
   }
 
-  private static func instances(_ world: World) throws -> [ProcessReport] {
-    let reading = ProcessReading(control: world.core.control, log: world.opened.reader)
-    return try #require(try reading.page(ProcessQuery())).instances
+  static func instances(_ world: World) throws -> [ProcessReport] {
+    try #require(try world.processes()).instances
   }
 
-  private static func tell(_ world: World, _ verb: ProcessVerb, _ key: String) {
+  static func tell(_ world: World, _ verb: ProcessVerb, _ key: String) {
     let batch = EntryBatch(hash: world.opened.hash)
     let reader = world.core.control.reader(named: "p", kind: .process)!.number
     Array(key.utf8).withUnsafeBytes {
@@ -36,7 +36,7 @@ struct ProcessTroubleTests {
     world.append(batch)
   }
 
-  private static func expectFold(_ world: World, _ location: SourceLocation = #_sourceLocation) throws {
+  static func expectFold(_ world: World, _ location: SourceLocation = #_sourceLocation) throws {
     #expect(try world.foldFromNothing() == world.core.control, sourceLocation: location)
   }
 
@@ -259,100 +259,67 @@ struct ProcessTroubleTests {
     #expect(Set(told.map(\.subject)).count == count && told.count == count)
     #expect(Set(told.map(\.data)) == [#"{"why":"discarded"}"#])
     #expect(try world.events(type: "moondance.rejected").map(\.subject) == ["x"])
-    let control = ProcessReading(control: world.core.control, log: world.opened.reader)
-    #expect(try control.page(ProcessQuery())?.instances.isEmpty == true)
+    #expect(try world.processes()?.instances.isEmpty == true)
     #expect(world.core.control.readers.filter { $0.kind == .aggregate }.map(\.blocked.unitCount) == [0, 0])
     try Self.expectFold(world)
   }
 
-  // MARK: a deadline that is given up
-
-  private static func timing(_ late: String) -> [String: String] {
-    [
-      "p.lua": """
+  @Test(arguments: [false, true])
+  func `nobody is left untold when two forget an owner at once, or letters of it are discarded meanwhile`(
+    discards: Bool
+  ) throws {
+    let script = """
       process "p" {
-        starts = "Start", hears = { "Go", "Other", "Last" }, retry = false,
+        starts = "Start",
         run = function(start)
-          local go, why = await { "Go", within = "30s" }
-          if not go then \(late) end
-          local last, late = await { "Last", within = "30s" }
-          emit("Ended", { why = late })
+          local events, why = ask("Break", {}, { to = start.subject })
+          emit("Told", { why = why })
         end,
       }
+      aggregate "owner" { retry = false, commands = { Break = function(s, c) error("broken") end } }
       """
-    ]
-  }
-
-  @Test(arguments: [LetterVerb.skip, .discard])
-  func `a deadline that is given up stays so while its wait goes on, and the next wait has its own`(verb: LetterVerb)
-    throws
-  {
-    var world = try World(scripts: Self.timing(#"error("late")"#))
-    world.emit("Start", "a")
+    let world = try World(scripts: ["p.lua": script])
+    let count = EngineCore.discardsPerCommit * 2 + 100
+    for number in 1...count { world.emit("Start", "i-\(number)") }
     try world.settle()
-    world.clock.advance(microseconds: 30_000_001)
+    let letters = try #require(world.letters(LetterQuery(limit: count))).letters.map(\.id)
+    #expect(letters.count == count)
+    let first = world.act(.forget, on: "owner")
+    if discards {
+      world.resolve(.discard, .ids(letters.enumerated().filter { $0.offset % 100 == 99 }.map(\.element)))
+    } else {
+      world.act(.forget, on: "owner")
+    }
     try world.settle()
-    #expect(world.letters()?.total == 1)
-    world.resolve(verb, .all(consumer: "p", key: nil))
-    try world.settle()
-    // What it hears meanwhile is kept, and sets no deadline.
-    world.emit("Other", "a")
-    try world.settle()
-    world = try Self.restarted(world, Self.timing(#"error("late")"#))
-    world.clock.advance(microseconds: 3_600_000_000)
-    try world.settle()
-    world.emit("Other", "a")
-    try world.settle()
-    #expect(world.failures.isEmpty)
-    #expect(try Self.instances(world).first?.instance.mailbox.count == 2)
-    world.emit("Go", "a")
-    try world.settle()
-    #expect(try world.events(type: "Ended").isEmpty)
-    world.clock.advance(microseconds: 30_000_001)
-    try world.settle()
-    #expect(try world.events(type: "Ended").map(\.data) == [#"{"why":"timeout"}"#])
+    guard case .done? = first.value else {
+      Issue.record("\(String(describing: first.value))")
+      return
+    }
+    let told = try world.events(type: "Told")
+    #expect(told.count == count)
+    #expect(Set(told.map(\.subject)).count == count)
+    #expect(world.letters()?.total == 0)
     try Self.expectFold(world)
   }
 
-  @Test func `a deadline that was given up comes again, at once, when the instance moves to other scripts`() throws {
-    let world = try World(scripts: Self.timing(#"error("late")"#))
-    world.emit("Start", "a")
-    try world.settle()
-    world.clock.advance(microseconds: 30_000_001)
-    try world.settle()
-    world.resolve(.skip, .all(consumer: "p", key: nil))
-    try world.settle()
-    try world.deploy(Self.timing(#"emit("Late", {}) return"#))
-    Self.tell(world, .move, "a")
-    try world.settle()
-    #expect(try world.events(type: "Late").count == 1)
-    #expect(try Self.instances(world).isEmpty)
-    try Self.expectFold(world)
-  }
-
-  @Test func `the deadline of a rule that is given up is not set again by what completes the rule's other half`() throws
-  {
-    let rule = """
-      rule "r" { when = { all = { "A", "B", "C" } }, within = "10m", otherwise = "Late", emit = "All", retry = false,
-        data = function(heard) if not heard.C then error("no") end return {} end }
+  @Test func `forgetting an owner for whom thousands of keys wait looks at each of them once`() throws {
+    let script = """
+      consumer "c" { on = { Start = function(e) send("Break", {}, { to = e.subject }) end } }
+      aggregate "owner" {
+        retry = { first = "1h" }, commands = { Break = function(s, c) error("broken") end },
+      }
       """
-    let world = try World(scripts: ["r.lua": rule])
-    world.emit("A", "a")
+    let world = try World(scripts: ["p.lua": script])
+    let count = EngineCore.discardsPerCommit * 2 + 100
+    for number in 1...count { world.emit("Start", "i-\(number)") }
     try world.settle()
-    world.clock.advance(microseconds: 600_000_001)
+    #expect(world.core.control.reader(named: "owner", kind: .aggregate)?.blocked.count == count)
+    let scheduled = world.core.retries.count
+    world.act(.forget, on: "owner")
     try world.settle()
-    #expect(world.letters()?.total == 1)
-    world.resolve(.skip, .all(consumer: "r", key: nil))
-    try world.settle()
-    world.emit("B", "a")
-    try world.settle()
-    world.clock.advance(microseconds: 3_600_000_000)
-    try world.settle()
-    #expect(world.failures.count == 1)
-    world.emit("C", "a")
-    try world.settle()
-    #expect(try world.events(type: "All").count == 1)
-    #expect(try world.events(type: "Late").isEmpty)
+    #expect(try world.events(type: "moondance.rejected").count == count)
+    #expect(world.core.control.reader(named: "owner", kind: .aggregate)?.blocked.isEmpty == true)
+    #expect(world.core.retries.count <= scheduled)
     try Self.expectFold(world)
   }
 

@@ -190,7 +190,7 @@ struct StuckEngineTests {
     defer { gate.open() }
     do {
       let host = try await Host(
-        in: folder.path + "/data", gate: gate, stuckAfter: 60_000_000, stopGrace: 200_000)
+        in: folder.path + "/data", gate: gate, stuckAfter: 3_600_000_000, stopGrace: 200_000)
       await host.append(1..<21, subjects: 4)
       try await until("the call hangs") { gate.hanging == 1 }
       try await until("the other consumer is through") { try host.made("Flowed").count == 20 }
@@ -200,7 +200,7 @@ struct StuckEngineTests {
       #expect(control.readers.first { $0.name == "flows" }?.cursor == control.position)
       #expect(control.readers.first { $0.name == "hangs" }!.cursor < 5)
     }
-    let host = try await Host(in: folder.path + "/data", gate: Gate([]), stuckAfter: 60_000_000)
+    let host = try await Host(in: folder.path + "/data", gate: Gate([]), stuckAfter: 3_600_000_000)
     try await until("the rest is done") { try host.made("Done").count == 20 }
     _ = try await host.stop()
     #expect(try host.made("Done").map(\.cause).sorted() == Array(1...20))

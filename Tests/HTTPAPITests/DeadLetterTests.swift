@@ -83,6 +83,21 @@ struct `Dead letters over HTTP` {
     }
   }
 
+  @Test func `the type of a command counts as that of an event does`() async throws {
+    try await TestServer.run { server async throws in
+      server.host.giveUp("1", "Reserve", kind: .command)
+      server.host.giveUp("2", "Reserved")
+      server.host.giveUp("3", "Release", kind: .command)
+      func ids(_ type: String) async throws -> [String] {
+        try await list(server, "?type=\(type)").deadLetters.map(\.id)
+      }
+      #expect(try await ids("Reserve") == ["1"])
+      #expect(try await ids("Reserve*") == ["1", "2"])
+      #expect(try await ids("Re*") == ["1", "2", "3"])
+      #expect(try await ids("Other") == [])
+    }
+  }
+
   @Test func `a filtered page may be empty and still have a next one`() async throws {
     try await TestServer.run { server in
       for number in 1...4 { server.host.giveUp("\(number)", number == 4 ? "Rare" : "Work") }

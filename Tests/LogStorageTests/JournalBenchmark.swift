@@ -70,6 +70,7 @@ struct JournalBenchmark {
         let group = log.framer.endGroup()
         bytes += group.byteCount
         try log.journal.append(group)
+        log.journal.sync()
       }
       try log.close()
     }
@@ -111,6 +112,7 @@ struct JournalBenchmark {
         log.framer.append(one)
         let number = log.framer.endCommit()
         try log.journal.append(log.framer.endGroup())
+        log.journal.sync()
         while log.journal.durable.commit < number { sched_yield() }
         times.append(clock.monotonicNanoseconds() - start)
       }
@@ -175,6 +177,7 @@ struct JournalBenchmark {
           log.framer.append(batch)
           log.framer.endCommit()
           try log.journal.append(log.framer.endGroup())
+          log.journal.sync()
           log.identities.groupAppended(to: log.journal)
         }
       }

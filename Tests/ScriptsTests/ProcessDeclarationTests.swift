@@ -61,26 +61,6 @@ struct ProcessDeclarationTests {
       "p.lua:1: aborts is a list; \"B\" is a name in it\n  write aborts = { \"B\" }"
     ),
     (
-      "process \"p\" { starts = \"A\",\n hears = {\n B = function() end }, run = function() end }",
-      "p.lua:3: hears.B is a function; a path is wanted\n  \(wantsPath("B"))"
-    ),
-    (
-      "process \"p\" { starts = \"A\", hears = { B = \"customer\" }, run = function() end }",
-      "p.lua:1: hears.B is \"customer\"; a path is \"subject\", or begins with \"data.\"\n  \(wantsPath("B"))"
-    ),
-    (
-      "process \"p\" { starts = \"A\", hears = { B = \"data\" }, run = function() end }",
-      "p.lua:1: hears.B is \"data\"; a path is \"subject\", or begins with \"data.\"\n  \(wantsPath("B"))"
-    ),
-    (
-      "process \"p\" { starts = \"A\", hears = { B = \"data..x\" }, run = function() end }",
-      "p.lua:1: hears.B is \"data..x\"; a path is \"subject\", or begins with \"data.\"\n  \(wantsPath("B"))"
-    ),
-    (
-      "process \"p\" { starts = \"A\", hears = { B = \"time\" }, run = function() end }",
-      "p.lua:1: hears.B is \"time\"; a path is \"subject\", or begins with \"data.\"\n  \(wantsPath("B"))"
-    ),
-    (
       "process \"p\" { starts = \"A\", hears = { \"B\", B = \"data.x\" }, run = function() end }",
       "p.lua:1: \"B\" stands in hears twice\n  an event goes by one of the two"
     ),
@@ -150,10 +130,6 @@ struct ProcessDeclarationTests {
       Array(type.utf8).withUnsafeBytes { process.named(forType: $0) }
     }
     #expect(types == [nil, 0, 1, 2, nil])
-  }
-
-  private static func wantsPath(_ type: String) -> String {
-    "write \(type) = \"data.customer\": where the event that starts an instance names it"
   }
 
   @Test func `locals of run may change, also in compensations and in functions within`() {

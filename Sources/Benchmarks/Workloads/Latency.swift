@@ -28,12 +28,27 @@ enum Latency {
       } value: {
         try ask(Posting.nothing, wanted: 200)
       }
+      let bare = try BareServer(folder: run.folder, bytes: try bytesInLog(of: CloudEventText.event(0)))
+      defer { withExtendedLifetime(bare) {} }
+      let wire = try LocalSocket(port: bare.port)
+      let request = RequestText.post("/events", "application/cloudevents+json", CloudEventText.event(0))
+      let barely = try await run.inPairs("latency-bare", pairs: 300) {
+        try sync.once()
+      } value: {
+        let start = ContinuousClock.now
+        guard try wire.ask(request).status == 201 else { throw BenchError("the bare server cannot write") }
+        return (ContinuousClock.now - start).seconds * 1e6
+      }
       return [
         BenchResult(
           "latency", workload.summary, unit: "µs", figures, floorWhat: floorWhat, budget: .timesFloor(2)),
         BenchResult(
           "latency-door", "the same for an empty batch, which neither the engine nor the disk hears of", unit: "µs",
           door, floorWhat: floorWhat, budget: .nothing),
+        BenchResult(
+          "latency-bare", "the same POST to a thread that reads no more than that there is one, and has another sync",
+          unit: "µs",
+          barely, floorWhat: floorWhat, budget: .nothing),
       ]
     }
   }

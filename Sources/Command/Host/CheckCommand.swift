@@ -34,7 +34,7 @@ struct CheckCommand: ParsableCommand {
     do throws(HandlersFolder.Refused) {
       folder = try HandlersFolder(handlers)
     } catch {
-      throw json ? failJSON(error.errors) : error.told()
+      throw error.told(asJSON: json)
     }
     let refused = try refusedEvents(by: folder.scripts)
     var ends = folder.scripts.looseEnds
@@ -52,16 +52,6 @@ struct CheckCommand: ParsableCommand {
     return try readingLog {
       try LogAgainstContracts(scripts: scripts, data: data).find { line.show("checking the log", $0, of: $1) }
     }
-  }
-
-  private func failJSON(_ errors: [LoadError]) -> ExitCode {
-    let list = errors.map { error in
-      ["file": error.file, "line": error.line.map(String.init) ?? "", "what": error.what, "hint": error.hint ?? ""]
-    }
-    if let data = try? JSONEncoder().encode(["errors": list]) {
-      write(String(decoding: data, as: UTF8.self) + "\n", to: .standardOutput)
-    }
-    return ExitCode(1)
   }
 
   private func table(_ scripts: Generation) -> String {

@@ -29,10 +29,25 @@ struct HandlersFolder {
 }
 
 extension HandlersFolder.Refused {
-  /// Tells them on standard error; what the command ends with.
-  func told() -> ExitCode {
+  /// Tells them, as text on standard error or as JSON on standard output; what the command ends with.
+  func told(asJSON isJSON: Bool = false) -> ExitCode {
+    if isJSON {
+      FileHandle.standardOutput.write(Data((json + "\n").utf8))
+      return ExitCode(1)
+    }
     let count = "\(errors.count) error\(errors.count == 1 ? "" : "s")"
     FileHandle.standardError.write(Data((errors.map { "\($0)\n" }.joined() + count + "\n").utf8))
     return ExitCode(1)
+  }
+
+  private var json: String {
+    let list = errors.map { error in
+      ["file": error.file, "line": error.line.map(String.init) ?? "", "what": error.what, "hint": error.hint ?? ""]
+    }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    // Nothing in it that JSON cannot say.
+    let data = try! encoder.encode(["errors": list])
+    return String(decoding: data, as: UTF8.self)
   }
 }

@@ -37,7 +37,7 @@ struct TestCommand: ParsableCommand {
       let files = try HandlersFolder.read(FolderReader(folder: handlers, readsTests: true)).files
       tests = try HandlersFolder.loaded(TestLoader.load(files, modules: folder.reading.files.filter(\.isModule)))
     } catch {
-      throw error.told()
+      throw error.told(asJSON: json)
     }
     if tests.isEmpty {
       write("there are no tests in \(handlers): write one in a file whose name ends in _test.lua\n", to: .standardError)

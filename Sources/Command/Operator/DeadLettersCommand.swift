@@ -37,7 +37,7 @@ struct LetterFilter: LetterFiltering {
 
   @Option(
     help: ArgumentHelp(
-      "Only letters about this type of event; with * at its end, all that begin so.", valueName: "type"))
+      "Only letters about events or commands of this type; with * at its end, all that begin so.", valueName: "type"))
   var type: String?
 
   @Option(help: ArgumentHelp("Only letters in whose error this stands.", valueName: "text"))

@@ -38,12 +38,13 @@ extension EngineCore {
     let reader = control[reader: job.readers[0]]
     guard reader.kind == .aggregate, reader.life != .forgotten, job.readFailure == nil else { return .last }
     let letters = nextLetters(of: reader)
-    let units = letters.isEmpty ? nextUnits(of: reader) : []
+    let units = letters.isEmpty ? nextUnits(of: reader, job) : []
     let positions = letters.map(\.position) + units.flatMap(\.positions)
     if positions.isEmpty { return .last }
     let isLast = reader.letters.count + reader.blocked.unitCount <= Self.discardsPerCommit
     let last = isLast ? allPositions(of: reader) : positions
-    guard job.hasRead else {
+    // Another verb may have acted on the reader while they were read, so that others are the next.
+    guard last.allSatisfy({ job.events[$0] != nil }) else {
       job.isReading = true
       hands.read(LetterRequest(job: job, positions: last))
       return .reading
@@ -63,6 +64,7 @@ extension EngineCore {
     }
     framer.appendRecord(scratch.bytes)
     framer.endCommit()
+    job.touched = summaries(of: letters.map(\.key) + units.map(\.key), reader)
     job.isPart = true
     return .part
   }
@@ -89,11 +91,15 @@ extension EngineCore {
     return letters
   }
 
-  private func nextUnits(of reader: ReaderState) -> [ProgressRecord.QueuedUnits] {
+  private func nextUnits(of reader: ReaderState, _ job: OperatorJob) -> [ProgressRecord.QueuedUnits] {
+    while let key = job.keys.last, reader.blocked[key] == nil { job.keys.removeLast() }
+    // Sorted once, not for every thousand of a million.
+    if job.keys.isEmpty { job.keys = reader.blocked.sorted.reversed().map(\.key) }
     var units: [ProgressRecord.QueuedUnits] = []
     var left = Self.discardsPerCommit
-    for (key, state) in reader.blocked.sorted {
-      let positions = Array(state.queue.prefix(left))
+    for key in job.keys.reversed() {
+      guard let queue = reader.blocked[key]?.queue else { continue }
+      let positions = Array(queue.prefix(left))
       units.append(ProgressRecord.QueuedUnits(key: key, positions: positions))
       left -= positions.count
       if left == 0 { break }
@@ -114,6 +120,8 @@ extension EngineCore {
   /// A part is appended and folded: the verb goes on with the next.
   func committedDiscarded(_ job: OperatorJob) {
     tellSenders(job.discarded, commit: control.commit)
-    (job.isPart, job.hasRead, job.events, job.discarded) = (false, false, [:], [])
+    let index = Int(job.readers[0]) - 1
+    for (key, before) in job.touched { noteChange(of: key, from: before, index, wasTried: false) }
+    (job.isPart, job.events, job.discarded, job.touched) = (false, [:], [], [])
   }
 }

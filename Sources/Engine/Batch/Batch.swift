@@ -104,6 +104,8 @@ package final class Batch: @unchecked Sendable {
   var pinned: [UInt32: RunningGeneration] = [:]
   /// Of a process that hears by names: by position whom events of it are for.
   var heardByName: [UInt64: HeardByName] = [:]
+  /// For how many instances they are together.
+  var listenerCount = 0
   /// Some unit of it may begin an instance, or any may move one to other scripts.
   var mayBegin = false
   var mayMove = false

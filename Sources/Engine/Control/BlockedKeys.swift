@@ -6,6 +6,8 @@ package struct BlockedKeys: Equatable, Sendable {
   private var keys: [KeyBytes: BlockedKey] = [:]
   /// Units that wait, those at the head of their key's queue included.
   package private(set) var unitCount = 0
+  /// Keys whose head is a dead letter.
+  package private(set) var deadCount = 0
 
   package init() {}
 
@@ -24,16 +26,17 @@ package struct BlockedKeys: Equatable, Sendable {
 
   /// Changes a key in place; one that is not blocked comes with an empty queue, and one whose queue ends up empty is free.
   package mutating func update(_ key: KeyBytes, _ change: (inout BlockedKey) -> Void) {
-    let isEmpty = Self.change(&keys[key, default: BlockedKey(queue: [])], change, &unitCount)
+    let isEmpty = Self.change(&keys[key, default: BlockedKey(queue: [])], change, &unitCount, &deadCount)
     if isEmpty { keys[key] = nil }
   }
 
   private static func change(
-    _ state: inout BlockedKey, _ change: (inout BlockedKey) -> Void, _ unitCount: inout Int
+    _ state: inout BlockedKey, _ change: (inout BlockedKey) -> Void, _ unitCount: inout Int, _ deadCount: inout Int
   ) -> Bool {
-    let before = state.queue.count
+    let (units, wasDead) = (state.queue.count, state.isDead)
     change(&state)
-    unitCount += state.queue.count - before
+    unitCount += state.queue.count - units
+    deadCount += (state.isDead && !state.queue.isEmpty ? 1 : 0) - (wasDead ? 1 : 0)
     return state.queue.isEmpty
   }
 }

@@ -1,3 +1,4 @@
+import Algorithms
 import Events
 
 /// A unit that was given up.
@@ -86,14 +87,7 @@ package struct DeadLetters: Equatable, Sendable {
     ids = ContiguousArray(kept.map(\.id))
   }
 
-  private func firstIndex(notBefore id: LetterID) -> Int {
-    var (low, high) = (0, ids.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if ids[middle] < id { low = middle + 1 } else { high = middle }
-    }
-    return low
-  }
+  private func firstIndex(notBefore id: LetterID) -> Int { ids.partitioningIndex { $0 >= id } }
 
   package static func == (left: DeadLetters, right: DeadLetters) -> Bool {
     left.count == right.count && left.places.lazy.compactMap { $0 }.elementsEqual(right.places.lazy.compactMap { $0 })

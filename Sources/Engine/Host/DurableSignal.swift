@@ -8,6 +8,7 @@ final class DurableSignal: Sendable {
     var nextID = 0
     var waiters: [Int: (after: UInt64, continuation: CheckedContinuation<UInt64?, Never>)] = [:]
     var isEnded = false
+    var listener: (@Sendable (UInt64) -> Void)?
   }
 
   private let state: Mutex<State>
@@ -18,15 +19,20 @@ final class DurableSignal: Sendable {
 
   /// The engine thread.
   func advance(to position: UInt64) {
-    let ready = state.withLock { state in
-      guard position > state.position else { return [CheckedContinuation<UInt64?, Never>]() }
+    let (ready, listener) = state.withLock { state -> ([CheckedContinuation<UInt64?, Never>], (@Sendable (UInt64) -> Void)?) in
+      guard position > state.position else { return ([], nil) }
       state.position = position
+      if state.waiters.isEmpty { return ([], state.listener) }
       let ready = state.waiters.filter { $0.value.after < position }
       for id in ready.keys { state.waiters[id] = nil }
-      return ready.values.map(\.continuation)
+      return (ready.values.map(\.continuation), state.listener)
     }
+    listener?(position)
     for continuation in ready { continuation.resume(returning: position) }
   }
+
+  /// Who is told of every advance, on the engine thread; nil: nobody any more, but for one call that may be under way.
+  func setListener(_ listener: (@Sendable (UInt64) -> Void)?) { state.withLock { $0.listener = listener } }
 
   /// Nobody waits any longer.
   func end() {

@@ -18,11 +18,14 @@ package protocol EventHost: Sendable {
   /// True while the disk is full: appends are answered 507.
   var isOutOfSpace: Bool { get }
 
-  /// Appends the batch in one commit, all or nothing, and returns once that is durable (promise 3).
+  /// Appends the batch in one commit, all or nothing, and answers once that is durable (promise 3), on a thread of the
+  /// host: `answer` must be quick.
   ///
   /// `expecting`: the position of the last event of the batch's subject (0: none yet), else `.expectationFailed`.
   /// `stream`: chunks that share one are appended in the order of the calls, and none after one that failed.
-  func append(_ batch: EntryBatch, expecting: Position?, stream: IngressStream?) async -> AppendOutcome
+  func append(
+    _ batch: EntryBatch, expecting: Position?, stream: IngressStream?,
+    answer: @escaping @Sendable (AppendOutcome) -> Void)
 
   /// Sends a command, one entry of the kind `command`, to its owner; returns once its outcome is durable, or, after `wait`,
   /// once it is durable that there will be one. The same source and id again ends as it did the first time.
@@ -37,9 +40,6 @@ package protocol EventHost: Sendable {
   var reader: LogReader { get }
 
   func status() async -> HostStatus
-  /// What a fold of the durable log says: for lists of what it holds. The caller works on a copy of its own.
-  func control() async -> ControlState
-
   /// Does what an operator asks of a reader, and returns once it is durable. `by`: who acts, for the log.
   func act(_ verb: ReaderVerb, on name: String, in scope: ReaderScope, by: String) async -> ReaderOutcome
   /// Does what an operator asks of dead letters of the scope's readers, and returns once all of it is durable. Letters of
@@ -53,11 +53,24 @@ package protocol EventHost: Sendable {
   /// Where pending timers stand, the next due first. Their entries are durable.
   func timers(_ query: TimerQuery) async -> [TimerPlace]
 
+  /// Where the instances of a page are that the query may mean, and of one behind it, as of a durable commit; nil when it
+  /// names a process that there is not.
+  func processes(_ query: ProcessQuery) async -> ProcessPlaces?
+  /// Where to look for the running instance of a key, as people write keys; nil when there is no such process.
+  func process(key: String, of name: String) async -> [ProcessKey]?
+
   /// Loads the handlers folder now.
   func reload() async -> ReloadOutcome
 }
 
 extension EventHost {
+  /// As above; returns once it is durable.
+  package func append(_ batch: EntryBatch, expecting: Position?, stream: IngressStream?) async -> AppendOutcome {
+    await withCheckedContinuation { continuation in
+      append(batch, expecting: expecting, stream: stream) { continuation.resume(returning: $0) }
+    }
+  }
+
   package func act(_ verb: ReaderVerb, on name: String, by: String) async -> ReaderOutcome {
     await act(verb, on: name, in: .all, by: by)
   }

@@ -97,9 +97,13 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
 
   /// Starts the threads. Call once.
   package func start() {
-    journal.start { [inbox] report in
+    journal.start { [inbox, answers = core.answers] report in
       switch report {
-      case .durable(let point): inbox.put(.durable(commit: point.commit, position: point.position.rawValue))
+      // In the inbox before anybody is answered: who was and asks the engine at once finds it durable.
+      case .durable(let point):
+        inbox.put(.durable(commit: point.commit, position: point.position.rawValue)) {
+          answers.becameDurable(through: point.commit)
+        }
       case .ended(let error): inbox.put(.journalEnded(error))
       }
     }
@@ -124,9 +128,18 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
         generation = current.number
         running.withLock { $0 = current }
       }
+      if core.isSyncDue { sync() }
       signal.advance(to: core.durablePosition)
       if core.isStopped { return didEnd(.success(())) }
     }
+  }
+
+  /// After a turn: what it has appended is to become durable. With nothing else to do, this thread syncs: on an idle host
+  /// two wakes of threads cost as much as half a sync (docs/decisions/0092).
+  private func sync() {
+    core.isSyncDue = false
+    if core.isAtRest, inbox.count == 0, journal.syncHere() { return }
+    journal.sync()
   }
 
   private func didEnd(_ result: Result<Void, JournalError>) {
@@ -184,22 +197,24 @@ extension RunningEngine {
   package var isOutOfSpace: Bool { outOfSpace.load(ordering: .relaxed) }
   /// Up to where the log is durable, to the commit.
   package var durablePoint: DurablePoint { journal.durable }
-  /// What an append was answered with is among it: answers go out in the turn that `signal` follows.
+  /// What an append was answered with is among it: the journal reports what it is durable to already.
   package var durable: Position { journal.durable.position }
 
-  package func append(_ batch: EntryBatch, expecting: Position?, stream: IngressStream?) async -> AppendOutcome {
-    guard batch.count > 0 else { return .appended(first: .start, last: .start, count: 0, duplicates: 0) }
+  package func append(
+    _ batch: EntryBatch, expecting: Position?, stream: IngressStream?,
+    answer: @escaping @Sendable (AppendOutcome) -> Void
+  ) {
+    guard batch.count > 0 else { return answer(.appended(first: .start, last: .start, count: 0, duplicates: 0)) }
     let bytes = batch.bytes.count
     if pendingBytes.add(bytes, ordering: .relaxed).newValue > Self.mostPendingBytes {
       pendingBytes.subtract(bytes, ordering: .relaxed)
-      return .overloaded(retryAfterSeconds: 1)
+      return answer(.overloaded(retryAfterSeconds: 1))
     }
-    defer { pendingBytes.subtract(bytes, ordering: .relaxed) }
-    return await withCheckedContinuation { continuation in
-      inbox.put(
-        .append(
-          AppendJob(batch: batch, expecting: expecting, stream: stream) { continuation.resume(returning: $0) }))
+    let job = AppendJob(batch: batch, expecting: expecting, stream: stream) { [self] outcome in
+      pendingBytes.subtract(bytes, ordering: .relaxed)
+      answer(outcome)
     }
+    inbox.put(.append(job))
   }
 
   package func send(_ command: EntryBatch, wait: Duration) async -> CommandOutcome {
@@ -225,6 +240,13 @@ extension RunningEngine {
 
   package func waitForDurable(after position: Position) async throws -> Position {
     Position(try await signal.wait(after: position.rawValue))
+  }
+
+  /// Tells `listener` of every advance of `durable`, on the engine's thread: it must be quick. It is told no more after
+  /// `nil`, but for one call that may be under way.
+  package func setDurableListener(_ listener: (@Sendable (Position) -> Void)?) {
+    guard let listener else { return signal.setListener(nil) }
+    signal.setListener { listener(Position($0)) }
   }
 
   package func status() async -> HostStatus {
@@ -261,9 +283,15 @@ extension RunningEngine {
     }
   }
 
-  package func control() async -> ControlState {
+  package func processes(_ query: ProcessQuery) async -> ProcessPlaces? {
     await withCheckedContinuation { continuation in
-      inbox.put(.control { continuation.resume(returning: $0) })
+      inbox.put(.processes(ProcessSearch(query) { continuation.resume(returning: $0) }))
+    }
+  }
+
+  package func process(key: String, of name: String) async -> [ProcessKey]? {
+    await withCheckedContinuation { continuation in
+      inbox.put(.process(key: key, name: name) { continuation.resume(returning: $0) })
     }
   }
 

@@ -3,7 +3,8 @@ import Synchronization
 
 /// One request of the door on its way through the engine. Answered exactly once.
 ///
-/// `@unchecked Sendable`: the caller builds it and hands it over; from then on the engine thread alone touches it.
+/// `@unchecked Sendable`: the caller builds it and hands it over; from then on the engine thread alone touches it, until
+/// `DurableAnswers` hands it on to whoever answers it.
 package final class AppendJob: @unchecked Sendable {
   package let batch: EntryBatch
   package let expecting: Position?

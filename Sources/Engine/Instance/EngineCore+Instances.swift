@@ -26,7 +26,7 @@ extension EngineCore {
     while batch.units.count < limit, let wake = runtimes[index].wakes.take(before: batch.clock) {
       left -= 1
       if isCurrent(wake, index) {
-        if runtimes[index].blockedHashes[wake.place.keyHash] != nil {
+        if runtimes[index].blockedHashes.contains(wake.place.keyHash) {
           runtimes[index].wakes.park(wake)
         } else {
           batch.units.append(.wake(wake, at: batch.through + 1))
@@ -80,7 +80,7 @@ extension EngineCore {
     hands.warn("\(control.readers[index].name) cannot read the log for a deadline; it is tried again")
 
     /// Its key has not failed before it: its record could not be read.
-    func isFree(_ unit: Int) -> Bool { runtimes[index].blockedHashes[batch.units[unit].keyHash] == nil }
+    func isFree(_ unit: Int) -> Bool { !runtimes[index].blockedHashes.contains(batch.units[unit].keyHash) }
   }
 
   /// Wakes that did not come to anything come again: what they would have called may have failed before, or be in a part of

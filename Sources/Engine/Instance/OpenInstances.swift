@@ -31,8 +31,10 @@ package struct OpenInstance: Equatable, Sendable {
 
 /// The open instances of a rule or a process, by the record each is at: a fold of `instance` records. The states
 /// themselves stay in the log. Exact also when two keys share a hash, since a record names the one that it replaces.
-package struct OpenInstances: Equatable, Sendable {
+package struct OpenInstances: Sendable {
   private var instances: [InstancePlace: OpenInstance] = [:]
+  /// Of a process: the same instances, for lists.
+  private(set) var order = InstanceOrder()
   /// Of a process: how many run on which generation.
   package private(set) var byGeneration: [UInt32: Int] = [:]
   /// Deadlines that were given up with the call that failed at them: they do not come again, unless their dead letter is
@@ -55,12 +57,17 @@ package struct OpenInstances: Equatable, Sendable {
     listeners.apply(record)
     if record.replaces > 0 {
       let old = InstancePlace(keyHash: record.keyHash, place: record.replaces)
-      if let gone = instances.removeValue(forKey: old) { count(gone, -1) }
+      if let gone = instances.removeValue(forKey: old) {
+        if gone.generation > 0 { order.remove(old) }
+        count(gone, -1)
+      }
       if !givenUp.isEmpty { givenUp[old] = nil }
     }
     guard record.deadline != nil || record.life == .open else { return }
     let instance = OpenInstance(deadline: record.deadline, generation: record.generation)
-    instances[InstancePlace(keyHash: record.keyHash, commit: commit, twin: record.twin)] = instance
+    let place = InstancePlace(keyHash: record.keyHash, commit: commit, twin: record.twin)
+    instances[place] = instance
+    if instance.generation > 0 { order.insert(place, generation: instance.generation) }
     count(instance, 1)
   }
 
@@ -114,6 +121,10 @@ package struct OpenInstances: Equatable, Sendable {
         deadline: deadline == .max ? nil : deadline, generation: base.integer(UInt32.self, at: at + 24))
     }
     for instance in instances.values { count(instance, 1) }
+    for (place, instance) in instances.sorted(by: { ($0.key.place, $0.key.keyHash) < ($1.key.place, $1.key.keyHash) })
+    where instance.generation > 0 {
+      order.insert(place, generation: instance.generation)
+    }
     return instances.count == bytes.count / 28
   }
 
@@ -133,5 +144,12 @@ package struct OpenInstances: Equatable, Sendable {
 
   private static func place(_ base: UnsafeRawPointer, _ at: Int) -> InstancePlace {
     InstancePlace(keyHash: base.integer(UInt64.self, at: at), place: base.integer(UInt64.self, at: at + 8))
+  }
+}
+
+extension OpenInstances: Equatable {
+  /// The order follows from the rest, but for its gaps.
+  package static func == (left: OpenInstances, right: OpenInstances) -> Bool {
+    left.instances == right.instances && left.givenUp == right.givenUp && left.listeners == right.listeners
   }
 }

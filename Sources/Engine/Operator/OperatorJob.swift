@@ -24,12 +24,14 @@ package final class OperatorJob: @unchecked Sendable {
   var readFailure: String?
   var isReading = false
   var hasRead = false
-  /// The keys whose letters are in the group, as they were before.
+  /// The keys whose letters or units are in the group, as they were before.
   var touched: [(key: KeyBytes, before: BlockedSummary)] = []
   /// Outcomes of commands that it gives up.
   var discarded: [OutcomeRecord] = []
   /// What is in the group is not all of it.
   var isPart = false
+  /// Of an aggregate that is forgotten: keys that wait, the next one last. Some may have been freed since.
+  var keys: [KeyBytes] = []
   /// Of a verb on a reader: what waited before.
   var before = (units: 0, letters: 0)
   /// What a verb on a reader is answered with once it is durable.

@@ -16,6 +16,7 @@ extension EngineCore {
       guard let due = runtimes[index].outbox?.recordDue, due <= now,
         !verbs.contains(where: { $0.readers.contains(UInt32(index + 1)) })
       else { continue }
+      guard hasRoom(for: 2 * Outbox.toldBytes) else { break }
       framed.append(frameDeliveries(of: index))
     }
     return framed
@@ -28,7 +29,10 @@ extension EngineCore {
     var record = ProgressRecord(reader: reader.number, through: runtimes[index].scanned)
     let told = EntryBatch(hash: hash)
     var handled: [KeyBytes: [UInt64]] = [:]
+    var count = 0
     for ended in outbox.ended {
+      if told.bytes.count > Outbox.toldBytes { break }
+      count += 1
       switch ended.outcome {
       case .delivered(let reply):
         record.settled += 1
@@ -50,6 +54,9 @@ extension EngineCore {
       }
     }
     var queued = outbox.queued
+    for ended in outbox.ended.dropFirst(count) where !ended.isRecorded {
+      queued[ended.key, default: []].append(ended.position)
+    }
     for (position, flight) in outbox.flights where !flight.isRecorded {
       queued[flight.key, default: []].append(position)
     }
@@ -64,7 +71,7 @@ extension EngineCore {
     framer.appendRecord(scratch.bytes)
     framer.endCommit()
     let touched = record.touchedKeys(and: []).map { ($0, BlockedSummary(reader.blocked[$0])) }
-    return FramedDeliveries(index: index, record: record, touched: touched)
+    return FramedDeliveries(index: index, record: record, results: count, touched: touched)
   }
 
   private func failed(
@@ -87,7 +94,7 @@ extension EngineCore {
   /// The group with these commits is appended and folded.
   func committed(_ deliveries: FramedDeliveries) {
     let index = deliveries.index
-    let tried = runtimes[index].outbox!.recorded(deliveries.record)
+    let tried = runtimes[index].outbox!.recorded(deliveries.record, results: deliveries.results)
     runtimes[index].committed = deliveries.record.through
     for (key, before) in deliveries.touched {
       // A key with nothing under way must fall due again, or nobody would begin with it.
@@ -103,6 +110,8 @@ extension EngineCore {
 struct FramedDeliveries {
   var index: Int
   var record: ProgressRecord
+  /// How many of the results it tells of.
+  var results: Int
   /// The keys that it changes, as they were before.
   var touched: [(key: KeyBytes, before: BlockedSummary)]
 }

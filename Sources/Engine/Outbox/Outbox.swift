@@ -17,6 +17,9 @@ struct Outbox {
   static let recordSpacing: Int64 = 5000
   /// So many results make a record at once.
   static let fullRecord = 256
+  /// A record ends when what it tells those who asked has so many bytes: an answer may have 256 KiB, and a thousand may be
+  /// under way.
+  static let toldBytes = 2 << 20
 
   struct Flight {
     var serial: UInt64
@@ -70,7 +73,7 @@ struct Outbox {
   /// Nothing is known here that the log does not say.
   var isIdle: Bool { flights.isEmpty && keys.isEmpty && queued.isEmpty && ended.isEmpty }
 
-  var isReading: Bool { waiting + flights.count < Self.mostUnrecorded }
+  var isReading: Bool { waiting + flights.count < Self.mostUnrecorded && ended.count < Self.mostUnrecorded }
 
   /// Not before this time (µs) may a message of the key go out.
   func isResting(_ key: KeyBytes, at now: Int64) -> Bool { breakers[key].map { $0.openUntil > now } ?? false }
@@ -92,11 +95,11 @@ struct Outbox {
     if unrecordedSince == 0 { unrecordedSince = now }
   }
 
-  /// What was framed last, everything that was known then, is in the log as this record. Gives the keys whose heads have
-  /// failed.
-  mutating func recorded(_ record: ProgressRecord) -> Set<KeyBytes> {
+  /// What was framed last, everything that was known then, is in the log as this record: the first `count` results as
+  /// such, the others as messages that wait. Gives the keys whose heads have failed.
+  mutating func recorded(_ record: ProgressRecord, results count: Int) -> Set<KeyBytes> {
     var failed: Set<KeyBytes> = []
-    for ended in ended {
+    for ended in ended.prefix(count) {
       keys[ended.key]?.delivered.removeAll { $0 == ended.position }
       if case .failed = ended.outcome {
         keys[ended.key]?.isFailing = false
@@ -107,7 +110,11 @@ struct Outbox {
       for position in units.positions { flights[position]?.isRecorded = true }
       keys[units.key]?.ahead = []
     }
-    (ended, queued, waiting, unrecordedSince, hasFailures) = ([], [:], 0, 0, false)
+    ended.removeFirst(count)
+    for index in ended.indices { ended[index].isRecorded = true }
+    (queued, waiting) = ([:], 0)
+    if ended.isEmpty { unrecordedSince = 0 }
+    hasFailures = ended.contains { if case .failed = $0.outcome { true } else { false } }
     keys = keys.filter { !$0.value.isIdle }
     return failed
   }

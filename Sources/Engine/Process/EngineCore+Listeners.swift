@@ -19,6 +19,9 @@ extension EngineCore {
 
   /// The instances that one event calls at once; the others are queued, and called in batches of their own.
   static let mostCalledAtOnce = 256
+  /// A batch takes no other event that is heard by a name once those that it has are for so many: thousands of events
+  /// may come about a subject to which a hundred thousand listen.
+  static let mostListeners = 1024
 
   /// Looks for whom a new unit is. Its key is known, or for a worker to compute.
   func hear(_ unit: inout Unit, _ entry: EntryView, _ place: EntryPlace, in batch: Batch, _ index: Int) -> Hearing {
@@ -29,11 +32,12 @@ extension EngineCore {
     }
     var address: (key: Unit.Key, hash: UInt64)?
     if case .stored = unit.key { address = (unit.key, unit.keyHash) }
-    if batch.mayBegin || !batch.retriedKeys.isEmpty { return .later }
+    if batch.mayBegin || !batch.retriedKeys.isEmpty || batch.listenerCount >= Self.mostListeners { return .later }
     let reader = control.readers[index]
     let keys = reader.open.listeners.keys(of: place.subjectHash)
     guard !keys.isEmpty || way.isKeyed || address != nil else { return .nobody }
     batch.mayBegin = way.starts || batch.mayMove
+    batch.listenerCount += keys.count
     batch.heardByName[unit.position] = HeardByName(
       isKeyed: way.isKeyed, address: address,
       listeners: keys.compactMap { key in reader.states[key].map { (key, $0) } })

@@ -3,8 +3,8 @@ import Events
 package import LogStorage
 import Scripts
 
-/// What the engine does for processes besides handing out their units: whom an answer is for, which older generations are
-/// needed, and what lists of instances are made from.
+/// What the engine does for processes besides handing out their units: whom an answer is for, and which older generations
+/// are needed.
 extension EngineCore {
   // MARK: addresses
 
@@ -93,20 +93,6 @@ extension EngineCore {
         takeApart(batch, index)
       }
       finished.removeAll { $0.reader == UInt32(index + 1) }
-    }
-  }
-
-  // MARK: pictures
-
-  func takePicture(_ answer: @escaping @Sendable (ControlState) -> Void) {
-    if control.commit <= durableCommit { return answer(control) }
-    pictures.append((control.commit, answer, control))
-  }
-
-  func givePictures() {
-    while let first = pictures.first, first.commit <= durableCommit {
-      pictures.removeFirst()
-      first.answer(first.control)
     }
   }
 }

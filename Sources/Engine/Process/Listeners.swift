@@ -1,3 +1,4 @@
+import Algorithms
 import Events
 
 /// Which instances of a process hear what is about other subjects than their keys: by the hash of the subject the hashes of
@@ -81,12 +82,5 @@ package struct Listeners: Equatable, Sendable {
 
 extension [UInt64] {
   /// Of a sorted array: where an element stands, or would.
-  fileprivate func place(of value: UInt64) -> Int {
-    var (low, high) = (0, count)
-    while low < high {
-      let middle = (low + high) / 2
-      if self[middle] < value { low = middle + 1 } else { high = middle }
-    }
-    return low
-  }
+  fileprivate func place(of value: UInt64) -> Int { partitioningIndex { $0 >= value } }
 }

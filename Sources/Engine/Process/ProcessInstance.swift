@@ -12,6 +12,8 @@ package struct ProcessInstance: Equatable, Sendable {
   package static let mostSteps = 10_000
   /// The most events that may wait to be awaited.
   package static let mostHeard = 10_000
+  /// Bytes of the subjects that an instance listens to: they are in each of its records.
+  package static let mostListenBytes = 64 << 10
 
   /// An event that was heard and is not yet awaited.
   package struct Heard: Equatable, Sendable {

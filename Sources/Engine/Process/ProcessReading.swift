@@ -1,90 +1,52 @@
 import Events
 package import LogStorage
-internal import Scripts
 
-/// Lists instances of processes and tells what they have done, from a control state and the log. Blocks on the disk.
+/// Tells what instances of processes are and have done, from the log. Blocks on the disk.
 package struct ProcessReading {
   package static let mostSteps = 1000
 
-  let control: ControlState
   let log: LogReader
 
-  package init(control: ControlState, log: LogReader) { (self.control, self.log) = (control, log) }
+  package init(log: LogReader) { self.log = log }
 
-  /// Nil when the query names a process that there is not.
-  package func page(_ query: ProcessQuery) throws -> ProcessPage? {
-    var readers = control.processes
-    if let name = query.process {
-      guard let reader = control.reader(named: name, kind: .process) else { return nil }
-      readers = [reader]
-    }
-    var page = ProcessPage()
-    page.processes = readers.map { ProcessCount($0) }
-    for place in places(query, readers) {
-      guard let report = try report(at: place, control[reader: place.reader]) else { continue }
-      if let state = query.state, report.state != state { continue }
-      if page.instances.count == query.limit {
-        page.next = page.instances.last?.place
-        break
+  /// Those that have a record at the places, which ascend. Reads a commit once, however many of them it holds.
+  package func reports(of places: [ProcessPlace]) throws -> [ProcessReport] {
+    var reports: [ProcessReport] = []
+    var rest = places[...]
+    while let first = rest.first?.place {
+      let group = rest.prefix { $0.place.reader == first.reader && $0.place.place >> 8 == first.place >> 8 }
+      rest.removeFirst(group.count)
+      let wanted = Set(group.map { InstancePlace(keyHash: $0.place.keyHash, place: $0.place.place) })
+      var found: [InstancePlace: InstanceRecord] = [:]
+      try log.forEachInstance(inCommit: first.place >> 8, of: first.reader) { place, record in
+        if wanted.contains(place) { found[place] = InstanceRecord(record) }
       }
-      page.instances.append(report)
-    }
-    return page
-  }
-
-  /// Those that may be meant, in the order of the list.
-  private func places(_ query: ProcessQuery, _ readers: [ReaderState]) -> [ProcessReport.Place] {
-    var places: [ProcessReport.Place] = []
-    for reader in readers {
-      var blocked: Set<UInt64>?
-      if query.state == .stuck || query.state == .retrying {
-        blocked = Set(reader.blocked.all.map { $0.hash(log.identity.hash) })
-      }
-      for (place, instance) in reader.open.all {
-        if let wanted = query.generation, instance.generation != wanted { continue }
-        if let blocked, !blocked.contains(place.keyHash) { continue }
-        let at = ProcessReport.Place(place: place.place, keyHash: place.keyHash, reader: reader.number)
-        if let after = query.after, at <= after { continue }
-        places.append(at)
+      for place in group {
+        let at = InstancePlace(keyHash: place.place.keyHash, place: place.place.place)
+        if let record = found[at], let report = Self.report(record, place) { reports.append(report) }
       }
     }
-    return places.sorted()
+    return reports
   }
 
-  private func report(at place: ProcessReport.Place, _ reader: ReaderState) throws -> ProcessReport? {
-    guard
-      let record = try ProcessHistory.record(at: place.place, keyHash: place.keyHash, reader.number, in: log),
-      let bytes = record.state, var instance = ProcessInstance(bytes)
-    else { return nil }
-    instance.noteCommit(of: place.place)
-    return report(instance, KeyBytes(record.key), reader, place)
+  private static func report(_ record: InstanceRecord, _ place: ProcessPlace) -> ProcessReport? {
+    guard let bytes = record.state, var instance = ProcessInstance(bytes) else { return nil }
+    instance.noteCommit(of: place.place.place)
+    let key = KeyBytes(record.key)
+    return ProcessReport(
+      process: place.process, key: key, instance: instance, place: place.place,
+      trouble: place.troubles.first { $0.key == key })
   }
 
-  private func report(
-    _ instance: ProcessInstance, _ key: KeyBytes, _ reader: ReaderState, _ place: ProcessReport.Place
-  ) -> ProcessReport {
-    var report = ProcessReport(process: reader.name, key: key, instance: instance, state: .waiting, place: place)
-    if let blocked = reader.blocked[key] {
-      report.state = blocked.isDead ? .stuck : .retrying
-      report.failure = blocked.failure
-      report.nextTry = blocked.isDead ? nil : blocked.nextTry
-    }
-    return report
-  }
-
-  // MARK: one of them
-
-  /// The running instance of a key, as people write keys; nil when there is none.
-  package func instance(of text: String, process name: String) throws -> ProcessReport? {
-    guard let reader = control.reader(named: name, kind: .process) else { return nil }
-    for key in Set([KeyBytes(text), KeyBytes(written: text)]) {
-      let keyHash = key.hash(log.identity.hash)
-      guard let commit = reader.states[keyHash] else { continue }
-      let state = try KeyState.read(key, keyHash, reader: reader.number, at: commit, in: log)
+  /// The running instance of the first key that has one; nil: none has.
+  package func report(of keys: [ProcessKey]) throws -> ProcessReport? {
+    for key in keys {
+      let state = try KeyState.read(key.key, key.keyHash, reader: key.reader, at: key.commit, in: log)
       guard let bytes = state.json, var instance = ProcessInstance(bytes) else { continue }
       instance.noteCommit(of: state.place)
-      return report(
-        instance, key, reader, ProcessReport.Place(place: state.place, keyHash: keyHash, reader: reader.number))
+      return ProcessReport(
+        process: key.process, key: key.key, instance: instance,
+        place: ProcessReport.Place(place: state.place, keyHash: key.keyHash, reader: key.reader), trouble: key.trouble)
     }
     return nil
   }
@@ -124,14 +86,11 @@ package struct ProcessReading {
   }
 }
 
-extension ProcessCount {
-  init(_ reader: ReaderState) {
-    self.init(process: reader.name)
-    instances = reader.open.count
-    generations = reader.open.byGeneration
-    for key in reader.blocked.all {
-      if reader.blocked[key]?.isDead == true { stuck += 1 } else { retrying += 1 }
-    }
+extension ProcessReport {
+  fileprivate init(process: String, key: KeyBytes, instance: ProcessInstance, place: Place, trouble: KeyTrouble?) {
+    self.init(
+      process: process, key: key, instance: instance, state: trouble?.state ?? .waiting, failure: trouble?.failure,
+      nextTry: trouble?.nextTry, place: place)
   }
 }
 
@@ -148,26 +107,6 @@ extension ProcessInstance {
   mutating func noteCommit(of place: UInt64) {
     for index in steps.indices where steps[index].commit == 0 { steps[index].commit = place >> 8 }
   }
-}
-
-extension ControlState {
-  /// Names of the processes that are declared, or have left instances.
-  package var processNames: [String] { processes.map(\.name) }
-
-  package func hasProcess(named name: String) -> Bool { reader(named: name, kind: .process) != nil }
-
-  /// The name of a process that was probably meant by one that there is not.
-  package func processName(near name: String) -> String? { NearestName.of(name, among: processNames) }
-
-  /// Generations before the running one that instances run on.
-  package var olderGenerations: [UInt32] {
-    Set(readers.flatMap { $0.open.byGeneration.keys }).filter { $0 != generation }.sorted()
-  }
-
-  /// Every process with its instances counted.
-  package var processCounts: [ProcessCount] { processes.map { ProcessCount($0) } }
-
-  fileprivate var processes: [ReaderState] { readers.filter { $0.kind == .process && $0.life != .forgotten } }
 }
 
 extension KeyBytes {

@@ -22,6 +22,7 @@ extension ShardRunner {
   func keys(of heard: HeardByName, _ batch: Batch) throws(CallError) -> [(key: KeyBytes, hash: UInt64)] {
     var keys: [(key: KeyBytes, hash: UInt64)] = []
     let address = heard.address.flatMap { batch.storedKey(at: $0.key) }
+    try checkSize(heard.listeners.count * Self.bytesQueued, of: heard)
     if let address { keys.append((address, heard.address!.hash)) }
     do {
       var found: [UInt64: [KeyBytes]] = [:]
@@ -39,7 +40,18 @@ extension ShardRunner {
     } catch {
       throw CallError(kind: .host, message: "\(error)")
     }
+    try checkSize(keys.reduce(0) { $0 + Self.bytesQueued + $1.key.bytes.count }, of: heard)
     return keys
+  }
+
+  /// What a commit says of a key in whose queue a unit is put, besides the key's own bytes.
+  private static let bytesQueued = 24
+
+  /// Those that are not called at once are all queued in one commit.
+  private func checkSize(_ bytes: Int, of heard: HeardByName) throws(CallError) {
+    guard bytes > identity.limits.maxGroupBytes / 4 else { return }
+    throw CallError(
+      kind: .limit, message: "\(heard.listeners.count) instances listen to its subject: more than fit one commit")
   }
 
   /// Adds keys, each of them once, to those that a unit has already.
@@ -83,7 +95,17 @@ extension ShardRunner {
     mark.end()
     if worker.isDead { drop(worker) }
     switch outcome {
-    case .subjects(let subjects): return subjects
+    case .subjects(let subjects):
+      let bytes = subjects.joined().reduce(0) { $0 + $1.count }
+      if bytes > ProcessInstance.mostListenBytes {
+        throw CallError(
+          kind: .limit,
+          message: """
+            the subjects that the start of an instance names for hears have \(bytes) bytes together: \
+            at most \(ProcessInstance.mostListenBytes)
+            """)
+      }
+      return subjects
     case .failed(let failure): throw CallError(nil, failure)
     case .hostFault(let message): throw CallError(kind: .host, message: message)
     }
@@ -113,12 +135,14 @@ extension ShardRunner {
         if entry.view.rawKind == RecordKind.event.rawValue, work.listens(to: entry.view) {
           missed.insert(position.rawValue)
         }
+        guard missed.count <= ProcessInstance.mostHeard else {
+          throw CallError(
+            kind: .limit,
+            message:
+              "since its start more than \(ProcessInstance.mostHeard) events came that it hears by name: it is too late for it"
+          )
+        }
       }
-    }
-    guard missed.count <= ProcessInstance.mostHeard else {
-      throw CallError(
-        kind: .limit,
-        message: "since its start \(missed.count) events came that it hears by name: it is too late for it")
     }
     work.instance!.missed = missed.sorted()
   }

@@ -273,7 +273,7 @@ extension ShardRunner {
     case .agrees(let live, let wait):
       do throws(CallError) {
         work.instance!.listens = try listens(to: find(instance.start, work), on: newest, work)
-      } catch  where error.kind == .error {
+      } catch  where error.kind == .error || error.kind == .limit {
         return try stay(at: 0, "cannot be heard by: \(error.message)", &work)
       }
       work.instance!.generation = newest.number

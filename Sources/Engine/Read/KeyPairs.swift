@@ -1,3 +1,5 @@
+import Algorithms
+
 /// (key, position) pairs found by key, 8 bytes each: half of the key's hash and the position as a distance. A hit is
 /// probably one: who reads the entry looks.
 ///
@@ -69,12 +71,5 @@ struct KeyPairs {
 
 extension ContiguousArray<UInt64> {
   /// Of a sorted array: where the first element that is not less stands, or would.
-  func firstIndex(notBefore value: UInt64) -> Int {
-    var (low, high) = (0, count)
-    while low < high {
-      let middle = (low + high) / 2
-      if self[middle] < value { low = middle + 1 } else { high = middle }
-    }
-    return low
-  }
+  func firstIndex(notBefore value: UInt64) -> Int { partitioningIndex { $0 >= value } }
 }

@@ -46,8 +46,7 @@ struct ReaderRuntime {
   /// After a failed read: not before this time (µs).
   var fetchAgainAt: Int64 = 0
 
-  /// Hashes of blocked keys, a quick first look before the keys are compared.
-  var blockedHashes: [UInt64: Int] = [:]
+  var blockedHashes = BlockedHashes()
   /// Keys whose next try is due.
   var due: Deque<KeyBytes> = []
   /// Verbs that wait for its batch to be committed: until they are done it gets no other.

@@ -1,3 +1,4 @@
+import Algorithms
 import DequeModule
 import Events
 import LogStorage
@@ -33,13 +34,7 @@ struct Tail {
   /// The chunks from the one that holds `position` on, or nil when that lies before the tail.
   func chunks(from position: UInt64) -> Deque<LogChunk>.SubSequence? {
     guard position >= first else { return nil }
-    var low = 0
-    var high = chunks.count
-    while low < high {
-      let middle = (low + high) / 2
-      if chunks[middle].lastPosition.rawValue < position { low = middle + 1 } else { high = middle }
-    }
-    return chunks[low...]
+    return chunks[chunks.partitioningIndex { $0.lastPosition.rawValue >= position }...]
   }
 
   /// The last `count` chunks, and in any case those from `position` on.

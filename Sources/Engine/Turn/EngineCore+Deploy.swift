@@ -57,6 +57,7 @@ extension EngineCore {
 
   /// What forbids a deploy although every file is good.
   private func refusals(of job: DeployJob) -> [String]? {
+    if let refusal = refusalOfSize(job.scripts) { return [refusal] }
     var errors: [String] = []
     for consumer in job.scripts.consumers {
       guard let reader = control.reader(named: consumer.name, kind: consumer.readerKind),
@@ -73,6 +74,15 @@ extension EngineCore {
     }
     errors += refusalsOfCommands(job)
     return errors.isEmpty ? nil : errors
+  }
+
+  /// A deploy is one commit. What it says besides the sources that the log does not have has a mebibyte.
+  private func refusalOfSize(_ scripts: Generation) -> String? {
+    let bytes = scripts.files.reduce(0) { $0 + (control.sources[$1.hash] == nil ? $1.bytes.count : 0) }
+    let most = identity.limits.maxGroupBytes - (1 << 20)
+    if bytes <= most { return nil }
+    return
+      "the scripts that are new have \(bytes) bytes together, and a deploy brings at most \(most): bring some first"
   }
 
   private func changes(for job: DeployJob) -> [ReaderChange] {

@@ -45,7 +45,12 @@ extension EngineCore {
   func frameFinished() -> [Batch] {
     var framed: [Batch] = []
     var waiting: [Batch] = []
+    lackedRoom = false
     while let batch = finished.first, framed.isEmpty || framer.byteCount < settings.turnBytes {
+      guard hasRoom(for: batch.mostBytes) else {
+        lackedRoom = true
+        break
+      }
       finished.removeFirst()
       if touchesReserved(batch) {
         waiting.append(batch)
@@ -64,9 +69,18 @@ extension EngineCore {
     guard finished.contains(where: { $0.aggregate != nil }) else { return [] }
     let decided = Array(finished.filter { $0.aggregate != nil })
     finished.removeAll { $0.aggregate != nil }
-    for batch in decided { frame(batch) }
+    for (index, batch) in decided.enumerated() {
+      guard hasRoom(for: batch.mostBytes) else {
+        finished.insert(contentsOf: decided[index...], at: 0)
+        return Array(decided[..<index])
+      }
+      frame(batch)
+    }
     return decided
   }
+
+  /// Whether so many bytes more fit into the group; alone, everything does.
+  func hasRoom(for bytes: Int) -> Bool { !framer.hasCommits || framer.fits(bytes) }
 
   private func frame(_ batch: Batch) {
     let cut = batch.firstUndone
@@ -144,9 +158,12 @@ extension EngineCore {
     let after = BlockedSummary(state)
     if before.isBlocked != after.isBlocked {
       let keyHash = key.hash(hash)
-      let count = runtimes[index].blockedHashes[keyHash, default: 0] + (after.isBlocked ? 1 : -1)
-      runtimes[index].blockedHashes[keyHash] = count == 0 ? nil : count
-      if count == 0 { runtimes[index].wakes.unpark(keyHash) }
+      if after.isBlocked {
+        runtimes[index].blockedHashes.insert(key, keyHash)
+      } else {
+        runtimes[index].blockedHashes.remove(key, keyHash)
+        if !runtimes[index].blockedHashes.contains(keyHash) { runtimes[index].wakes.unpark(keyHash) }
+      }
     }
     if let state, wasTried || after != before { schedule(key, state, of: UInt32(index + 1)) }
   }
@@ -165,6 +182,13 @@ extension EngineCore {
 }
 
 extension Batch {
+  /// What its commit has at most, with a lot to spare: a few thousand units and as many answers are far below it.
+  fileprivate var mostBytes: Int {
+    let effects = shards.reduce(0) { $0 + $1.bytes }
+    let waiting = queued.reduce(0) { $0 + $1.key.bytes.count + 32 + 8 * $1.value.count }
+    return 2 * effects + waiting + (aggregate == nil ? 0 : 1024 * units.count) + (64 << 10)
+  }
+
   /// Every unit before this index was run or passed over; what comes after did not happen.
   var firstUndone: Int {
     shards.reduce(units.count) { first, shard in

@@ -10,13 +10,15 @@ extension EngineCore {
   static let scanLimit = 1 << 16
   static let batchBytes = 1 << 20
   static let retriesPerBatch = 64
+  /// Of these, units that waited for their keys: each may have a thousand, all of which are run.
+  static let unkeyedPerBatch = 8
   /// Keys that fall due beyond this many wait for the next turn, so that a million of them do not hold up appends.
   static let dueKeysPerTurn = 10_000
   static let fetchBytes = 1 << 20
 
   func addRuntime(of reader: ReaderState) {
     var runtime = ReaderRuntime(cursor: reader.cursor)
-    for key in reader.blocked.all { runtime.blockedHashes[key.hash(hash), default: 0] += 1 }
+    for key in reader.blocked.all { runtime.blockedHashes.insert(key, key.hash(hash)) }
     if !reader.open.isEmpty { runtime.wakes.rebuild(from: reader.open) }
     runtimes.append(runtime)
     scheduleAll(of: reader)
@@ -141,12 +143,17 @@ extension EngineCore {
 
   private func addRetries(to batch: Batch, _ index: Int) {
     var seen: Set<KeyBytes> = []
+    var unkeyed = 0
     while batch.units.count < min(Self.retriesPerBatch, runtimes[index].batchLimit / 2),
       let key = runtimes[index].due.popFirst()
     {
       guard let state = control.readers[index].blocked[key], !state.isDead, state.nextTry <= now,
         seen.insert(key).inserted
       else { continue }
+      if key.isUnkeyed {
+        guard unkeyed < Self.unkeyedPerBatch else { return runtimes[index].due.prepend(key) }
+        unkeyed += 1
+      }
       batch.retriedKeys.append(key)
       let stored = key.bytes.withUnsafeBytes { batch.storeKey($0) }
       let keyHash = key.hash(hash)
@@ -294,7 +301,7 @@ extension EngineCore {
 
   /// The unit's key if it is blocked.
   private func blockedKey(of unit: Unit, _ entry: EntryView, _ batch: Batch, _ index: Int) -> KeyBytes? {
-    guard runtimes[index].blockedHashes[unit.keyHash] != nil else { return nil }
+    guard runtimes[index].blockedHashes.contains(unit.keyHash) else { return nil }
     let key = batch.key(of: unit, entry: entry)
     return control.readers[index].blocked[key] == nil ? nil : key
   }
@@ -325,7 +332,7 @@ extension EngineCore {
       let waited = unit.isRetry
       if waited { batch.rekeyed.append((.unkeyed(Position(unit.position)), unit.position)) }
       unit.isRetry = false
-      let most = batch.heardByName.isEmpty ? Int.max : Self.mostCalledAtOnce
+      let most = batch.heardByName.isEmpty && batch.picture == nil ? Int.max : Self.mostCalledAtOnce
       var called = 0
       while let next = computed.first, next.unit == unitIndex {
         computed.removeFirst()
@@ -346,6 +353,8 @@ extension EngineCore {
         break
       }
     }
+    // Held on to, it would be copied when its reader next changes.
+    (batch.heardByName, batch.picture) = ([:], nil)
     // They fell due in any order; those of one key are called in that of the log.
     groups.rekeyed = ContiguousArray(
       groups.rekeyed.enumerated().sorted { ($0.element.position, $0.offset) < ($1.element.position, $1.offset) }

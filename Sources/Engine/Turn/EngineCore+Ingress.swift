@@ -52,7 +52,7 @@ extension EngineCore {
           continue
         }
       }
-      if framer.byteCount + job.batch.bytes.count > settings.turnBytes, framer.hasCommits || isOpen {
+      if framer.byteCount + job.batch.bytes.count > settings.turnBytes, framer.hasCommits || isOpen || lackedRoom {
         waiting.append(job)
         waiting.append(contentsOf: appends)
         appends = []
@@ -83,7 +83,7 @@ extension EngineCore {
     }
     if known.rawValue <= durablePosition { return job.answer(outcome) }
     job.stream?.hasFailed = true
-    unanswered.append((control.commit, job, outcome))
+    refusals.append((control.commit, job, outcome))
   }
 
   private enum Check {
@@ -253,7 +253,7 @@ extension EngineCore {
   /// The group is appended: answers wait until it is durable.
   func acceptedAppends(_ accepted: [AcceptedAppend], commit: UInt64) {
     for append in accepted where !noteAppended(append, commit: commit) {
-      unanswered.append((commit, append.job, append.outcome))
+      answers.add(append.job, append.outcome, commit: commit)
     }
   }
 
@@ -264,7 +264,7 @@ extension EngineCore {
       if lastCommit <= durableCommit {
         append.job.answer(append.outcome)
       } else {
-        unanswered.append((lastCommit, append.job, append.outcome))
+        answers.add(append.job, append.outcome, commit: lastCommit)
       }
     }
   }

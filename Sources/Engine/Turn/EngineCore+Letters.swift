@@ -112,7 +112,13 @@ extension EngineCore {
     ResolvedRecord(how, reader: reader.number, letters: letters.map(\.id), by: job.by).encode(into: &scratch)
     framer.appendRecord(scratch.bytes)
     framer.endCommit()
-    job.touched = letters.map { ($0.key, BlockedSummary(reader.blocked[$0.key])) }
+    job.touched = summaries(of: letters.map(\.key), reader)
+  }
+
+  /// The keys that a verb acts on as they are before it, each once: several letters may be of one key.
+  func summaries(of keys: [KeyBytes], _ reader: ReaderState) -> [(key: KeyBytes, before: BlockedSummary)] {
+    var seen: Set<KeyBytes> = []
+    return keys.filter { seen.insert($0).inserted }.map { ($0, BlockedSummary(reader.blocked[$0])) }
   }
 
   func takeLettersRead(_ job: OperatorJob) {

@@ -177,10 +177,7 @@ extension EngineCore {
   private func committed(_ verb: ReaderVerb, _ job: OperatorJob) {
     let reader = control[reader: job.readers[0]]
     let index = Int(reader.number) - 1
-    if job.isPart {
-      forgetWaiting(index)
-      return committedDiscarded(job)
-    }
+    if job.isPart { return committedDiscarded(job) }
     switch verb {
     case .pause, .resume, .pauseTarget: break
     case .resumeTarget(let key):
@@ -206,9 +203,9 @@ extension EngineCore {
   /// What the engine keeps of a reader's blocked keys is made anew from the control state.
   private func forgetWaiting(_ index: Int) {
     let reader = control.readers[index]
-    runtimes[index].blockedHashes = [:]
+    runtimes[index].blockedHashes.removeAll()
     runtimes[index].due = []
-    for key in reader.blocked.all { runtimes[index].blockedHashes[key.hash(hash), default: 0] += 1 }
+    for key in reader.blocked.all { runtimes[index].blockedHashes.insert(key, key.hash(hash)) }
     runtimes[index].wakes.rebuild(from: reader.open)
     // Their entries in `retries` are good as they are: those of keys that are gone are found stale.
     if reader.life == .forgotten { runtimes[index].consumer = nil }

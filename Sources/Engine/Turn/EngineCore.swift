@@ -53,7 +53,9 @@ package final class EngineCore {
   /// Verbs that wait for their readers, and those that wait to be durable.
   var operators: [OperatorJob] = []
   var done: Deque<(commit: UInt64, job: OperatorJob)> = []
-  var unanswered: Deque<(commit: UInt64, job: AppendJob, outcome: AppendOutcome)> = []
+  /// Appends that wait to be durable, and refusals that name what is not durable yet.
+  let answers = DurableAnswers()
+  var refusals: Deque<(commit: UInt64, job: AppendJob, outcome: AppendOutcome)> = []
   /// Deploys that run and are not yet durable.
   var live: Deque<(commit: UInt64, job: DeployJob, outcome: ReloadOutcome)> = []
   var durableCommit: UInt64
@@ -67,6 +69,8 @@ package final class EngineCore {
   var wasDiskFull = false
   /// The group that was refused last.
   var refusedBytes = 0
+  /// A finished batch did not fit into the last group: nothing large is let in before it.
+  var lackedRoom = false
   /// A reader has more to look at than one turn allows.
   var wantsTurn = false
   /// Entries that readers may still look at in this turn.
@@ -82,8 +86,8 @@ package final class EngineCore {
   var keeping: Deque<KeptSubject> = []
   /// A deploy waits for aggregates: no commands are let in before it.
   var deployWaitsForCommands = false
-  /// Who asked for the control state, and will be given it once it is durable.
-  var pictures: Deque<(commit: UInt64, answer: @Sendable (ControlState) -> Void, control: ControlState)> = []
+  /// Who asked for instances of processes.
+  var processAnswers = ProcessAnswers()
   var isStopping = false
   /// On the way to a stop: the live cursors are in the log, so that the next start has nothing to read again.
   var wroteCursors = false
@@ -127,6 +131,7 @@ package final class EngineCore {
     self.monotonic = monotonic
     metrics?.tookTurn()
     for input in inputs { try take(input) }
+    if !processAnswers.searches.isEmpty { goOnSearching() }
     collectDueRetries()
     handOutNextAtOnce()
     if canAppend, try hasRoom() { try appendGroup() }
@@ -153,6 +158,15 @@ package final class EngineCore {
     return due
   }
 
+  /// Something was appended that nobody has told the journal to sync.
+  package var isSyncDue = false
+
+  /// Whether nothing is on its way that the next turn would have to do with: it may as well wait for the last append to be
+  /// durable.
+  package var isAtRest: Bool {
+    unsynced.count <= 1 && lookUps == 0 && !wantsTurn && !hasWorkToAppend && !runtimes.contains { $0.isOut }
+  }
+
   private func take(_ input: EngineInput) throws(JournalError) {
     switch input {
     case .append(let job): takeAppend(job)
@@ -167,7 +181,8 @@ package final class EngineCore {
     case .durable(let commit, let position): becameDurable(commit: commit, position: position)
     case .journalEnded(let error): throw error
     case .status(let answer): answer(status())
-    case .control(let answer): takePicture(answer)
+    case .processes(let search): take(search)
+    case .process(let key, let name, let answer): find(key, of: name, answer)
     case .operate(let job): take(job)
     case .lettersRead(let job): takeLettersRead(job)
     case .timersRead(let read): take(read)
@@ -253,6 +268,7 @@ package final class EngineCore {
     } catch {
       throw error
     }
+    isSyncDue = true
     logBytes += UInt64(chunk.byteCount)
     unsynced.append((chunk.lastCommit, chunk.byteCount))
     unsyncedBytes += chunk.byteCount
@@ -324,8 +340,9 @@ package final class EngineCore {
     while let first = unsynced.first, first.commit <= durableCommit {
       unsyncedBytes -= unsynced.removeFirst().bytes
     }
-    while let first = unanswered.first, first.commit <= durableCommit {
-      unanswered.removeFirst()
+    answers.becameDurable(through: durableCommit)
+    while let first = refusals.first, first.commit <= durableCommit {
+      refusals.removeFirst()
       first.job.answer(first.outcome)
     }
     if !keeping.isEmpty { keepStates() }
@@ -333,7 +350,7 @@ package final class EngineCore {
       commandAnswers.removeFirst()
       first.job.answer(first.outcome)
     }
-    givePictures()
+    if !processAnswers.waiting.isEmpty { giveProcessAnswers() }
     while let first = done.first, first.commit <= durableCommit {
       done.removeFirst()
       answer(first.job)
@@ -355,7 +372,9 @@ package final class EngineCore {
     } else if runtimes.contains(where: { $0.isOut }) || hasWorkToAppend || !wroteCursors {
       return
     }
-    guard lookUps == 0, unanswered.isEmpty, commandAnswers.isEmpty, unsynced.isEmpty else { return }
+    guard lookUps == 0, answers.isEmpty, refusals.isEmpty, commandAnswers.isEmpty, unsynced.isEmpty,
+      processAnswers.isEmpty
+    else { return }
     isStopped = true
   }
 }

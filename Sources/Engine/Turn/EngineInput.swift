@@ -18,8 +18,8 @@ package enum EngineInput: Sendable {
   case durable(commit: UInt64, position: UInt64)
   case journalEnded(JournalError)
   case status(@Sendable (HostStatus) -> Void)
-  /// Somebody wants the control state as of a durable commit.
-  case control(@Sendable (ControlState) -> Void)
+  case processes(ProcessSearch)
+  case process(key: String, name: String, @Sendable ([ProcessKey]?) -> Void)
   case operate(OperatorJob)
   /// Comes back from the reader thread.
   case lettersRead(OperatorJob)

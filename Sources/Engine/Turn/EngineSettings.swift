@@ -10,6 +10,8 @@ package struct EngineSettings: Sendable {
   /// Entries that all readers together look at in one turn, so that a turn is short also with a thousand readers. Half of
   /// it is for those whose batches have just come back.
   package var scanPerTurn = 1 << 18
+  /// Instances of processes that one turn looks at for those who list them.
+  package var instancesPerTurn = 1 << 14
   /// How long to wait after the disk was full, in µs.
   package var fullDiskPause: Int64 = 500_000
   /// Queued units a reader may have before it stops reading.

@@ -11,6 +11,7 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
 
   let limits: DoorLimits
   let table: ConnectionTable
+  let append: AppendRoute
   let responder: HTTPChannelHandler.Responder
 
   func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
@@ -31,6 +32,7 @@ struct DoorChannel: ServerChildChannel, HTTPChannelHandler {
         withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoder)
       try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
       try pipeline.addHandler(exchange)
+      try pipeline.addHandler(AppendHandler(append))
       try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: nil, logger: logger))
       return try NIOAsyncChannel(
         wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))

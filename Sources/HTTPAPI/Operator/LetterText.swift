@@ -121,11 +121,10 @@ struct LetterText {
     case .events: writer.append(",\"event\":" as StaticString)
     case .messages: writer.append(",\"message\":" as StaticString)
     }
-    let filter = EventFilter(type: type)
     let start = writer.count
     var isWanted = true
     try reading.visit([position]) { entry, position, committed in
-      isWanted = type == nil || filter.matches(entry, at: position)
+      isWanted = type?.matches(entry.type) ?? true
       guard isWanted else { return false }
       switch form {
       case .events(let encoder): encoder.encode(entry, position: position, committed: committed, into: &writer)

@@ -3,6 +3,7 @@ internal import Events
 internal import HTTPTypes
 internal import HummingbirdCore
 internal import NIOCore
+internal import Scripts
 internal import Wire
 
 /// Lists instances of processes, tells what one has done, and brings operators' verbs to them.
@@ -19,10 +20,7 @@ struct ProcessRoute: Sendable {
     case .list(let query): return try await list(query)
     case .show(let name, let key):
       let report = try await instance(key, of: name)
-      let control = await services.host.control()
-      let timeline = try await services.reading { [log = services.log] in
-        try log.timeline(of: report, in: control)
-      }
+      let timeline = try await services.reading { [log = services.log] in try log.timeline(of: report) }
       return Answer(.ok, ProcessTimelineReport(timeline))
     case .cancel, .move, .moveAll, .retry: preconditionFailure("a verb has a body")
     }
@@ -57,22 +55,31 @@ struct ProcessRoute: Sendable {
   // MARK: reading
 
   private func list(_ query: ProcessQuery) async throws(Problem) -> Answer {
-    let control = await services.host.control()
-    let page = try await services.reading { [log = services.log] in try log.processes(query, in: control) }
-    guard let page else { throw await services.unknownProcess(query.process ?? "", control) }
-    return Answer(.ok, ProcessList(page))
+    var listing = ProcessListing(query)
+    repeat {
+      guard let places = await services.host.processes(listing.query) else {
+        throw await services.unknownProcess(query.process ?? "")
+      }
+      let reports = try await services.reading { [log = services.log] in try log.reports(of: places.instances) }
+      listing.add(reports, of: places)
+    } while !listing.isWhole
+    return Answer(.ok, ProcessList(listing.page))
   }
 
   private func instance(_ key: String, of name: String) async throws(Problem) -> ProcessReport {
-    let control = await services.host.control()
-    let found = try await services.reading { [log = services.log] in
-      try log.process(key: key, of: name, in: control)
-    }
-    if let found { return found }
-    guard control.hasProcess(named: name) else { throw await services.unknownProcess(name, control) }
+    if let found = try await running(key, of: name) { return found }
     throw Problem(
       .notFound,
       "No instance of \"\(name)\" runs for this key: it has ended, or it never began. GET /processes lists them.")
+  }
+
+  /// Nil when the process has no instance of the key that runs.
+  private func running(_ key: String, of name: String) async throws(Problem) -> ProcessReport? {
+    guard let keys = await services.host.process(key: key, of: name) else {
+      throw await services.unknownProcess(name)
+    }
+    if keys.isEmpty { return nil }
+    return try await services.reading { [log = services.log] in try log.report(of: keys) }
   }
 
   // MARK: verbs
@@ -91,22 +98,38 @@ struct ProcessRoute: Sendable {
   }
 
   private func moveAll(of name: String?, _ by: String) async throws(Problem) -> Answer {
-    let control = await services.host.control()
-    if let name, !control.hasProcess(named: name) { throw await services.unknownProcess(name, control) }
+    // All of them are found before the first is told: one that is told and stays would be found again and again.
+    var places = try await olderPlaces(of: name)[...]
     var receipt = ProcessReceipt(told: 0, position: nil)
-    for generation in control.olderGenerations {
-      var query = ProcessQuery(process: name, generation: generation, limit: Self.mostTold)
-      repeat {
-        let asked = query
-        let page = try await services.reading { [log = services.log] in try log.processes(asked, in: control) }
-        guard let page, !page.instances.isEmpty else { break }
-        let told = try await append(.move, page.instances, by)
-        receipt.told += told.told
-        receipt.position = told.position ?? receipt.position
-        query.after = page.next
-      } while query.after != nil
+    while !places.isEmpty {
+      let some = Array(places.prefix(Self.mostTold))
+      places.removeFirst(some.count)
+      let reports = try await services.reading { [log = services.log] in try log.reports(of: some) }
+      if reports.isEmpty { continue }
+      let told = try await append(.move, reports, by)
+      receipt.told += told.told
+      receipt.position = told.position ?? receipt.position
     }
     return Answer(.ok, receipt)
+  }
+
+  /// Where the instances are that run on older scripts.
+  private func olderPlaces(of name: String?) async throws(Problem) -> [ProcessPlace] {
+    let status = await services.host.status()
+    if let name, !status.processes.contains(where: { $0.process == name }) {
+      throw await services.unknownProcess(name)
+    }
+    let generations = Set(status.processes.flatMap(\.generations.keys)).filter { $0 != status.generation }
+    var found: [ProcessPlace] = []
+    for generation in generations.sorted() {
+      var query = ProcessQuery(process: name, generation: generation, limit: Self.mostTold)
+      while let places = await services.host.processes(query) {
+        found += places.instances
+        guard !places.isLast, let last = places.instances.last else { break }
+        query.after = last.place
+      }
+    }
+    return found
   }
 
   private func tell(_ verb: ProcessVerb, _ reports: [ProcessReport], _ by: String) async throws(Problem) -> Answer {
@@ -118,9 +141,8 @@ struct ProcessRoute: Sendable {
   ) async throws(Problem) -> ProcessReceipt {
     if let problem = services.backPressure { throw problem }
     let batch = EntryBatch(hash: services.host.hash)
-    let control = await services.host.control()
     let subjects = try await services.reading { [log = services.log] in
-      try reports.map { try log.subject(of: $0, in: control) }
+      try reports.map { try log.subject(of: $0) }
     }
     for (report, subject) in zip(reports, subjects) {
       subject.withUnsafeBytes {
@@ -141,17 +163,13 @@ struct ProcessRoute: Sendable {
   }
 
   private func retry(_ key: String, of name: String, _ by: String) async throws(Problem) -> Answer {
-    let control = await services.host.control()
-    guard control.hasProcess(named: name) else { throw await services.unknownProcess(name, control) }
     // An instance that could not begin is not among those that run.
-    let running = try await services.reading { [log = services.log] in
-      try log.process(key: key, of: name, in: control)
-    }
+    let running = try await running(key, of: name)
     switch await services.host.resolve(
       .retry, .all(consumer: name, key: running?.key ?? KeyBytes(written: key)), in: .consumers, by: by)
     {
     case .done(let receipt): return Answer(.ok, ResolveReceipt(receipt))
-    case .unknownConsumer: throw await services.unknownProcess(name, control)
+    case .unknownConsumer: throw await services.unknownProcess(name)
     case .noSpace: throw DoorServices.outOfSpace
     case .readFailed:
       throw Problem(.readFailed, "A part of the log could not be read; the daemon's own log says which.")
@@ -161,13 +179,13 @@ struct ProcessRoute: Sendable {
 }
 
 extension DoorServices {
-  func unknownProcess(_ name: String, _ control: ControlState) async -> Problem {
+  func unknownProcess(_ name: String) async -> Problem {
     guard NameRule.declaration.allows(name) else {
       return Problem(.notFound, "No process has such a name. GET /processes lists those that there are.")
     }
-    let names = control.processNames
+    let names = await host.status().processes.map(\.process)
     let advice =
-      if let near = control.processName(near: name) {
+      if let near = NearestName.of(name, among: names) {
         "Did you mean \"\(near)\"?"
       } else if names.isEmpty {
         "No script declares one."

@@ -5,6 +5,14 @@ struct EventFilter: Sendable, Equatable {
   enum TypeFilter: Sendable, Equatable {
     case exact([UInt8])
     case prefix([UInt8])
+
+    /// Whether an entry of this type is meant, whatever its kind.
+    func matches(_ type: UnsafeRawBufferPointer) -> Bool {
+      switch self {
+      case .exact(let wanted): EventFilter.isEqual(type, wanted)
+      case .prefix(let prefix): EventFilter.isEqual(UnsafeRawBufferPointer(rebasing: type.prefix(prefix.count)), prefix)
+      }
+    }
   }
 
   var type: TypeFilter?
@@ -17,13 +25,7 @@ struct EventFilter: Sendable, Equatable {
 
   func matches(_ entry: EntryView, at position: Position) -> Bool {
     guard entry.rawKind == RecordKind.event.rawValue else { return false }
-    switch type {
-    case .exact(let type): if !Self.isEqual(entry.type, type) { return false }
-    case .prefix(let prefix):
-      if entry.type.count < prefix.count { return false }
-      if !Self.isEqual(UnsafeRawBufferPointer(rebasing: entry.type[..<prefix.count]), prefix) { return false }
-    case nil: break
-    }
+    if let type, !type.matches(entry.type) { return false }
     if let subject, !Self.isEqual(entry.subject, subject) { return false }
     if let root, entry.root != root.rawValue, position != root { return false }
     return correlation.map { Self.shows($0, entry, at: position) } ?? true

@@ -41,18 +41,17 @@ package protocol EventReading: Sendable {
   /// The last position that was committed at or before `time`, in microseconds since 1970.
   func position(until time: Int64) throws -> Position
 
-  /// Running instances of processes; nil when the query names a process that there is not. `control`: a fold of the
-  /// durable log, from a moment ago.
-  func processes(_ query: ProcessQuery, in control: ControlState) throws -> ProcessPage?
+  /// The instances at places that the host has named, in the same order.
+  func reports(of places: [ProcessPlace]) throws -> [ProcessReport]
 
-  /// The running instance of a key; nil when there is none.
-  func process(key: String, of name: String, in control: ControlState) throws -> ProcessReport?
+  /// The running instance of the first of these keys that has one; nil when none has.
+  func report(of keys: [ProcessKey]) throws -> ProcessReport?
 
   /// What an instance has done.
-  func timeline(of report: ProcessReport, in control: ControlState) throws -> ProcessTimeline
+  func timeline(of report: ProcessReport) throws -> ProcessTimeline
 
   /// The subject of the event that started an instance.
-  func subject(of report: ProcessReport, in control: ControlState) throws -> [UInt8]
+  func subject(of report: ProcessReport) throws -> [UInt8]
 
   /// What a reader would repeat that is set back to `first`.
   func preview(

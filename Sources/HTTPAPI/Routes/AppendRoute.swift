@@ -9,6 +9,12 @@ internal import Wire
 struct AppendRoute: Sendable {
   let services: DoorServices
 
+  /// What becomes of a request whose body is there.
+  enum Reading {
+    case answered(Answer)
+    case append(EntryBatch)
+  }
+
   func answer(_ request: Request, _ form: EventForm) async throws -> Answer {
     let expecting: Position?
     switch Expectation(request.head) {
@@ -16,39 +22,53 @@ struct AppendRoute: Sendable {
     case .position(let position): expecting = position
     case .problem(let problem): return .problem(problem).closing()
     }
-    let limit = form == .batch ? services.limits.batchBytes : services.limits.eventBytes
-    guard let body = try await Self.collect(request.body, limit: limit) else {
+    guard let body = try await Self.collect(request.body, limit: limit(of: form)) else {
       return .problem(Self.tooLarge(form, services.limits)).closing()
     }
-    let batch = EntryBatch(hash: services.host.hash, capacity: body.readableBytes + 256)
-    do {
-      try decode(request.head, form, body, into: batch)
-    } catch {
-      return .problem(Self.problem(error, form))
+    switch read(request.head, form, body, expecting: expecting) {
+    case .answered(let answer): return answer
+    case .append(let batch):
+      let outcome = await services.host.append(batch, expecting: expecting, stream: nil)
+      return Self.answer(outcome, to: batch, form)
     }
-    if let problem = ContractCheck(contracts: services.host.contracts).problem(of: batch, form) {
-      return .problem(problem)
-    }
-    if let expecting { return await append(batch, form, expecting: expecting) }
-    if batch.count == 0 { return Self.receipt(.ok, AppendReceipt(first: nil, last: nil, count: 0, duplicates: 0)) }
-    return await append(batch, form, expecting: nil)
   }
 
-  private func append(_ batch: EntryBatch, _ form: EventForm, expecting: Position?) async -> Answer {
+  /// The longest body.
+  func limit(of form: EventForm) -> Int { form == .batch ? services.limits.batchBytes : services.limits.eventBytes }
+
+  /// The events of a body, or what is wrong with them.
+  func read(_ head: HTTPRequest, _ form: EventForm, _ body: ByteBuffer, expecting: Position?) -> Reading {
+    let batch = EntryBatch(hash: services.host.hash, capacity: body.readableBytes + 256)
+    do {
+      try decode(head, form, body, into: batch)
+    } catch {
+      return .answered(.problem(Self.problem(error, form)))
+    }
+    if let problem = ContractCheck(contracts: services.host.contracts).problem(of: batch, form) {
+      return .answered(.problem(problem))
+    }
     if expecting != nil {
-      if form == .batch { return .problem(Problem(.badRequest, "If-Match goes with a single event; this is a batch.")) }
-      if batch.entry(0).subject.isEmpty {
-        return .problem(
-          Problem(.badRequest, "If-Match speaks of the last event of a subject, and this event has none."))
+      if form == .batch {
+        return .answered(.problem(Problem(.badRequest, "If-Match goes with a single event; this is a batch.")))
       }
+      if batch.entry(0).subject.isEmpty {
+        return .answered(
+          .problem(
+            Problem(.badRequest, "If-Match speaks of the last event of a subject, and this event has none.")))
+      }
+    } else if batch.count == 0 {
+      return .answered(Self.receipt(.ok, AppendReceipt(first: nil, last: nil, count: 0, duplicates: 0)))
     }
-    let outcome = await services.host.append(batch, expecting: expecting, stream: nil)
-    if case .appended(let first, let last, _, let duplicates) = outcome {
-      let receipt = AppendReceipt(
-        first: first.rawValue, last: last.rawValue, count: batch.count, duplicates: duplicates)
-      return Self.receipt(.created, receipt)
+    return .append(batch)
+  }
+
+  static func answer(_ outcome: AppendOutcome, to batch: EntryBatch, _ form: EventForm) -> Answer {
+    guard case .appended(let first, let last, _, let duplicates) = outcome else {
+      return .problem(problem(outcome, form))
     }
-    return .problem(Self.problem(outcome, form))
+    return receipt(
+      .created,
+      AppendReceipt(first: first.rawValue, last: last.rawValue, count: batch.count, duplicates: duplicates))
   }
 
   /// The whole body; nil when it is longer than `limit`.

@@ -34,6 +34,8 @@ struct FollowRoute: Sendable {
       group.addTask { [host = services.host] in
         defer { source.finish() }
         var seen = host.durable
+        // Who follows may have looked before this.
+        source.yield()
         while !Task.isCancelled {
           seen = try await host.waitForDurable(after: seen)
           source.yield()

@@ -1,3 +1,4 @@
+internal import Algorithms
 internal import Events
 internal import Platform
 
@@ -169,14 +170,6 @@ final class IndexFile: Sendable {
       }
     }
 
-    func lowerBound(of target: IndexPair) -> Int {
-      var low = 0
-      var high = count
-      while low < high {
-        let middle = (low + high) / 2
-        if self[middle] < target { low = middle + 1 } else { high = middle }
-      }
-      return low
-    }
+    func lowerBound(of target: IndexPair) -> Int { (0..<count).partitioningIndex { self[$0] >= target } }
   }
 }

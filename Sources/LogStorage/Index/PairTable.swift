@@ -1,3 +1,5 @@
+internal import Algorithms
+
 /// (key, ordinal) pairs of one kind in the order of the log, found by key: 16 bytes a pair and a table of heads.
 /// Ordinals count from the first position of a segment.
 struct PairTable: Sendable {
@@ -93,13 +95,8 @@ struct OrdinalLists: Sendable {
   func ordinals(of key: UInt64, in range: ClosedRange<UInt32>, limit: Int) -> [UInt32] {
     guard let number = numbers[key] else { return [] }
     let list = lists[number].ordinals
-    var low = 0
-    var high = list.count
-    while low < high {
-      let middle = (low + high) / 2
-      if list[middle] < range.lowerBound { low = middle + 1 } else { high = middle }
-    }
-    return list[low...].prefix(limit).filter { $0 <= range.upperBound }
+    let first = list.partitioningIndex { $0 >= range.lowerBound }
+    return list[first...].prefix(limit).filter { $0 <= range.upperBound }
   }
 
   func sorted() -> ContiguousArray<IndexPair> {

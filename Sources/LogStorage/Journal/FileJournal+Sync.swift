@@ -2,49 +2,89 @@ internal import Events
 internal import Platform
 internal import Synchronization
 
-/// What only the sync thread knows.
+/// What whoever syncs knows.
 struct Syncer {
   var witness: WitnessWriter
   /// When the witness was written last, and when the last sync began; monotonic nanoseconds.
   var witnessedAt: UInt64
   var syncedAt: UInt64 = 0
+  /// How long the last sync took, in nanoseconds. Before the first nobody expects it to be quick.
+  var syncTook = UInt64.max
   /// How many bytes the last sync made durable.
   var syncedBytes = 0
+  /// There may be too few zeros behind the commits.
+  var isPreparationWanted = false
+  /// The sync thread waits to be rung, however long that takes.
+  var sleepsForGood = false
 }
 
 /// The work of the sync thread. Without a thread, whoever calls `syncOnce` is it.
 extension FileJournal {
+  /// Longer than this the engine's thread does not wait for the disk: what others ask of it would wait as long.
+  private static var quickSync: UInt64 { 2_000_000 }
+
+  package func sync() { work.ring() }
+
+  package func syncHere() -> Bool {
+    guard options.ownThreads, options.syncSpacing == 0 else { return false }
+    return syncer.withLockIfAvailable { syncer in
+      let (isOrdinary, goal) = shared.withLock {
+        ($0.ended == nil && $0.blocked == nil && !$0.isStopping && $0.writers.count == 1, $0.appended.commit)
+      }
+      guard isOrdinary, syncer.syncTook <= Self.quickSync else { return false }
+      do throws(FileError) {
+        _ = try step(&syncer, towards: goal)
+      } catch {
+        failed(error)
+      }
+      let written = shared.withLock { $0.writers[0] }
+      syncer.isPreparationWanted =
+        written.writer.wantsPreparing(options.preparedBytes, behind: written.written.end, limit: options.segmentBytes)
+      // Zeros and the witness are the thread's.
+      if syncer.sleepsForGood || syncer.isPreparationWanted { work.ring() }
+      syncer.sleepsForGood = false
+      return true
+    } ?? false
+  }
+
   /// Makes durable what had been appended when it was called, in steps, and reports each. Returns false when there
   /// was nothing to do, or when it could not be done for want of room (it will be tried again) or ever.
   @discardableResult
   package func syncOnce() -> Bool {
-    let goal = shared.withLock { $0.appended.commit }
-    var progress = false
-    do throws(FileError) {
-      while try step(towards: goal) { progress = true }
-      try writeWitnessWhenDue()
-      if progress { try prepareWhenIdle() }
-    } catch {
-      if error.mayPass {
-        shared.withLock { $0.blocked = error }
-      } else {
-        end(.failed(error))
+    syncer.withLock { syncer in
+      let goal = shared.withLock { $0.appended.commit }
+      do throws(FileError) {
+        var progress = false
+        while try step(&syncer, towards: goal) { progress = true }
+        try writeWitnessWhenDue(&syncer)
+        if progress || syncer.isPreparationWanted { try prepareWhenIdle(&syncer) }
+        return progress
+      } catch {
+        failed(error)
+        return false
       }
-      return false
     }
-    return progress
+  }
+
+  private func failed(_ error: FileError) {
+    if error.mayPass {
+      shared.withLock { $0.blocked = error }
+    } else {
+      end(.failed(error))
+    }
   }
 
   /// One step towards the goal; false when there is nothing left to do. When a step finds no room, it is made again
   /// from where it stopped.
-  private func step(towards goal: UInt64) throws(FileError) -> Bool {
+  private func step(_ syncer: inout Syncer, towards goal: UInt64) throws(FileError) -> Bool {
     let (ended, durable, writers) = shared.withLock { ($0.ended, $0.durable, $0.writers) }
     guard ended == nil, durable.commit < goal || writers.count > 1 else { return false }
     let (first, written) = writers[0]
     if written.syncedEnd < written.end {
       syncer.syncedAt = clock.monotonicNanoseconds()
       try first.file.syncData()
-      options.didSync?(clock.monotonicNanoseconds() - syncer.syncedAt)
+      syncer.syncTook = clock.monotonicNanoseconds() - syncer.syncedAt
+      options.didSync?(syncer.syncTook)
       syncer.syncedBytes = written.end - max(written.syncedEnd, SegmentHeader.size)
       didSync(first, written)
     } else {
@@ -102,7 +142,7 @@ extension FileJournal {
     work.ring()
   }
 
-  private func writeWitnessWhenDue() throws(FileError) {
+  private func writeWitnessWhenDue(_ syncer: inout Syncer) throws(FileError) {
     let (durable, chain, isWanted, ended) = shared.withLock {
       ($0.durable, $0.durableChain, $0.isWitnessWanted, $0.ended)
     }
@@ -120,7 +160,8 @@ extension FileJournal {
   }
 
   /// Prepares room behind the commits when they come one by one; when they come in bulk it would only cost bandwidth.
-  private func prepareWhenIdle() throws(FileError) {
+  private func prepareWhenIdle(_ syncer: inout Syncer) throws(FileError) {
+    syncer.isPreparationWanted = false
     guard options.preparedBytes > 0, syncer.syncedBytes <= options.preparedBytes / 4 else { return }
     let (isIdle, writer, written) = shared.withLock {
       ($0.ended == nil && $0.writers.count == 1 && $0.unsynced == 0, $0.writers[0].writer, $0.writers[0].written)
@@ -136,16 +177,21 @@ extension FileJournal {
     while true {
       work.wait(until: nextDeadline)
       repeat {
-        if options.syncSpacing > 0 { stopping.wait(until: syncer.syncedAt + options.syncSpacing) }
+        if options.syncSpacing > 0 { stopping.wait(until: syncer.withLock { $0.syncedAt } + options.syncSpacing) }
       } while syncOnce()
       if shared.withLock({ $0.isStopping || $0.ended != nil }) { return }
     }
   }
 
   private var nextDeadline: UInt64? {
-    let (isBlocked, durable) = shared.withLock { ($0.blocked != nil, $0.durable.commit) }
-    if isBlocked { return clock.monotonicNanoseconds() + Self.retryNanoseconds }
-    return durable > syncer.witness.last.point.commit ? syncer.witnessedAt + options.witnessSpacing : nil
+    syncer.withLock { syncer in
+      let (isBlocked, durable) = shared.withLock { ($0.blocked != nil, $0.durable.commit) }
+      syncer.sleepsForGood = false
+      if isBlocked { return clock.monotonicNanoseconds() + Self.retryNanoseconds }
+      if durable > syncer.witness.last.point.commit { return syncer.witnessedAt + options.witnessSpacing }
+      syncer.sleepsForGood = true
+      return nil
+    }
   }
 
   package func stop() throws(JournalError) {
@@ -164,7 +210,7 @@ extension FileJournal {
     if let blocked { throw .noSpace(blocked) }
     do throws(FileError) {
       for (writer, _) in writers { try writer.file.close() }
-      try syncer.witness.close()
+      try syncer.withLock { syncer throws(FileError) in try syncer.witness.close() }
     } catch {
       throw end(.failed(error))
     }

@@ -6,10 +6,10 @@ internal import Synchronization
 ///
 /// The engine's thread writes groups, and begins a new segment when the active one is full, without waiting: the new
 /// file lives under a temporary name until the sync thread has sealed the old one. The sync thread makes everything
-/// appended so far durable, again and again, and reports.
+/// appended so far durable, again and again, and reports. An engine that has nothing else to do syncs by itself.
 ///
-/// `@unchecked Sendable`: `active` and `activeEnd` belong to the engine's thread, `syncer` to the sync thread, and what
-/// both touch is in `shared`.
+/// `@unchecked Sendable`: `active` and `activeEnd` belong to the engine's thread, and what both touch is in `shared` and
+/// `syncer`.
 package final class FileJournal: Journal, @unchecked Sendable {
   let fileSystem: any FileSystem
   let clock: any HostClock
@@ -32,8 +32,8 @@ package final class FileJournal: Journal, @unchecked Sendable {
   /// Rung once, to cut a pause of the sync thread short.
   let stopping = Doorbell()
   var thread: NamedThread?
-  /// The sync thread's, or of whoever calls `syncOnce`.
-  var syncer: Syncer
+  /// Held by whoever syncs.
+  let syncer: Mutex<Syncer>
 
   struct Shared {
     /// From the oldest segment that is not sealed to the active one, with what has been written to each.
@@ -80,7 +80,7 @@ package final class FileJournal: Journal, @unchecked Sendable {
     self.active = active
     let (end, next) = active.segment.written
     activeEnd = end
-    syncer = Syncer(witness: witness, witnessedAt: clock.monotonicNanoseconds())
+    syncer = Mutex(Syncer(witness: witness, witnessedAt: clock.monotonicNanoseconds()))
     let written = Written(end: end, syncedEnd: end, point: next.point, chain: next.chain)
     shared = Mutex(
       Shared(writers: [(active, written)], durable: next.point, durableChain: next.chain, appended: next.point))
@@ -128,7 +128,6 @@ package final class FileJournal: Journal, @unchecked Sendable {
       shared.writers[last].written.point = next.point
       shared.writers[last].written.chain = next.chain
     }
-    work.ring()
   }
 
   /// Room beyond this is taken for granted: a probe is to be cheap.
@@ -159,6 +158,7 @@ package final class FileJournal: Journal, @unchecked Sendable {
       if hasRoom(for: bytes) { return }
       if options.ownThreads {
         indexer.hurry()
+        work.ring()
         room.wait()
       } else {
         syncOnce()

@@ -45,15 +45,24 @@ package enum JournalReport: Sendable {
 
 /// Decides when a group is durable. The engine appends; whoever must wait for durability listens to the reports.
 ///
-/// `start` once, before anything else. `append` and `hasRoom` belong to one thread, the engine's. Reports come one at
+/// `start` once, before anything else. `append`, `sync` and `hasRoom` belong to one thread, the engine's. Reports come one at
 /// a time, on a thread of the journal's or, when a call ends it, on the caller's; handlers must be quick and must not
 /// call the journal.
 package protocol Journal: AnyObject, Sendable {
   func start(_ report: @escaping @Sendable (JournalReport) -> Void)
 
-  /// Takes a group that follows the one before it. On return it is written and visible to readers, but not durable.
-  /// Groups may be appended without waiting for earlier ones; when too much is not durable, it waits for room.
+  /// Takes a group that follows the one before it. On return it is written and visible to readers, but not durable, nor
+  /// on the way there before `sync`. Groups may be appended without waiting for earlier ones; when too much is not
+  /// durable, it waits for room.
   func append(_ group: LogChunk) throws(JournalError)
+
+  /// Everything appended so far is to become durable. The engine's thread; returns at once.
+  func sync()
+
+  /// Makes everything appended so far durable before it returns, and reports it on the calling thread, the engine's: saves
+  /// the wakes of another thread, for one that would only wait for it. Returns false, and has done nothing, when that is
+  /// not as quick as it usually is: `sync` is for that.
+  func syncHere() -> Bool
 
   /// Whether a group of `bytes` would be appended without waiting.
   func hasRoom(for bytes: Int) -> Bool
@@ -75,4 +84,8 @@ package protocol Journal: AnyObject, Sendable {
 extension Journal {
   /// A journal without a disk always has room.
   package func makeRoom(for bytes: Int) throws(JournalError) {}
+
+  /// A journal whose syncs somebody else drives.
+  package func sync() {}
+  package func syncHere() -> Bool { false }
 }

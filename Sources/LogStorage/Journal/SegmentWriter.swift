@@ -44,7 +44,7 @@ final class SegmentWriter: @unchecked Sendable {
   /// syncs: later syncs need not wait for the file to grow (docs/decisions/0010).
   func prepare(_ bytes: Int, behind offset: Int, limit: Int) throws(FileError) {
     let isMore = try prepared.withLock { end throws(FileError) in
-      if end - offset >= bytes / 4 || end + bytes > limit { return false }
+      guard Self.isShort(of: bytes, behind: offset, end: end, limit: limit) else { return false }
       do throws(FileError) {
         try extend(&end, by: bytes)
         return true
@@ -54,6 +54,15 @@ final class SegmentWriter: @unchecked Sendable {
       }
     }
     if isMore { try file.syncData() }
+  }
+
+  /// Whether `prepare` would.
+  func wantsPreparing(_ bytes: Int, behind offset: Int, limit: Int) -> Bool {
+    prepared.withLock { Self.isShort(of: bytes, behind: offset, end: $0, limit: limit) }
+  }
+
+  private static func isShort(of bytes: Int, behind offset: Int, end: Int, limit: Int) -> Bool {
+    end - offset < bytes / 4 && end + bytes <= limit
   }
 
   /// The engine's thread: sees to it that the file has zeros for `bytes` behind `offset`, not durably. Nothing has changed

@@ -1,3 +1,4 @@
+internal import Algorithms
 internal import Events
 internal import Synchronization
 
@@ -14,12 +15,6 @@ final class LogCatalog: Sendable {
   /// The segment that a commit or position lies in, or would: the last one that `begins` holds for.
   func segment(where begins: (Segment) -> Bool) -> Segment? {
     let segments = segments
-    var low = 0
-    var high = segments.count
-    while low < high {
-      let middle = (low + high) / 2
-      if begins(segments[middle]) { low = middle + 1 } else { high = middle }
-    }
-    return low > 0 ? segments[low - 1] : nil
+    return segments[..<segments.partitioningIndex { !begins($0) }].last
   }
 }

@@ -1,3 +1,4 @@
+internal import Algorithms
 internal import Events
 internal import Platform
 internal import Synchronization
@@ -115,12 +116,6 @@ final class Segment: Sendable {
 extension [CommitPlace] {
   /// The last place that `matches` holds for; it must hold for a first part of them.
   func last(matching matches: (CommitPlace) -> Bool) -> CommitPlace? {
-    var low = 0
-    var high = count
-    while low < high {
-      let middle = (low + high) / 2
-      if matches(self[middle]) { low = middle + 1 } else { high = middle }
-    }
-    return low > 0 ? self[low - 1] : nil
+    self[..<partitioningIndex { !matches($0) }].last
   }
 }

@@ -60,51 +60,50 @@ struct KeyReader {
   }
 
   private mutating func readOne(_ value: LuaSlot, path: [String]) -> (KeyRule, LuaRef?)? {
-    let name = path.joined(separator: ".")
     if value.kind == .function { return value.hold().map { (.function, $0) } }
+    guard let (parts, follow) = readPath(value, path: path, wanted: "a path or a function is") else { return nil }
+    return (follow == nil ? .subject : .path(parts), follow)
+  }
+
+  /// A path into an event: a field, and of its data or attributes what lies below them. With what follows it; nil for the
+  /// subject.
+  /// - wanted: what may stand here.
+  mutating func readPath(
+    _ value: LuaSlot, path: [String], wanted: String = "a path is"
+  ) -> (path: [String], follow: LuaRef?)? {
+    let name = path.joined(separator: ".")
     guard let text = value.text else {
       problems.append(
         Problem(
-          path: path, what: "\(name) is \(BodyReader.article(value)); a path or a function is wanted",
+          path: path, what: "\(name) is \(BodyReader.article(value)); \(wanted) wanted",
           hint: "write \(path[path.count - 1]) = \"data.order\""))
       return nil
     }
     let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-    if parts == ["subject"] { return (.subject, nil) }
-    let fields = Words.event.keys.map(\.name).filter { $0 != "key" }
-    guard fields.contains(parts[0]), !parts.contains("") else {
-      let near = parts.count > 1 ? NearestName.of(parts[0], among: fields) : nil
-      let meant = near.map { ([$0] + parts.dropFirst()).joined(separator: ".") } ?? "data.\(text)"
-      problems.append(
-        Problem(
-          path: path, what: "\(name) is \"\(text)\", which is no field of an event", hint: "did you mean \"\(meant)\"?")
-      )
-      return nil
-    }
-    return follow(parts).map { (.path(parts), $0) }
-  }
-
-  /// A path to the subject or into the data of an event, and what follows it; nil for the subject.
-  mutating func readPath(_ value: LuaSlot, path: [String]) -> (path: [String], follow: LuaRef?)? {
-    let hint = "write \(path[path.count - 1]) = \"data.customer\": where the event that starts an instance names it"
-    guard value.kind == .string, let text = value.text else {
-      problems.append(
-        Problem(
-          path: path, what: "\(path.joined(separator: ".")) is \(BodyReader.article(value)); a path is wanted",
-          hint: hint))
-      return nil
-    }
-    let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     if parts == ["subject"] { return (parts, nil) }
-    guard parts.count > 1, parts[0] == "data", !parts.contains("") else {
+    guard Self.fields.contains(parts[0]), parts.count == 1 || Self.deepFields.contains(parts[0]), !parts.contains("")
+    else {
       problems.append(
         Problem(
-          path: path,
-          what: "\(path.joined(separator: ".")) is \"\(text)\"; a path is \"subject\", or begins with \"data.\"",
-          hint: hint))
+          path: path, what: "\(name) is \"\(text)\", which is no field of an event",
+          hint: "did you mean \"\(Self.meant(by: parts))\"? a path is a field, or begins with \"data.\" or \"ext.\""))
       return nil
     }
     return follow(parts).map { (parts, $0) }
+  }
+
+  /// What a path may begin with.
+  private static let fields = Words.event.keys.map(\.name).filter { $0 != "key" }
+  /// What has further fields below it.
+  private static let deepFields = ["data", "ext"]
+
+  /// The path that was probably meant by one that leads nowhere.
+  private static func meant(by written: [String]) -> String {
+    let parts = written.filter { !$0.isEmpty }
+    guard let first = parts.first else { return "subject" }
+    let near = fields.contains(first) ? first : parts.count > 1 ? NearestName.of(first, among: fields) : nil
+    guard let near else { return "data.\(parts.joined(separator: "."))" }
+    return deepFields.contains(near) ? ([near] + parts.dropFirst()).joined(separator: ".") : near
   }
 
   /// The prelude's function that follows a path into an event.

@@ -18,7 +18,7 @@ final class MemoryHost: EventHost, EventReading {
     /// Position by source, NUL, id.
     var identities: [[UInt8]: Int] = [:]
     var isHolding = false
-    var held: [CheckedContinuation<Void, Never>] = []
+    var held: [@Sendable () -> Void] = []
     var waiting: [UInt64: (after: Position, continuation: CheckedContinuation<Position, any Error>)] = [:]
     var nextWaiter: UInt64 = 0
     /// Outcomes for the next appends, instead of appending.
@@ -82,72 +82,26 @@ final class MemoryHost: EventHost, EventReading {
 
   // MARK: Processes
 
-  /// What a fold of the log would say, and the instances that reading it would find, in the order of the list.
-  struct Processes: Sendable {
-    var control = ControlState()
-    var reports: [ProcessReport] = []
-    /// Of every instance.
-    var steps: [ProcessTimeline.Step] = []
-    /// What was asked of the list.
-    var asked: [ProcessQuery] = []
-  }
-
   let instances = Mutex(Processes())
-
-  func control() async -> ControlState { instances.withLock { $0.control } }
-
-  func processes(_ query: ProcessQuery, in control: ControlState) throws -> ProcessPage? {
-    try throwIfUnreadable()
-    return instances.withLock { state in
-      state.asked.append(query)
-      if let name = query.process, !control.hasProcess(named: name) { return nil }
-      var page = ProcessPage()
-      page.processes = control.processCounts.filter { query.process == nil || $0.process == query.process }
-      let found = state.reports.filter { report in
-        (query.process == nil || report.process == query.process) && (query.state == nil || report.state == query.state)
-          && (query.generation == nil || report.instance.generation == query.generation)
-          && query.after.map { $0 < report.place } ?? true
-      }
-      page.instances = Array(found.prefix(query.limit))
-      page.next = found.count > query.limit ? page.instances.last?.place : nil
-      return page
-    }
-  }
-
-  func process(key: String, of name: String, in control: ControlState) throws -> ProcessReport? {
-    try throwIfUnreadable()
-    return instances.withLock { state in
-      state.reports.first { $0.process == name && ($0.key == KeyBytes(key) || $0.key == KeyBytes(written: key)) }
-    }
-  }
-
-  func timeline(of report: ProcessReport, in control: ControlState) throws -> ProcessTimeline {
-    var timeline = ProcessTimeline(report: report)
-    timeline.steps = instances.withLock { $0.steps }
-    return timeline
-  }
-
-  func subject(of report: ProcessReport, in control: ControlState) throws -> [UInt8] {
-    Array("subject of \(report.key)".utf8)
-  }
 
   // MARK: Appending
 
-  func append(_ batch: EntryBatch, expecting: Position?, stream: IngressStream?) async -> AppendOutcome {
-    let (outcome, isHeld) = state.withLock { state -> (AppendOutcome, Bool) in
-      (take(batch, expecting, stream, &state), state.isHolding)
-    }
-    if isHeld {
-      await withCheckedContinuation { continuation in
-        let isFree = state.withLock { state in
-          if state.isHolding { state.held.append(continuation) }
-          return !state.isHolding
-        }
-        if isFree { continuation.resume() }
+  func append(
+    _ batch: EntryBatch, expecting: Position?, stream: IngressStream?,
+    answer: @escaping @Sendable (AppendOutcome) -> Void
+  ) {
+    let outcome = state.withLock { state -> AppendOutcome? in
+      let outcome = take(batch, expecting, stream, &state)
+      guard state.isHolding else { return outcome }
+      state.held.append { [self] in
+        wake()
+        answer(outcome)
       }
+      return nil
     }
+    guard let outcome else { return }
     wake()
-    return outcome
+    answer(outcome)
   }
 
   private func take(
@@ -244,7 +198,7 @@ final class MemoryHost: EventHost, EventReading {
       defer { state.held = [] }
       return state.held
     }
-    for continuation in held { continuation.resume() }
+    for give in held { give() }
   }
 
   // MARK: Following
@@ -347,6 +301,7 @@ final class MemoryHost: EventHost, EventReading {
       loadErrors: ["a.lua:1: no", "b.lua:2: no"],
       head: head, durable: head, logBytes: 4096, logID: "00ff", readers: operators.withLock { $0.readers })
     status.schedules = schedules
+    status.processes = instances.withLock { $0.control.processCounts }
     status.timers.pending = pendingTimers.withLock { $0.count }
     status.timers.next = pendingTimers.withLock { $0.first?.due }
     return status

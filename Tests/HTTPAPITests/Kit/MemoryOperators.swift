@@ -205,9 +205,9 @@ extension MemoryHost {
   func giveUp(
     _ id: String, _ type: String = "Work", on subject: String = "a", of consumer: String = "hello",
     error: String = "work.lua:3: no", attempts: Int = 1, data: String = "{}", log: [String] = [], waiting: Int = 0,
-    isBlocking: Bool = true
+    isBlocking: Bool = true, kind: RecordKind = .event
   ) -> Position {
-    append(type, subject: subject, data: data)
+    append(type, subject: subject, data: data, kind: kind)
     return note(id, on: subject, of: consumer, error, attempts, log, waiting, isBlocking)
   }
 

@@ -1,5 +1,6 @@
 import Foundation
 import NIOPosix
+import TestKit
 
 /// A connection that sends whatever bytes a test wants. Blocking; use `offPool`.
 final class RawClient: @unchecked Sendable {
@@ -68,6 +69,7 @@ final class RawClient: @unchecked Sendable {
 
   /// Reads until `done` says so; false when the peer closed first.
   func receive(within seconds: Double = 20, until done: ([UInt8]) -> Bool) throws -> Bool {
+    let seconds = seconds * Double(Slowness.factor)
     let deadline = Date(timeIntervalSinceNow: seconds)
     while !done(received) {
       var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)

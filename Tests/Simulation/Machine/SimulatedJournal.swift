@@ -27,6 +27,7 @@ final class SimulatedJournal: Journal, @unchecked Sendable {
       .durable(DurablePoint(commit: group.lastCommit, position: group.lastPosition, time: group.last.time)))
   }
 
+  func sync() { journal.sync() }
   func hasRoom(for bytes: Int) -> Bool { journal.hasRoom(for: bytes) }
   var activeFirstPosition: Position { journal.activeFirstPosition }
   var durable: DurablePoint { journal.durable }
