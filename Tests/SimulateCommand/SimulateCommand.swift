@@ -29,6 +29,9 @@ struct SimulateCommand: ParsableCommand {
   @Option(help: "Run so many seeds.")
   var runs: Int?
 
+  @Option(help: "Take every so-manieth seed only: 12 from seed 2 has a process in each run that hears by names.")
+  var stride: UInt64 = 1
+
   @Option(help: "Plant a bug: \(Bug.allCases.map(\.rawValue).joined(separator: ", ")).")
   var bug: String?
 
@@ -48,12 +51,14 @@ struct SimulateCommand: ParsableCommand {
     if let bug, Bug(rawValue: bug) == nil { throw ValidationError("there is no bug \"\(bug)\"") }
     guard (1...256).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 256") }
     if let runs, runs < 1 { throw ValidationError("--runs takes a number from 1") }
+    guard (1...1_000_000).contains(stride) else { throw ValidationError("--stride takes a number from 1") }
   }
 
   func run() throws {
     let first = seed ?? UInt64.random(in: 1...999_999_999)
-    let last = runs.map { first + UInt64($0) - 1 } ?? (seconds == nil ? first : .max)
-    let progress = Progress(next: first, last: last, end: seconds.map { Date(timeIntervalSinceNow: Double($0)) })
+    let last = runs.map { first + (UInt64($0) - 1) * stride } ?? (seconds == nil ? first : .max - stride)
+    let progress = Progress(
+      next: first, last: last, stride: stride, end: seconds.map { Date(timeIntervalSinceNow: Double($0)) })
     let planted = bug.flatMap { Bug(rawValue: $0) }
     // Scripts want a stack of their own size.
     let threads = (0..<jobs).map { number in
@@ -83,25 +88,28 @@ private final class Progress: Sendable {
     var instances = 0
     var moved = 0
     var stayed = 0
+    var bells = 0
+    var missed = 0
     var failed: SimulatedRun?
     var told: Date
   }
 
   private let first: UInt64
   private let last: UInt64
+  private let stride: UInt64
   private let end: Date?
   private let began = Date()
   private let state: Mutex<State>
 
-  init(next: UInt64, last: UInt64, end: Date?) {
-    (first, self.last, self.end) = (next, last, end)
+  init(next: UInt64, last: UInt64, stride: UInt64, end: Date?) {
+    (first, self.last, self.stride, self.end) = (next, last, stride, end)
     state = Mutex(State(next: next, told: began))
   }
 
   func take(keepGoing: Bool) -> UInt64? {
     state.withLock { state in
       if !keepGoing && state.failed != nil || state.next > last || end.map({ $0 < Date() }) ?? false { return nil }
-      defer { state.next += 1 }
+      defer { state.next += stride }
       return state.next
     }
   }
@@ -117,6 +125,8 @@ private final class Progress: Sendable {
       state.instances += run.instances
       state.moved += run.moved
       state.stayed += run.stayed
+      state.bells += run.bells
+      state.missed += run.missed
       // The lowest seed of those that fail at the same time.
       if run.broken != nil, run.seed < state.failed?.seed ?? .max { state.failed = run }
       if digests { print("\(run.seed) \(String(run.digest, radix: 16))") }
@@ -144,6 +154,6 @@ private final class Progress: Sendable {
     return
       "\(state.runs) runs from seed \(first), \(state.steps) steps, \(state.events) events, \(state.decided) commands, "
       + "\(state.read) reads, \(state.fired) timers, \(state.instances) instances (\(state.moved) moved, "
-      + "\(state.stayed) stayed), \(seconds) s"
+      + "\(state.stayed) stayed), \(state.bells) told by name (\(state.missed) late), \(seconds) s"
   }
 }

@@ -37,6 +37,10 @@ package enum Bug: String, CaseIterable, Sendable {
   case oldAnswer = "old-answer"
   /// What an instance has heard and does not await yet is forgotten.
   case lostMail = "lost-mail"
+  /// An instance that listens to the subject of an event is not told of it.
+  case deafInstance = "deaf-instance"
+  /// An instance that has begun late is not told the last of what it has missed.
+  case lostBell = "lost-bell"
   /// After a restart the time that an instance waits for is over too early.
   case earlyDeadline = "early-deadline"
   /// An instance goes on with other scripts although its history is not theirs.

@@ -23,6 +23,9 @@ package struct SimulatedRun: Sendable {
   package let instances: Int
   package let moved: Int
   package let stayed: Int
+  /// How often one was told what it hears by a subject, and how often late.
+  package let bells: Int
+  package let missed: Int
   /// How often each kind of step was taken.
   package let counts: [String: Int]
 
@@ -41,7 +44,8 @@ package struct SimulatedRun: Sendable {
       trace: simulator.trace.lines, events: simulator.oracle.head, decided: simulator.oracle.bank.outcomes.count,
       read: simulator.oracle.events.count { $0.type == "Audit" }, fired: simulator.oracle.firedTimers,
       instances: simulator.oracle.errands.ended, moved: simulator.oracle.errands.moved,
-      stayed: simulator.oracle.errands.stayed, counts: simulator.counts)
+      stayed: simulator.oracle.errands.stayed, bells: simulator.oracle.errands.bells,
+      missed: simulator.oracle.errands.missed, counts: simulator.counts)
   }
 }
 

@@ -42,14 +42,16 @@ final class Simulator {
   init(seed number: UInt64, bug: Bug?, keeping steps: Int) {
     trace = Trace(keeping: steps)
     seed = Seed(number)
-    swarm = Swarm(&seed, hasBank: number % 3 != 1, hasClockwork: number % 3 == 1, hasErrands: number % 3 == 2)
+    swarm = Swarm(
+      &seed, hasBank: number % 3 != 1, hasClockwork: number % 3 == 1, hasErrands: number % 3 == 2,
+      hasBells: number % 12 == 2 || number % 12 == 5)
     palette = Palette(&seed, hearsTicks: swarm.hasClockwork)
     clockworks = swarm.hasClockwork ? Clockwork.behaviours(&seed) : []
     let options = Swarm.options(&seed)
     machine = Machine(seed: seed.next(), options: options, settings: Swarm.settings(options, &seed), bug: bug)
     machine.workerClock.slowness = swarm.slowness
     for version in palette.versions.values.joined() { shelf.add(version) }
-    errands = Errand.behaviours(bug)
+    errands = Errand.behaviours(bug, hasBells: swarm.hasBells)
     for behaviour in Bank.behaviours + errands + clockworks { shelf.add(behaviour) }
     oracle = Oracle(shelf)
     folder = palette.choose(&seed, all: true)

@@ -28,9 +28,11 @@ struct Swarm {
   let hasClockwork: Bool
   /// Whether there is a process beside the accounts.
   let hasErrands: Bool
+  /// Whether the process hears something by the subjects that its starts name.
+  let hasBells: Bool
 
-  init(_ seed: inout Seed, hasBank: Bool, hasClockwork: Bool, hasErrands: Bool) {
-    (self.hasBank, self.hasClockwork, self.hasErrands) = (hasBank, hasClockwork, hasErrands)
+  init(_ seed: inout Seed, hasBank: Bool, hasClockwork: Bool, hasErrands: Bool, hasBells: Bool) {
+    (self.hasBank, self.hasClockwork, self.hasErrands, self.hasBells) = (hasBank, hasClockwork, hasErrands, hasBells)
     var weights: [(Step, Int)] = []
     for step in Step.allCases {
       let weight: Int

@@ -15,9 +15,11 @@ import Testing
     let line = try #require(
       output.firstMatch(
         of: /1000 runs .* (\d+) commands, (\d+) reads, (\d+) timers, (\d+) instances \((\d+) moved/))
+    let heard = try #require(output.firstMatch(of: /1000 runs .* (\d+) told by name \((\d+) late/))
     #expect(
-      Int(line.1)! > 2000 && Int(line.2)! > 2000 && Int(line.3)! > 2000 && Int(line.4)! > 500 && Int(line.5)! > 50,
-      "too little was done to mean anything: \(line.0)")
+      Int(line.1)! > 2000 && Int(line.2)! > 2000 && Int(line.3)! > 2000 && Int(line.4)! > 500 && Int(line.5)! > 50
+        && Int(heard.1)! > 1000 && Int(heard.2)! > 30,
+      "too little was done to mean anything: \(heard.0)")
     try Simulate.expectGood(["--seed", "\(base)", "--runs", "200"])
   }
 
@@ -36,7 +38,7 @@ import Testing
     "skipped-sync", "early-acknowledgement", "lost-effects", "forgotten-follower", "voided-result", "wrong-order",
     "overtaking", "lost-verb", "duplicate-as-new", "stale-decision", "remembered-reads", "wrong-snapshot",
     "hasty-clock", "exchanged-timers", "wrong-time", "lost-wake", "undo-in-order", "old-answer", "lost-mail",
-    "early-deadline", "forced-move", "lost-step",
+    "deaf-instance", "lost-bell", "early-deadline", "forced-move", "lost-step",
   ])
   func `a planted bug is found`(bug: String) throws {
     let result = try Simulate.run(["--seed", "1", "--runs", "1500", "--bug", bug])

@@ -5,8 +5,6 @@ import TestKit
 /// a seed decides it; its script goes through them. Another third of the runs have it.
 enum Errand {
   static let name = "errand"
-  /// Events that begin, reach and end an instance, from outside.
-  static let types = ["Errand", "Halt", "Nod", "Wink"]
   /// What an instance tells.
   static let told: Set<String> = ["Closed", "Noted", "Undid", "Undone"]
   /// How long the compensation of a payment that was needed waits, µs.
@@ -19,23 +17,25 @@ enum Errand {
     var note: Int
     /// Waits last so much longer, ms. A wait is nothing that a history holds.
     var patience: Int64
+    /// Whose bells an instance hears; nil: there are none in this run.
+    var bells: BellPath?
     /// The bug: compensations run first to last.
     var undoesInOrder: Bool
   }
 
-  static func behaviours(_ bug: Bug?) -> [Behaviour] {
-    (1...4).map { behaviour($0, bug) }
+  static func behaviours(_ bug: Bug?, hasBells: Bool) -> [Behaviour] {
+    (1...4).map { behaviour($0, bug, bells: hasBells ? BellPath.ofVersion($0) : nil) }
   }
 
-  private static func behaviour(_ version: Int, _ bug: Bug?) -> Behaviour {
+  private static func behaviour(_ version: Int, _ bug: Bug?, bells: BellPath?) -> Behaviour {
     Behaviour(
       name: name, version: version,
-      hears: [
+      hears: (bells == nil ? [] : [bell]) + [
         "Errand", "Halt", "Nod", "Wink", "Withdrawn", "moondance.answered", "moondance.decided", "moondance.process",
       ], fromStart: true, key: .subject, attempts: 100, first: 200, factor: 2, cap: 300_000, jitter: 20, skips: false,
       isTame: true,
       errand: Variant(
-        version: version, note: version > 2 ? version : 0, patience: version % 2 == 0 ? 100 : 0,
+        version: version, note: version > 2 ? version : 0, patience: version % 2 == 0 ? 100 : 0, bells: bells,
         undoesInOrder: bug == .undoInOrder))
   }
 
@@ -89,7 +89,7 @@ enum Errand {
     """
     -- version \(variant.version)
     process "errand" {
-      from = "start", starts = "Errand", aborts = "Halt", hears = { "Nod", "Wink", "Withdrawn" },
+      from = "start", starts = "Errand", aborts = "Halt", hears = { "Nod", "Wink", "Withdrawn"\(variant.bells?.entry ?? "") },
       retry = { attempts = 100, first = "200ms", factor = 2, cap = "300s", jitter = 0.2 },
       run = function(start)
         local d = start.data

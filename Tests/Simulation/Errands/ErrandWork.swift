@@ -6,6 +6,7 @@ import LogStorage
 struct ErrandWork {
   private let header: CommitHeader
   private let reader: UInt32
+  private let through: UInt64
   private let generations: [[Behaviour]]
   /// Of the log before the commit.
   private let before: ArraySlice<LogEvent>
@@ -14,11 +15,16 @@ struct ErrandWork {
   private(set) var effects: [WorkKey: [LogEvent]] = [:]
   /// When the workers got it, µs.
   private var now: Int64 = 0
+  /// Bells that instances were told, and how many of those they had missed.
+  private(set) var bells = 0
+  private(set) var missed = 0
   /// Of these the log is to be told.
-  private var changed: Set<WorkKey> = []
+  private(set) var changed: Set<WorkKey> = []
 
-  init(_ header: CommitHeader, reader: UInt32, generations: [[Behaviour]], events: ArraySlice<LogEvent>) {
-    (self.header, self.reader, self.generations, before) = (header, reader, generations, events)
+  init(
+    _ header: CommitHeader, reader: UInt32, through: UInt64, generations: [[Behaviour]], events: ArraySlice<LogEvent>
+  ) {
+    (self.header, self.reader, self.through, self.generations, before) = (header, reader, through, generations, events)
   }
 
   /// The variant of the script in a generation.
@@ -65,6 +71,7 @@ struct ErrandWork {
     // The call at a deadline has failed before, and is made now.
     if event.position == instance.start.position { return try wake(key, through: .max, &oracle.errands, place) }
     try settle(&instance, key, &oracle.errands, place)
+    try catchUp(&instance, before: event.position, key, place)
     if let deadline = instance.deadline, deadline < event.time { try advance(&instance, .timeout, key, place) }
     let isOver = instance.course.wait == .ended
     if !isOver { try hear(event, &instance, key, oracle, place) }
@@ -81,6 +88,7 @@ struct ErrandWork {
       start: event, generation: header.generation, course: Course(variant(header.generation), event, words: nil),
       cause: event.position)
     try advance(&instance, .start, key, place)
+    noteMissed(&instance, key)
     keep(instance, key, &errands)
   }
 
@@ -88,7 +96,18 @@ struct ErrandWork {
     _ event: LogEvent, _ instance: inout ErrandInstance, _ key: WorkKey, _ oracle: Oracle, _ place: String
   ) throws(Violation) {
     let address = event.reply
+    // It waited for its key while the instance began.
+    if event.position < instance.start.position { return }
     switch event.type {
+    case Errand.bell:
+      guard instance.bells.contains(event.subject) else { return }
+      if event.position <= instance.caughtUp {
+        // It is told once, as it was missed.
+        guard let index = instance.missed.firstIndex(of: event.position) else { return }
+        instance.missed.remove(at: index)
+        missed += 1
+      }
+      try take(event, &instance, key, place)
     case "Errand":
       instance.ignoredStarts += 1
       changed.insert(key)
@@ -109,9 +128,42 @@ struct ErrandWork {
       try advance(&instance, .outcome(count), at: event.position, key, place)
     default:
       if let address, address.start != instance.start.position { return }
-      instance.mailbox.append(event)
+      try take(event, &instance, key, place)
+    }
+  }
+
+  private mutating func take(
+    _ event: LogEvent, _ instance: inout ErrandInstance, _ key: WorkKey, _ place: String
+  ) throws(Violation) {
+    instance.mailbox.append(event)
+    if event.type == Errand.bell { bells += 1 }
+    changed.insert(key)
+    try look(&instance, key, place)
+  }
+
+  // MARK: what it has missed
+
+  /// Bells since its start that its reader has passed already. How far the reader was when the workers had the batch only the
+  /// record tells, when a part of the batch did not happen.
+  private func noteMissed(_ instance: inout ErrandInstance, _ key: WorkKey) {
+    let said = records[key]?.state.flatMap { ProcessInstance($0) }
+    instance.caughtUp = max(through, said?.start == instance.start.position ? said!.caughtUp : 0)
+    let subjects = instance.bells
+    instance.missed = before[Int(instance.start.position)..<max(Int(instance.start.position), Int(instance.caughtUp))]
+      .filter { $0.type == Errand.bell && subjects.contains($0.subject) }.map(\.position)
+  }
+
+  /// It is told that at its place among what it hears.
+  private mutating func catchUp(
+    _ instance: inout ErrandInstance, before position: UInt64, _ key: WorkKey, _ place: String
+  ) throws(Violation) {
+    while instance.course.wait != .ended, let next = instance.missed.first, next < position {
+      instance.missed.removeFirst()
+      missed += 1
+      let bell = before[Int(next) - 1]
+      if let deadline = instance.deadline, deadline < bell.time { try advance(&instance, .timeout, key, place) }
+      if instance.course.wait != .ended { try take(bell, &instance, key, place) }
       changed.insert(key)
-      try look(&instance, key, place)
     }
   }
 
@@ -132,12 +184,17 @@ struct ErrandWork {
   mutating func wake(
     _ key: WorkKey, through position: UInt64, _ errands: inout ErrandsModel, _ place: String
   ) throws(Violation) {
-    guard var instance = errands.live[key], let deadline = instance.deadline, deadline < header.time,
-      position == .max || !agrees(instance, key)
-    else { return }
+    guard var instance = errands.live[key] else { return }
+    let isLate = instance.deadline.map { $0 < header.time } ?? false
+    guard isLate || !instance.missed.isEmpty, position == .max || !agrees(instance, key) else { return }
     // What has come in time is heard first.
-    if position < UInt64(before.count), before[Int(position)].time <= deadline { return }
+    if instance.missed.isEmpty, let deadline = instance.deadline, position < UInt64(before.count),
+      before[Int(position)].time <= deadline
+    {
+      return
+    }
     try settle(&instance, key, &errands, place)
+    try catchUp(&instance, before: .max, key, place)
     // What it waits for by other scripts passes by the reader's clock, which may be behind the commit's: the record tells.
     if let deadline = instance.deadline, deadline < header.time, !agrees(instance, key) {
       try advance(&instance, .timeout, key, place)
@@ -235,49 +292,5 @@ struct ErrandWork {
     if course.wait == old { return }
     wait(&instance, since: instance.since)
     try look(&instance, key, place)
-  }
-
-  // MARK: the record
-
-  func finish(_ errands: ErrandsModel, _ place: String) throws(Violation) {
-    for (key, rest) in effects where !rest.isEmpty {
-      throw Violation(
-        .allOrNothing, "\(place): \(rest[0]) is no effect of any step of \(key), which is \(errands.live[key] as Any)")
-    }
-    for key in changed where records[key] == nil && errands.live[key] != nil {
-      throw Violation(.foldOfTheLog, "\(place) does not say that \(key) has changed: \(errands.live[key]!)")
-    }
-    for (key, record) in records {
-      guard let instance = errands.live[key] else {
-        try expect(record.life == .ended, .foldOfTheLog, "\(place): \(key) has ended, and goes on: \(record)")
-        continue
-      }
-      try expect(
-        agrees(instance, key), .foldOfTheLog,
-        "\(place): \(key) is said to be \(record.state.flatMap { ProcessInstance($0) } as Any), and is \(instance)")
-    }
-  }
-
-  /// Whether the record of the key says what is so.
-  private func agrees(_ instance: ErrandInstance, _ key: WorkKey) -> Bool {
-    guard let record = records[key] else { return effects[key]?.isEmpty ?? true }
-    guard record.life == .open, let said = record.state.flatMap({ ProcessInstance($0) }) else { return false }
-    return said.generation == instance.generation && record.generation == instance.generation
-      && said.start == instance.start.position && said.stepCount == instance.steps.count
-      && Int(said.earlierSteps) == instance.earlierSteps && said.wait.deadline == instance.deadline
-      && record.deadline == instance.deadline
-      && said.wait.since == instance.since && saysWait(said.wait, instance)
-      && said.mailbox.map(\.position) == instance.mailbox.map(\.position) && said.isRollingBack == instance.isTold
-      && Int(said.ignoredStarts) == instance.ignoredStarts && said.compensations.count == instance.course.undo.count
-      && said.stays?.generation == instance.stays?.generation && said.stays.map { Int($0.step) } == instance.stays?.step
-  }
-
-  private func saysWait(_ wait: ProcessInstance.Wait, _ instance: ErrandInstance) -> Bool {
-    switch instance.course.wait {
-    case .outcome: wait.kind == .outcome && Int(wait.asker) == instance.asker
-    case .events(let types, let all, _): wait.kind == .events && wait.types == types && wait.all == all
-    case .sleep: wait.kind == .sleep
-    case .ended, .restarted: false
-    }
   }
 }

@@ -34,6 +34,7 @@ extension Machine {
       guard var instance = state.json.flatMap({ ProcessInstance($0) }) else { continue }
       switch bug {
       case .lostMail where !instance.mailbox.isEmpty: instance.mailbox.removeLast()
+      case .lostBell where !instance.missed.isEmpty: instance.missed.removeLast()
       case .earlyDeadline where openings > 1: state.deadline = state.deadline.map { $0 - 10_000 }
       case .forcedMove where instance.stays?.generation == batch.generation.number:
         (instance.generation, instance.stays) = (batch.generation.number, nil)

@@ -18,6 +18,9 @@ struct ErrandInstance {
   /// After it has begun anew: with which words, and how many steps it had had.
   var words: [Errand.Word]?
   var earlierSteps = 0
+  /// It began when its reader was here already: the bells before it that it has missed, and is still to be told.
+  var caughtUp: UInt64 = 0
+  var missed: [UInt64] = []
   /// Heard and not yet awaited.
   var mailbox: [LogEvent] = []
   var since: Int64 = 0
@@ -58,12 +61,25 @@ struct ErrandInstance {
 struct ErrandsModel {
   var live: [WorkKey: ErrandInstance] = [:]
   var waiting: [WorkKey: [UInt64]] = [:]
+  /// Those of them whose first unit was called with the scripts that run.
+  var called: Set<WorkKey> = []
   /// Verbs of operators that the log has.
   var verbs: Set<String> = []
   /// Instances that have ended, and steps that moved to other scripts or could not.
   var ended = 0
   var moved = 0
   var stayed = 0
+  /// Bells that instances were told, and how many of them had missed them.
+  var bells = 0
+  var missed = 0
+
+  /// A bell may be late: it stands where its position is, but never before what was called.
+  mutating func wait(_ position: UInt64, _ key: WorkKey) {
+    let units = waiting[key] ?? []
+    let first = called.contains(key) ? 1 : 0
+    let index = units.indices.dropFirst(first).first { units[$0] > position } ?? units.count
+    waiting[key, default: []].insert(position, at: index)
+  }
 }
 
 /// What a commit of the process may say. From the events that it has handled follows what every instance does: that is made
@@ -78,7 +94,8 @@ extension Oracle {
     }
     try expect(!readers[index].isPaused, .answered, "\(place): it works although it is paused")
     var work = ErrandWork(
-      header, reader: readers[index].number, generations: generations, events: events[..<new.lowerBound])
+      header, reader: readers[index].number, through: progress.through, generations: generations,
+      events: events[..<new.lowerBound])
     try work.read(records, events[new], errands, place)
     for (key, units) in try takeUnits(progress, index, ledger, place) {
       for position in units { try work.handle(events[Int(position) - 1], key, &self, place) }
@@ -92,6 +109,8 @@ extension Oracle {
       try work.wake(key, through: progress.through, &errands, place)
     }
     try work.finish(errands, place)
+    errands.bells += work.bells
+    errands.missed += work.missed
     readers[index].cursor = max(readers[index].cursor, progress.through)
   }
 
@@ -104,6 +123,8 @@ extension Oracle {
     try expect(progress.unheard.isEmpty, .orderPerKey, "\(place): something is not heard any more")
     let before = errands.waiting
     var handled: [WorkKey: [UInt64]] = [:]
+    // Bells that waited since it could not be found out whom they are for.
+    var late: [LogEvent] = []
     for units in progress.handled {
       let key = WorkKey(units.key.bytes)
       let count = units.positions.count
@@ -111,17 +132,22 @@ extension Oracle {
         errands.waiting[key]?.prefix(count) == units.positions[...], .orderPerKey,
         "\(place): \(units.positions) of \(key) are handled, and \(errands.waiting[key] ?? []) wait")
       errands.waiting[key]?.removeFirst(count)
-      handled[key] = units.positions
+      errands.called.remove(key)
+      if case .unkeyed(let position) = key {
+        late.append(events[Int(position) - 1])
+      } else {
+        handled[key] = units.positions
+      }
     }
-    var queued: Set<UInt64> = []
-    for units in progress.queued { queued.formUnion(units.positions) }
+    var queued: [WorkKey: Set<UInt64>] = [:]
+    for units in progress.queued { queued[WorkKey(units.key.bytes)] = Set(units.positions) }
     let failed = Dictionary(grouping: progress.failed) { WorkKey($0.key.bytes) }
+    let new = events[min(Int(reader.cursor), Int(progress.through))..<Int(progress.through)]
     var arrivals: [WorkKey: [UInt64]] = [:]
-    if progress.through > reader.cursor {
-      for event in events[Int(reader.cursor)..<Int(progress.through)] where reader.behaviour.hears(event.type) {
-        let key = key(of: event, reader.number)
+    for event in late.sorted(by: { $0.position < $1.position }) + new where reader.behaviour.hears(event.type) {
+      for key in keys(of: event, reader.number, failed) {
         let isFirst = failed[key]?.first?.position == event.position
-        if isFirst || queued.contains(event.position) {
+        if isFirst || queued[key]?.contains(event.position) == true {
           arrivals[key, default: []].append(event.position)
         } else {
           try expect(
@@ -131,7 +157,13 @@ extension Oracle {
         }
       }
     }
-    for (key, units) in arrivals { errands.waiting[key, default: []] += units }
+    for unit in progress.failed {
+      let key = WorkKey(unit.key.bytes)
+      if unit.attempt > 0 { errands.called.insert(key) } else { errands.called.remove(key) }
+    }
+    for (key, units) in arrivals {
+      for position in units { errands.wait(position, key) }
+    }
     for (key, units) in failed { try checkFailure(units, key, reader, ledger, place) }
     errands.waiting = errands.waiting.filter { !$0.value.isEmpty }
     return handled.sorted { $0.value[0] < $1.value[0] }.map { ($0.key, $0.value) }
@@ -165,12 +197,19 @@ extension Oracle {
     return words.contains { text in Errand.Word(text).map { $0.kind == .till && time < $0.number } ?? false }
   }
 
-  /// The instance that an event is for: by its address, or by its subject.
-  private func key(of event: LogEvent, _ reader: UInt32) -> WorkKey {
+  /// The instances that an event is for: by its address, or by its subject.
+  private func keys(
+    of event: LogEvent, _ reader: UInt32, _ failed: [WorkKey: [ProgressRecord.FailedUnit]]
+  ) -> [WorkKey] {
     if let address = event.reply, address.reader == reader {
-      return address.key.map { WorkKey($0) } ?? .own(address.start)
+      return [address.key.map { WorkKey($0) } ?? .own(address.start)]
     }
-    return event.subject.isEmpty ? .own(event.position) : .named(event.subject)
+    if event.type == Errand.bell {
+      // Who they are is read from the log.
+      let unkeyed = WorkKey.unkeyed(event.position)
+      return failed[unkeyed] == nil ? listeners(of: event) : [unkeyed]
+    }
+    return [event.subject.isEmpty ? .own(event.position) : .named(event.subject)]
   }
 
   // MARK: what the engine knows
@@ -185,6 +224,9 @@ extension Oracle {
     try expect(
       state.open.count == errands.live.count && state.open.byGeneration == byGeneration, .foldOfTheLog,
       "the engine has \(state.open.byGeneration) instances of generations, and the log \(byGeneration)")
+    try expect(
+      state.open.listeners.isEmpty == errands.live.values.allSatisfy(\.bells.isEmpty), .foldOfTheLog,
+      "the engine knows of \(state.open.listeners), and the log of \(errands.live.mapValues(\.bells))")
   }
 
   /// Older scripts are kept as long as an instance runs on them, and no longer.
@@ -199,7 +241,7 @@ extension Oracle {
   func checkErrandsRest(_ name: String) throws(Violation) {
     try expect(errands.waiting.isEmpty, .ends, "\(name): \(errands.waiting) are never handled")
     for (key, instance) in errands.live {
-      var isFitting = instance.deadline == nil && instance.fitting == nil
+      var isFitting = instance.deadline == nil && instance.fitting == nil && instance.missed.isEmpty
       if case .events = instance.course.wait {} else { isFitting = false }
       try expect(isFitting, .ends, "\(name): \(key) waits for ever: \(instance.course.wait), \(instance.mailbox)")
     }

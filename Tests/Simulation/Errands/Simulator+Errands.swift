@@ -40,15 +40,20 @@ extension Simulator {
   /// An event that begins, reaches or ends an instance.
   func errandItem() -> Ledger.Item {
     var content = Content(number: takeNumber())
+    if swarm.hasBells, seed.oneIn(3) { return bellItem(content) }
     let type = ["Errand", "Errand", "Errand", "Nod", "Nod", "Wink", "Wink", "Halt"][seed.below(8)]
-    if type == "Errand" { content.words = (0..<(1 + seed.below(6))).map { _ in word().text } }
+    if type == "Errand" {
+      content.words = (0..<(1 + seed.below(6))).map { _ in word().text }
+      if swarm.hasBells { addBells(to: &content) }
+    }
     return Ledger.Item(
       number: content.number, type: type, subject: "e\(seed.below(8))", data: content.json,
       id: seed.oneIn(2) ? "id-\(content.number)" : nil)
   }
 
   private func word() -> Errand.Word {
-    let type = seed.oneIn(6) ? "Withdrawn" : seed.oneIn(2) ? "Nod" : "Wink"
+    let isBell = swarm.hasBells && seed.oneIn(2)
+    let type = isBell ? Errand.bell : seed.oneIn(6) ? "Withdrawn" : seed.oneIn(2) ? "Nod" : "Wink"
     let span = Int64([0, 20, 400, 5000, 60_000][seed.below(5)])
     switch seed.below(20) {
     case 0, 1, 2: return Errand.Word(.pay, account(), Int64(1 + seed.below(12)))
@@ -59,13 +64,16 @@ extension Simulator {
     case 11: return Errand.Word(.nap, "x", span)
     case 12: return Errand.Word(.spin, type, [1, 3, 66, 140][seed.below(4)])
     case 13: return Errand.Word(.back)
-    case 16:
-      // Not the wall clock's time: the host does not follow every jump.
-      let now = max(machine.core?.now ?? 0, oracle.commits.last?.time ?? 0) / 1000
-      return Errand.Word(.till, "x", now + [10, 400, 5000][seed.below(3)])
+    case 16: return till()
     case 14, 15: return Errand.Word(.again)
     default: return Errand.Word(.note)
     }
+  }
+
+  func till() -> Errand.Word {
+    // Not the wall clock's time: the host does not follow every jump.
+    let now = max(machine.core?.now ?? 0, oracle.commits.last?.time ?? 0) / 1000
+    return Errand.Word(.till, "x", now + [10, 400, 5000][seed.below(3)])
   }
 
   /// An operator tells an instance something, or one that has ended by now.

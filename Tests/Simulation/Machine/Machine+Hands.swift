@@ -105,7 +105,12 @@ extension Machine {
 
   /// What a shard brings back.
   func spoil(_ shard: Shard, of batch: Batch) {
-    if batch.declaration.process != nil { spoilInstances(shard, of: batch) }
+    if batch.declaration.process != nil {
+      spoilInstances(shard, of: batch)
+      if bug == .deafInstance, batch.needsKeys, !shard.computedKeys.isEmpty, seed.oneIn(4) {
+        shard.computedKeys.removeLast()
+      }
+    }
     guard bug == .lostEffects, shard.effects.count > 0, seed.oneIn(4) else { return }
     shard.effects.truncate(to: (0, 0))
     shard.ends = shard.ends.map { _ in (0, 0) }

@@ -101,7 +101,10 @@ extension Oracle {
     }
     readers[known].isRemoved = false
     readers[known].behaviour = behaviour
-    if old.script != behaviour.script { readers[known].codeChanged() }
+    if old.script != behaviour.script {
+      readers[known].codeChanged()
+      if behaviour.errand != nil { errands.called = [] }
+    }
   }
 
   // MARK: verbs

@@ -78,7 +78,7 @@ extension Oracle {
       }
       let units = reader.waiting.values.reduce(0) { $0 + $1.units.count }
       if units >= limit { continue }
-      for event in events[Int(reader.cursor)...] where reader.behaviour.hears(event.type) {
+      for event in events[Int(reader.cursor)...] where isHeard(event, by: reader) {
         throw Violation(.ends, "\(name) stays at \(reader.cursor) and never hears \(event.position)")
       }
     }

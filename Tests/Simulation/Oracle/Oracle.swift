@@ -191,7 +191,7 @@ struct Oracle {
       "\(who) moves \(reader.behaviour.name) to \(position), beyond the log")
     guard position > reader.cursor else { return }
     for at in reader.cursor + 1...position {
-      guard let event = event(at), reader.behaviour.hears(event.type) else { continue }
+      guard let event = event(at), isHeard(event, by: reader) else { continue }
       throw Violation(
         .orderPerKey,
         "\(who) moves \(reader.behaviour.name) from \(reader.cursor) to \(position), over \(at), which it hears")
