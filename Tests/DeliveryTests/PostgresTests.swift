@@ -128,7 +128,9 @@ struct PostgresTests {
       end()
       let outcome = await dispatch.deliver(destination)
       #expect(outcome.failure?.kind == .unavailable)
-      #expect(outcome.text.contains("Connection refused"))
+      // What the system says depends on how far the server's end has come.
+      #expect(
+        ["Connection refused", "server closed the connection"].contains { outcome.text.contains($0) }, "\(outcome)")
       #expect(!outcome.text.contains("moondance@") && !outcome.text.contains("127.0.0.1"))
       try server.start()
       #expect(await dispatch.deliver(destination).isDelivered)

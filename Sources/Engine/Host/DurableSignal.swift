@@ -19,7 +19,8 @@ final class DurableSignal: Sendable {
 
   /// The engine thread.
   func advance(to position: UInt64) {
-    let (ready, listener) = state.withLock { state -> ([CheckedContinuation<UInt64?, Never>], (@Sendable (UInt64) -> Void)?) in
+    let (ready, listener) = state.withLock {
+      state -> ([CheckedContinuation<UInt64?, Never>], (@Sendable (UInt64) -> Void)?) in
       guard position > state.position else { return ([], nil) }
       state.position = position
       if state.waiters.isEmpty { return ([], state.listener) }
