@@ -46,8 +46,8 @@ package enum JournalReport: Sendable {
 /// Decides when a group is durable. The engine appends; whoever must wait for durability listens to the reports.
 ///
 /// `start` once, before anything else. `append`, `sync` and `hasRoom` belong to one thread, the engine's. Reports come one at
-/// a time, on a thread of the journal's or, when a call ends it, on the caller's; handlers must be quick and must not
-/// call the journal.
+/// a time, on a thread of the journal's, or on the caller's of `syncHere` and of what ends it; handlers must be quick and
+/// must not call the journal.
 package protocol Journal: AnyObject, Sendable {
   func start(_ report: @escaping @Sendable (JournalReport) -> Void)
 
