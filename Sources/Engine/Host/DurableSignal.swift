@@ -17,7 +17,7 @@ final class DurableSignal: Sendable {
 
   var position: UInt64 { state.withLock { $0.position } }
 
-  /// The engine thread.
+  /// One thread at a time: the one that has synced.
   func advance(to position: UInt64) {
     let (ready, listener) = state.withLock {
       state -> ([CheckedContinuation<UInt64?, Never>], (@Sendable (UInt64) -> Void)?) in
@@ -32,7 +32,7 @@ final class DurableSignal: Sendable {
     for continuation in ready { continuation.resume(returning: position) }
   }
 
-  /// Who is told of every advance, on the engine thread; nil: nobody any more, but for one call that may be under way.
+  /// Who is told of every advance, on the thread that has synced; nil: nobody any more, but for one call that may be under way.
   func setListener(_ listener: (@Sendable (UInt64) -> Void)?) { state.withLock { $0.listener = listener } }
 
   /// Nobody waits any longer.

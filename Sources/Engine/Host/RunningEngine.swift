@@ -97,12 +97,13 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
 
   /// Starts the threads. Call once.
   package func start() {
-    journal.start { [inbox, answers = core.answers] report in
+    journal.start { [inbox, signal, answers = core.answers] report in
       switch report {
       // In the inbox before anybody is answered: who was and asks the engine at once finds it durable.
       case .durable(let point):
         inbox.put(.durable(commit: point.commit, position: point.position.rawValue)) {
           answers.becameDurable(through: point.commit)
+          signal.advance(to: point.position.rawValue)
         }
       case .ended(let error): inbox.put(.journalEnded(error))
       }
@@ -129,7 +130,6 @@ package final class RunningEngine: EventHost, @unchecked Sendable {
         running.withLock { $0 = current }
       }
       if core.isSyncDue { sync() }
-      signal.advance(to: core.durablePosition)
       if core.isStopped { return didEnd(.success(())) }
     }
   }
@@ -242,7 +242,7 @@ extension RunningEngine {
     Position(try await signal.wait(after: position.rawValue))
   }
 
-  /// Tells `listener` of every advance of `durable`, on the engine's thread: it must be quick. It is told no more after
+  /// Tells `listener` of every advance of `durable`, on the thread that has synced: it must be quick. It is told no more after
   /// `nil`, but for one call that may be under way.
   package func setDurableListener(_ listener: (@Sendable (Position) -> Void)?) {
     guard let listener else { return signal.setListener(nil) }
