@@ -36,6 +36,7 @@ extension FileJournal {
         _ = try step(&syncer, towards: goal)
       } catch {
         failed(error)
+        return false
       }
       let written = shared.withLock { $0.writers[0] }
       syncer.isPreparationWanted =

@@ -60,8 +60,8 @@ package protocol Journal: AnyObject, Sendable {
   func sync()
 
   /// Makes everything appended so far durable before it returns, and reports it on the calling thread, the engine's: saves
-  /// the wakes of another thread, for one that would only wait for it. Returns false, and has done nothing, when that is
-  /// not as quick as it usually is: `sync` is for that.
+  /// the wakes of another thread, for one that would only wait for it. Returns false when that would not
+  /// be as quick as it usually is, or when there was no room: `sync` is for that.
   func syncHere() -> Bool
 
   /// Whether a group of `bytes` would be appended without waiting.
