@@ -9,24 +9,17 @@ enum Latency {
       let socket = try LocalSocket(port: daemon.port)
       let sync = try SyncFloor(folder: run.folder, bytes: try bytesInLog(of: CloudEventText.event(0)))
       var sent = 0
-      func ask(_ request: [UInt8], wanted: Int) throws -> Double {
-        let start = ContinuousClock.now
-        let status = try socket.ask(request).status
-        let time = (ContinuousClock.now - start).seconds * 1e6
-        guard status == wanted else { throw BenchError("a POST was answered \(status)") }
-        return time
-      }
       let figures = try await run.inPairs("latency", pairs: 300) {
         try sync.once()
       } value: {
         let request = RequestText.post("/events", "application/cloudevents+json", CloudEventText.event(sent))
         sent += 1
-        return try ask(request, wanted: 201)
+        return try time(request, to: socket, wanted: 201)
       }
       let door = try await run.inPairs("latency-door", pairs: 300) {
         try sync.once()
       } value: {
-        try ask(Posting.nothing, wanted: 200)
+        try time(Posting.nothing, to: socket, wanted: 200)
       }
       let bare = try BareServer(folder: run.folder, bytes: try bytesInLog(of: CloudEventText.event(0)))
       defer { withExtendedLifetime(bare) {} }
@@ -35,9 +28,7 @@ enum Latency {
       let barely = try await run.inPairs("latency-bare", pairs: 300) {
         try sync.once()
       } value: {
-        let start = ContinuousClock.now
-        guard try wire.ask(request).status == 201 else { throw BenchError("the bare server cannot write") }
-        return (ContinuousClock.now - start).seconds * 1e6
+        try time(request, to: wire, wanted: 201)
       }
       return [
         BenchResult(
@@ -47,10 +38,18 @@ enum Latency {
           door, floorWhat: floorWhat, budget: .nothing),
         BenchResult(
           "latency-bare", "the same POST to a thread that reads no more than that there is one, and has another sync",
-          unit: "µs",
-          barely, floorWhat: floorWhat, budget: .nothing),
+          unit: "µs", barely, floorWhat: floorWhat, budget: .nothing),
       ]
     }
+  }
+
+  /// µs from a request to its answer.
+  private static func time(_ request: [UInt8], to socket: borrowing LocalSocket, wanted: Int) throws -> Double {
+    let start = ContinuousClock.now
+    let status = try socket.ask(request).status
+    let time = (ContinuousClock.now - start).seconds * 1e6
+    guard status == wanted else { throw BenchError("a POST was answered \(status)") }
+    return time
   }
 
   static let floorWhat = "one append of as many bytes as an event takes in the log + fdatasync"

@@ -121,10 +121,10 @@ package struct OpenInstances: Sendable {
         deadline: deadline == .max ? nil : deadline, generation: base.integer(UInt32.self, at: at + 24))
     }
     for instance in instances.values { count(instance, 1) }
-    for (place, instance) in instances.sorted(by: { ($0.key.place, $0.key.keyHash) < ($1.key.place, $1.key.keyHash) })
-    where instance.generation > 0 {
-      order.insert(place, generation: instance.generation)
-    }
+    // Not those of rules, which may be a million and are in no order.
+    let ordered = instances.filter { $0.value.generation > 0 }
+      .sorted { ($0.key.place, $0.key.keyHash) < ($1.key.place, $1.key.keyHash) }
+    for (place, instance) in ordered { order.insert(place, generation: instance.generation) }
     return instances.count == bytes.count / 28
   }
 

@@ -1,8 +1,16 @@
+import Events
+
 /// The blocked keys of a reader by their hashes: a quick first look before keys are compared.
 struct BlockedHashes {
   private var keys: [UInt64: KeyBytes] = [:]
   /// Further keys of hashes that several share: nearly always none.
   private var others: [UInt64: Set<KeyBytes>] = [:]
+
+  init() {}
+
+  init(of blocked: BlockedKeys, _ hash: StableHash) {
+    for key in blocked.all { insert(key, key.hash(hash)) }
+  }
 
   var isEmpty: Bool { keys.isEmpty }
 
@@ -26,6 +34,4 @@ struct BlockedHashes {
     }
     if others[hash]?.isEmpty == true { others[hash] = nil }
   }
-
-  mutating func removeAll() { (keys, others) = ([:], [:]) }
 }

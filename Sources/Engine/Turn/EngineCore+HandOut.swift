@@ -18,7 +18,7 @@ extension EngineCore {
 
   func addRuntime(of reader: ReaderState) {
     var runtime = ReaderRuntime(cursor: reader.cursor)
-    for key in reader.blocked.all { runtime.blockedHashes.insert(key, key.hash(hash)) }
+    runtime.blockedHashes = BlockedHashes(of: reader.blocked, hash)
     if !reader.open.isEmpty { runtime.wakes.rebuild(from: reader.open) }
     runtimes.append(runtime)
     scheduleAll(of: reader)

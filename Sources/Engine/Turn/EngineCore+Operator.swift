@@ -203,9 +203,8 @@ extension EngineCore {
   /// What the engine keeps of a reader's blocked keys is made anew from the control state.
   private func forgetWaiting(_ index: Int) {
     let reader = control.readers[index]
-    runtimes[index].blockedHashes.removeAll()
+    runtimes[index].blockedHashes = BlockedHashes(of: reader.blocked, hash)
     runtimes[index].due = []
-    for key in reader.blocked.all { runtimes[index].blockedHashes.insert(key, key.hash(hash)) }
     runtimes[index].wakes.rebuild(from: reader.open)
     // Their entries in `retries` are good as they are: those of keys that are gone are found stale.
     if reader.life == .forgotten { runtimes[index].consumer = nil }
